@@ -1,0 +1,41 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SEED ?= 1
+
+.PHONY: help demo test check bench simulate lock clean
+
+help:
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "model-monitor needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(VENV)/installed  ## the main job on the embedded broker: drift, falling performance, a signed retrain request
+	$(BIN)/monitor demo
+
+test: $(VENV)/installed  ## every test; on Apache Kafka where Java is present, else on the embedded broker
+	$(BIN)/pytest
+
+check: $(VENV)/installed  ## formatting, lint, strict types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/installed  ## events a second beside the bare client, on one broker in one run
+	$(BIN)/python -m benchmarks.throughput
+
+simulate: $(VENV)/installed  ## crash points and interleavings from a seed: make simulate SEED=7
+	MODEL_MONITOR_SEED=$(SEED) $(BIN)/pytest tests/simulation
+
+lock: $(VENV)/installed  ## choose the newest versions again
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra dev --upgrade pyproject.toml --output-file requirements.lock
+
+clean:  ## remove what the other commands made
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

@@ -1,0 +1,3 @@
+"""Know whether machine-learning models are still right."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,133 @@
+"""The retrain request: one trigger as the exact bytes that are signed, stored and sent (`model.retrain.requested`).
+
+The bytes are a function of the arguments alone, so two instances that decide the same send the same message, under
+the same id, and the receiver drops the second copy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+import orjson
+
+from monitor.actions.outbox import Message
+from monitor.detection.records import PerformanceEvidence, Trigger, Verdict
+
+EVIDENCE_MAX = 20
+"""Features named in one request: webhook payloads should stay below 20 kB."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the decision was computed from, so that it can be repeated, and where to read on.
+
+    monitor: version of this program. config, reference, profile: digests, "sha256:<hex>", None where unknown.
+    offsets: [from, to) by partition number, under "predictions" and "labels". base_url: where receivers reach the
+    HTTP API, None if they cannot.
+    """
+
+    monitor: str
+    config: str | None = None
+    reference: str | None = None
+    profile: str | None = None
+    offsets: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
+    base_url: str | None = None
+
+
+def retrain_request(trigger: Trigger, receipt: Receipt, receiver: str, created_ms: int) -> Message:
+    """The message that asks `receiver` (its name in the configuration) for a retrained model.
+
+    A field that is named by the contract and not known here is null, never absent.
+    """
+    assert not trigger.withheld, "a withheld trigger is recorded, not sent"
+    body = {"type": "model.retrain.requested", "timestamp": iso(created_ms), "data": _data(trigger, receipt)}
+    return Message(
+        id=message_id(trigger.id, receiver),
+        receiver=receiver,
+        trigger=trigger.id,
+        body=orjson.dumps(body),
+        created_ms=created_ms,
+    )
+
+
+def message_id(trigger: str, receiver: str) -> str:
+    """The `webhook-id` of a trigger's message to one receiver: the same on every attempt, instance and restart."""
+    return "msg_" + hashlib.sha256(f"{trigger}\0{receiver}".encode()).hexdigest()[:32]
+
+
+def iso(time_ms: int) -> str:
+    """ISO 8601 in UTC; milliseconds only where there are any: 2026-11-23T10:00:00.120Z, 2026-11-24T09:12:00Z."""
+    time = _EPOCH + timedelta(milliseconds=time_ms)
+    return time.replace(tzinfo=None).isoformat(timespec="milliseconds" if time_ms % 1000 else "seconds") + "Z"
+
+
+def _data(trigger: Trigger, receipt: Receipt) -> dict[str, object]:
+    window = trigger.window
+    return {
+        "trigger": trigger.id,
+        "model": window.model,
+        "version": window.version,
+        "reason": trigger.reason,
+        "severity": trigger.severity,
+        "summary": trigger.summary,
+        "window": {"start": iso(window.start_ms), "end": iso(window.end_ms)},
+        "onset": iso(trigger.onset_ms),
+        "training_window": None,
+        "labels_available": trigger.labels,
+        "evidence": [_evidence(verdict) for verdict in trigger.evidence[:EVIDENCE_MAX]],
+        "performance": _performance(trigger.performance) if trigger.performance else None,
+        "data": {"rows": trigger.rows, "offsets": _offsets(receipt.offsets)},
+        "receipt": {
+            "monitor": receipt.monitor,
+            "config": receipt.config,
+            "reference": receipt.reference,
+            "profile": receipt.profile,
+        },
+        "links": _links(trigger, receipt.base_url),
+    }
+
+
+def _evidence(verdict: Verdict) -> dict[str, object]:
+    return {
+        "feature": verdict.feature,
+        "effect": verdict.effect,
+        "noise_floor": verdict.noise_floor,
+        "evidence_ratio": None,
+        "psi": verdict.psi,
+    }
+
+
+def _performance(figures: PerformanceEvidence) -> dict[str, object]:
+    return {
+        "metric": figures.metric,
+        "value": figures.value,
+        "lower": figures.lower,
+        "upper": figures.upper,
+        "reference": figures.reference,
+        "label_coverage": figures.label_coverage,
+    }
+
+
+def _offsets(offsets: Mapping[str, Mapping[str, Sequence[int]]]) -> dict[str, dict[str, Sequence[int]]]:
+    """In one order, partitions by number, whatever order they were collected in."""
+    return {
+        kind: {partition: offsets.get(kind, {})[partition] for partition in sorted(offsets.get(kind, {}), key=int)}
+        for kind in ("predictions", "labels")
+    }
+
+
+def _links(trigger: Trigger, base_url: str | None) -> dict[str, str | None]:
+    if base_url is None:
+        return {"incident": None, "report": None, "status": None}
+    api = f"{base_url.rstrip('/')}/api/v1"
+    return {
+        "incident": f"{api}/incidents/{quote(trigger.incident, safe='')}" if trigger.incident else None,
+        "report": None,
+        "status": f"{api}/triggers/{quote(trigger.id, safe='')}/status",
+    }

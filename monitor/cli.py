@@ -1,0 +1,150 @@
+"""The commands. Errors are one sentence each on standard error; exit codes are those of `monitor.errors`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from monitor.errors import ConfigError, MonitorError
+
+app = typer.Typer(
+    name="monitor",
+    help="Know whether your machine-learning models are still right.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
+DEFAULT = Path("monitor.yaml")
+
+
+class TaskName(StrEnum):
+    """What a model does."""
+
+    binary = "binary"
+    multiclass = "multiclass"
+    regression = "regression"
+
+
+@app.command()
+def demo(
+    duration: Annotated[float | None, typer.Option(min=5, help="Seconds; without it, until you interrupt.")] = None,
+    port: Annotated[int, typer.Option(help="Port of pages and metrics; 0 takes any free one.")] = 8000,
+    as_json: Annotated[bool, typer.Option("--json", help="End with one JSON object that says what happened.")] = False,
+) -> None:
+    """Show the whole service at work on an embedded broker, with a model that goes wrong part-way."""
+    from monitor.demo.demo import run_demo
+
+    summary = run_demo(duration, port, lambda text: typer.echo(text, err=as_json))
+    typer.echo(json.dumps(summary) if as_json else _story_end(summary))
+
+
+def _story_end(summary: dict[str, Any]) -> str:
+    drifting = ", ".join(summary["drifting"]) or "nothing"
+    return (
+        f"{summary['events']} events in {summary['windows']} windows; drifting: {drifting}; "
+        f"{summary['incidents_open']} incidents open; {summary['triggers_received']} retrain requests received, "
+        f"signatures {'valid' if summary['signature_valid'] else 'not valid'}"
+    )
+
+
+@app.command()
+def run(config: ConfigFile = DEFAULT) -> None:
+    """Run the service."""
+    from monitor.config import load
+    from monitor.runtime.service import Service
+
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    service = Service(load(config))
+
+    def stop(number: int, frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)  # A second signal ends the process at once.
+        service.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    typer.echo(f"model-monitor is up: pages at {service.server.url}", err=True)
+    service.run()
+
+
+@app.command()
+def backtest(
+    predictions: Annotated[Path, typer.Option(help="Table of predictions: CSV, Parquet or JSON Lines.")],
+    config: ConfigFile = DEFAULT,
+    labels: Annotated[Path | None, typer.Option(help="Table of labels, where the first has none.")] = None,
+    model: Annotated[str | None, typer.Option(help="Which model, where the configuration names several.")] = None,
+    window: Annotated[str | None, typer.Option(help="Another window: 1h, or '500 rows'.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Run the same engine over a file: what would have been read, alarmed and triggered."""
+    from monitor.runtime.commands import backtest_lines, backtest_report
+
+    shown = backtest_lines if as_json else backtest_report
+    _print(shown(config, predictions, labels, model, window, _progress))
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(help="A training or history table: CSV, Parquet or JSON Lines.")],
+    model: Annotated[str, typer.Option(help="Name of the model.")],
+    task: Annotated[TaskName | None, typer.Option(help="Inferred where it is left out.")] = None,
+    prediction: Annotated[str | None, typer.Option(help="Column of the prediction.")] = None,
+    score: Annotated[str | None, typer.Option(help="Column of the positive class's probability.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of the ground truth.")] = None,
+    timestamp: Annotated[str | None, typer.Option(help="Column of the event time.")] = None,
+    identity: Annotated[str | None, typer.Option("--id", help="Column of the prediction's id.")] = None,
+    out: Annotated[Path, typer.Option(help="Directory to write to.")] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Replace files that were edited.")] = False,
+) -> None:
+    """Write a whole configuration, and the compiled reference, from a table."""
+    from monitor.config import Columns
+    from monitor.runtime.initialise import initialise
+
+    columns = Columns(prediction=prediction, score=score, label=label, timestamp=timestamp, id=identity)
+    _print(initialise(file, model, task.value if task else None, columns, out, force=force))
+
+
+@app.command()
+def check(
+    config: ConfigFile = DEFAULT,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not try the broker and the receivers.")] = False,
+) -> None:
+    """Validate everything, and print every value that is in force."""
+    from monitor.runtime.commands import check as lines
+
+    _print(lines(config, offline))
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        sys.stdout.write(line + "\n")
+
+
+def _progress(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{done:,} of {total:,} rows" + ("\n" if done >= total else ""))
+
+
+def main() -> None:
+    """The console command `monitor`."""
+    try:
+        app()
+    except ConfigError as error:
+        for problem in error.problems:
+            sys.stderr.write(f"monitor: {problem}\n")
+        sys.exit(error.exit_code)
+    except MonitorError as error:
+        sys.stderr.write(f"monitor: {error}\n")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()  # The reader of our output has gone; there is nobody left to tell.
+        sys.exit(0)

@@ -1,0 +1,238 @@
+"""The configuration of one instance: read, checked, and handed on as the plain values that the core is told."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+from pydantic import ValidationError
+
+from monitor.config import document
+from monitor.config.client import check_client
+from monitor.config.document import Document, Location
+from monitor.config.models import Context, File, Kafka, Model, Server
+from monitor.config.problems import Problem, problems_of, sentences
+from monitor.config.references import References, kinds
+from monitor.errors import ConfigError
+from monitor.events.schema import Schema
+from monitor.profiles.reference import Reference
+from monitor.spec import FeatureSpec, ModelSpec, PerformanceSpec, RetrainSpec
+
+
+class Receiver(NamedTuple):
+    """A webhook with the texts of its secret files, the first of which signs."""
+
+    name: str
+    url: str
+    secrets: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Receiver(name={self.name!r})"
+
+
+@dataclass(frozen=True, repr=False)
+class Config:
+    """A valid configuration file. Relative paths in it are relative to the file."""
+
+    file: File
+    _document: Document
+    _references: References = field(compare=False)
+
+    def __repr__(self) -> str:
+        return f"Config({str(self.path)!r})"
+
+    @property
+    def path(self) -> Path:
+        return self._document.path
+
+    @property
+    def kafka(self) -> Kafka:
+        return self.file.kafka
+
+    @property
+    def server(self) -> Server:
+        return self.file.server
+
+    @property
+    def state(self) -> Path:
+        """The state directory."""
+        return self._resolve(self.file.state)
+
+    @property
+    def models(self) -> Mapping[str, Model]:
+        """The models by name, each with every value it inherits."""
+        return {model.name: model for model in self.file.models}
+
+    @cached_property
+    def digest(self) -> str:
+        """Sha-256 of every effective value: two files that mean the same share it, in whatever order or words."""
+        return "sha256:" + hashlib.sha256(orjson.dumps(self.effective(), option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+    def effective(self) -> dict[str, Any]:
+        """Every value as it would be written, defaults included; secrets only by the names of their files."""
+        return self.file.model_dump(mode="json", exclude_none=True)
+
+    def given(self, location: Location) -> bool:
+        """Whether the file itself has this location, so that its value is no default."""
+        return location in self._document.lines
+
+    def specs(self) -> dict[str, ModelSpec]:
+        """What the core is told of each model."""
+        return {name: _spec(model, self.references()[name]) for name, model in self.models.items()}
+
+    def references(self) -> dict[str, dict[str, Reference]]:
+        """The reference of each model by version; a version "" is of every version that has none of its own."""
+        found: dict[str, dict[str, Reference]] = {}
+        for name, model in self.models.items():
+            for version, path in model.reference.items():
+                reference = self._references.get(path)
+                assert isinstance(reference, Reference), "a valid file names references that can be read"
+                found.setdefault(name, {})[version or reference.version] = reference
+        return found
+
+    def webhooks(self) -> list[Receiver]:
+        """Receivers with their secrets, read now; ConfigError names every file that cannot be used."""
+        problems: list[Problem] = []
+        receivers = [
+            Receiver(
+                name, webhook.url, tuple(self._secret(path, ("webhooks", name), problems) for path in webhook.files)
+            )
+            for name, webhook in self.file.webhooks.items()
+        ]
+        self._raise(problems)
+        return receivers
+
+    def kafka_settings(self) -> dict[str, object]:
+        """Keyword arguments for the Kafka client, with passwords read now; ConfigError as for `webhooks`."""
+        problems: list[Problem] = []
+        settings: dict[str, object] = {"bootstrap_servers": list(self.kafka.bootstrap_servers)}
+        for name, value in self.kafka.client.items():
+            settings[name] = tuple(value) if isinstance(value, list) else value
+        for name in ("sasl_plain_password", "ssl_password"):
+            path = getattr(self.kafka, f"{name}_file")
+            if path is not None:
+                settings[name] = self._secret(path, ("kafka", f"{name}_file"), problems)
+        for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile"):
+            if isinstance(settings.get(name), str):
+                settings[name] = str(self._resolve(str(settings[name])))
+        self._raise(problems)
+        return settings
+
+    def warnings(self) -> list[str]:
+        """What is allowed but unwise, a sentence each: secrets that every user of the machine can read."""
+        files: list[tuple[Location, str]] = [
+            (("kafka", key), path)
+            for key in ("sasl_plain_password_file", "ssl_password_file")
+            if (path := getattr(self.kafka, key)) is not None
+        ]
+        files += [(("webhooks", name), path) for name, hook in self.file.webhooks.items() for path in hook.files]
+        return sentences(self._document, [(where, text) for where, path in files for text in self._exposed(path)])
+
+    def _resolve(self, path: str) -> Path:
+        return self._references.directory / path
+
+    def _secret(self, path: str, where: Location, problems: list[Problem]) -> str:
+        try:
+            text = self._resolve(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            problems.append((where, f"names {path}, which cannot be read ({error.strerror}): put the secret there"))
+            return ""
+        except UnicodeDecodeError:
+            problems.append((where, f"names {path}, which is not text: put the secret there as UTF-8"))
+            return ""
+        if not text:
+            problems.append((where, f"names {path}, which is empty: put the secret there"))
+        return text
+
+    def _exposed(self, path: str) -> Iterator[str]:
+        try:
+            mode = self._resolve(path).stat().st_mode
+        except OSError:
+            return
+        if mode & 0o007:
+            yield f"names {path}, which every user of this machine can read: chmod 600"
+
+    def _raise(self, problems: list[Problem]) -> None:
+        if problems:
+            raise ConfigError(*sentences(self._document, problems))
+
+
+def load(path: Path) -> Config:
+    """The configuration of a file. ConfigError holds every problem found, each with its line, path and remedy."""
+    source = document.read(path)
+    if not isinstance(source.content, Mapping):
+        raise ConfigError(f"{path}:1: the file is no mapping: begin with kafka: and models:, or use `monitor init`")
+    references = References(path.parent)
+    webhooks = source.content.get("webhooks")
+    context = Context(references, tuple(webhooks) if isinstance(webhooks, Mapping) else ())
+    problems: list[Problem] = [(where, "is written twice: remove one of them") for where in source.repeated]
+    problems += _client_settings(source.content) + _repeated_models(source.content)
+    try:
+        file = File.model_validate(source.content, context=context)
+    except ValidationError as error:
+        raise ConfigError(*sentences(source, [*problems, *problems_of(error, File)])) from None
+    if problems:
+        raise ConfigError(*sentences(source, problems))
+    return Config(file, source, references)
+
+
+def _client_settings(content: Mapping[str, object]) -> list[Problem]:
+    kafka = content.get("kafka")
+    own = tuple(Kafka.model_fields)
+    given = {name: value for name, value in kafka.items() if name not in own} if isinstance(kafka, dict) else {}
+    return [(("kafka", name), text) for name, text in check_client(given, own)]
+
+
+def _repeated_models(content: Mapping[str, object]) -> list[Problem]:
+    models = content.get("models")
+    names = [model.get("name") for model in models if isinstance(model, dict)] if isinstance(models, list) else []
+    counts = Counter(name for name in names if isinstance(name, str))
+    return [
+        (("models", index, "name"), f"is {name!r}, as of another model: give each its own")
+        for index, name in enumerate(names)
+        if isinstance(name, str) and counts[name] > 1 and name in names[:index]
+    ]
+
+
+def _spec(model: Model, references: Mapping[str, Reference]) -> ModelSpec:
+    # Cells exist for every feature of a reference, so each of these is decoded even where nobody watches it.
+    celled = {name for reference in references.values() for name in kinds(reference)}
+    schema = Schema(
+        model=model.name,
+        task=model.task,
+        features={name: feature.type for name, feature in model.features.items() if name in celled},
+        positive=model.positive,
+        feature_order=model.feature_order,
+        kafka_time=model.kafka_time,
+    )
+    judged = model.performance
+    return ModelSpec(
+        name=model.name,
+        schema=schema,
+        window=model.window,
+        performance=PerformanceSpec(
+            judged.metric, judged.drop, judged.wait, judged.threshold, labels_min=judged.labels_min
+        ),
+        retrain=_retrain(model),
+        features={name: FeatureSpec(feature.monitor) for name, feature in model.features.items()},
+        lateness_ms=model.lateness,
+        idle_after_ms=model.idle_after,
+        arrival=model.arrival,
+        labelled=model.labels == "late",
+        retention_ms=model.retention,
+        persistence=model.alarms.persistence,
+    )
+
+
+def _retrain(model: Model) -> RetrainSpec | None:
+    asked = model.retrain
+    if asked is None:
+        return None
+    labels_min = asked.labels_min if model.labels == "late" else 0
+    return RetrainSpec(asked.webhook, frozenset(asked.on), asked.cooldown, labels_min)

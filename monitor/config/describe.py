@@ -1,0 +1,59 @@
+"""Every effective value of a configuration as text: what `monitor check` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import orjson
+
+from monitor.config.config import Config
+from monitor.config.document import Location, quoted
+from monitor.config.network import without_query
+
+
+def describe(config: Config) -> str:
+    """YAML of every value, with those that the file leaves to their defaults marked; never a secret."""
+    return "\n".join(_lines(config, config.effective(), (), ""))
+
+
+def _lines(config: Config, value: object, where: Location, indent: str) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, child in value.items():
+            yield from _entry(config, f"{indent}{_scalar(key)}:", child, (*where, key), indent)
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            first, *rest = _lines(config, child, (*where, index), f"{indent}  ")
+            yield f"{indent}- {first.lstrip()}"
+            yield from rest
+
+
+def _entry(config: Config, head: str, value: object, where: Location, indent: str) -> Iterator[str]:
+    if isinstance(value, dict) and value and not _is_feature(where):
+        yield head
+        yield from _lines(config, value, where, f"{indent}  ")
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        yield head
+        yield from _lines(config, value, where, indent)
+    else:
+        text = without_query(value) if where[-1] == "url" and isinstance(value, str) else value
+        mark = "" if config.given(where) else "  # default"
+        yield f"{head} {_flow(text)}{mark}"
+
+
+def _is_feature(where: Location) -> bool:
+    return len(where) == 4 and where[0] == "models" and where[2] == "features"
+
+
+def _flow(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_scalar(key)}: {_flow(child)}" for key, child in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    return _scalar(value)
+
+
+def _scalar(value: object) -> str:
+    """A scalar as YAML, quoted where a reader could take it for anything but itself."""
+    if not isinstance(value, str):
+        return orjson.dumps(value).decode()
+    return quoted(value)

@@ -1,0 +1,334 @@
+"""What `monitor.yaml` may hold: frozen models with every default in one place.
+
+Validators say what is wrong as the end of a sentence that `monitor.config.problems` begins with path and line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self, cast, get_args
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from monitor.config import units
+from monitor.config.agreement import feature_problems, label_problems, reference_problems, task_problems
+from monitor.config.client import bootstrap_servers
+from monitor.config.network import loopback_host, receiver_url
+from monitor.config.problems import later, near, refuse
+from monitor.config.references import References
+from monitor.events.canonical import canonical
+from monitor.events.schema import Kind, Task
+from monitor.profiles.reference import Reference
+from monitor.statistics.performance import METRICS, default_metric
+from monitor.windows.window import WindowSpec
+
+DROP = 0.03
+"""Default drop of a metric that is a share: three points of a hundred."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What validators know besides the values: the reference files, and the names that may be referred to."""
+
+    references: References
+    webhooks: tuple[str, ...] = ()
+
+
+def _text(value: object) -> object:
+    text = canonical(value)
+    return value if text is None else text
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("is not a time zone: write a name of the IANA database, as in UTC or Europe/Warsaw") from None
+    return name
+
+
+def _one_or_more(value: object) -> object:
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+
+def _score(value: object) -> str | dict[str, str]:
+    if isinstance(value, str) and value:
+        return value
+    if isinstance(value, Mapping) and value and all(isinstance(column, str) for column in value.values()):
+        return dict(value)
+    raise ValueError("must name a column, or for a multiclass model one column a class: {class: column}")
+
+
+def _not_zero(milliseconds: int) -> int:
+    if milliseconds == 0:
+        raise ValueError("must be longer than 0s")
+    return milliseconds
+
+
+Duration = Annotated[
+    int, BeforeValidator(units.duration_ms), PlainSerializer(units.duration_text, return_type=str, when_used="json")
+]
+"""Milliseconds, written as a duration."""
+
+Span = Annotated[Duration, AfterValidator(_not_zero)]
+"""A duration that is not empty."""
+
+Window = Annotated[
+    WindowSpec,
+    BeforeValidator(units.window_spec),
+    PlainSerializer(units.window_text, return_type=str, when_used="json"),
+]
+Text = Annotated[str, Field(min_length=1)]
+Canonical = Annotated[Text, BeforeValidator(_text)]
+Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+Names = Annotated[tuple[Text, ...], BeforeValidator(_one_or_more)]
+TimeZone = Annotated[str, AfterValidator(_zone)]
+Score = Annotated[Any, BeforeValidator(_score)]
+
+
+class Settings(BaseModel):
+    """Base of all: frozen, strict in types, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class Topics(Settings):
+    """Predictions and labels may share a topic."""
+
+    predictions: Topic = "predictions"
+    labels: Topic = "labels"
+    dead_letters: Topic = "monitor-dead-letters"
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.dead_letters in (self.predictions, self.labels):
+            refuse(
+                (("dead_letters",), f"is also a topic that is read ({self.dead_letters}): give dead letters their own")
+            )
+        return self
+
+
+class Kafka(Settings):
+    """start_at: where to begin with an empty state. on_gap: what to do about records the broker no longer has.
+
+    Every further key is a setting of the Kafka client, checked by `load` and passed through.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow")
+
+    bootstrap_servers: Annotated[tuple[str, ...], BeforeValidator(bootstrap_servers)]
+    topics: Topics = Topics()
+    start_at: Literal["earliest", "latest"] = "earliest"
+    on_gap: Literal["earliest", "latest", "stop"] = "earliest"
+    sasl_plain_password_file: Text | None = None
+    ssl_password_file: Text | None = None
+
+    @property
+    def client(self) -> Mapping[str, object]:
+        """The settings that are the client's own, as written."""
+        return self.model_extra or {}
+
+
+class Alarms(Settings):
+    """persistence: windows in a row that a feature must have drifted."""
+
+    persistence: int = Field(2, ge=1, le=100)
+
+
+class Feature(Settings):
+    """One feature: watched for drift, for its data quality only, or not at all."""
+
+    type: Kind
+    monitor: Literal["drift", "quality", "off"] = "drift"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        return {"type": value} if isinstance(value, str) else value
+
+
+class Columns(Settings):
+    """Names of a table's columns where they are not the defaults; score may be {class: column}."""
+
+    id: Text | None = None
+    timestamp: Text | None = None
+    version: Text | None = None
+    prediction: Text | None = None
+    score: Score | None = None
+    label: Text | None = None
+
+
+class Performance(Settings):
+    """When performance has fallen: by `drop` of `metric`. wait: how long a window's verdict waits for labels."""
+
+    metric: str
+    drop: float = Field(gt=0, allow_inf_nan=False)
+    wait: Duration = units.duration_ms("14d")
+    threshold: float | None = Field(None, gt=0, lt=1)
+    labels_min: int = Field(500, ge=1)
+
+
+class Retrain(Settings):
+    """Whom to ask for a retrained model, why, how often, and from how many labels on."""
+
+    webhook: Text
+    on: Annotated[tuple[Literal["performance", "drift"], ...], BeforeValidator(_one_or_more), Field(min_length=1)]
+    cooldown: Duration = units.duration_ms("24h")
+    labels_min: int = Field(2000, ge=0)
+
+    @model_validator(mode="after")
+    def _known(self, info: ValidationInfo) -> Self:
+        known = info.context.webhooks if isinstance(info.context, Context) else (self.webhook,)
+        if self.webhook not in known:
+            guess = near(self.webhook, known)
+            advice = f"did you mean {guess!r}?" if guess else "add it there, with its url and secret_file"
+            refuse((("webhook",), f"is {self.webhook!r}, which `webhooks` does not name: {advice}"))
+        return self
+
+
+class Model(Settings):
+    """One model. A value that is left out comes from the top of the file, or from the reference where it knows it."""
+
+    name: Text
+    task: Task
+    positive: Canonical | None = None
+    reference: Annotated[dict[str, Text], Field(min_length=1)]
+    features: dict[str, Feature]
+    performance: Performance
+    retrain: Retrain | None = None
+    window: Window = units.window_spec("1h")
+    lateness: Duration = units.duration_ms("5m")
+    idle_after: Span = units.duration_ms("60s")
+    timezone: TimeZone = "UTC"
+    alarms: Alarms = Alarms()
+    arrival: Literal["stream", "batch"] = "stream"
+    feature_order: Names = ()
+    columns: Columns = Columns()
+    labels: Literal["late", "none"] = "late"
+    retention: Span = units.duration_ms("90d")
+    kafka_time: bool = False
+
+    @field_validator("reference", mode="before")
+    @classmethod
+    def _compiled(cls, value: object) -> object:
+        kinds = [key for key in value if later(("models", 0, "reference", key))] if isinstance(value, dict) else []
+        refuse(*(((kind,), "is not available in this version: name a compiled profile") for kind in kinds))
+        return {"": value} if isinstance(value, str) else value
+
+    @field_validator("reference")
+    @classmethod
+    def _readable(cls, paths: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        if isinstance(info.context, Context):
+            found = {version: info.context.references.get(path) for version, path in paths.items()}
+            refuse(*((_version(key), text) for key, text in found.items() if isinstance(text, str)))
+        return paths
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, value: object, info: ValidationInfo) -> object:
+        """Fill in what the reference knows, and the defaults that depend on other values."""
+        if not isinstance(value, Mapping):
+            return value
+        model = dict(value)
+        if isinstance(info.context, Context):
+            model = {**info.context.references.known(model.get("reference")), **model}
+        performance, retrain = model.get("performance", {}), model.get("retrain")
+        if isinstance(performance, Mapping):
+            model["performance"] = _performance(model.get("task"), performance)
+        if isinstance(retrain, Mapping):
+            model["retrain"] = {
+                "on": ["drift"] if model.get("labels") == "none" else ["performance", "drift"],
+                **retrain,
+            }
+        return model
+
+    @model_validator(mode="after")
+    def _agree(self, info: ValidationInfo) -> Self:
+        problems = [*task_problems(self), *feature_problems(self), *label_problems(self)]
+        if isinstance(info.context, Context):
+            for path in self.reference.values():
+                reference = info.context.references.get(path)
+                problems += reference_problems(self, path, reference) if isinstance(reference, Reference) else []
+        refuse(*problems)
+        return self
+
+    @property
+    def watched(self) -> Mapping[str, Feature]:
+        """The features that are not off."""
+        return {name: feature for name, feature in self.features.items() if feature.monitor != "off"}
+
+
+class Webhook(Settings):
+    """A receiver of retrain requests; signed with the first secret, the second while it is being replaced."""
+
+    url: Annotated[str, AfterValidator(receiver_url)]
+    secret_file: Text | None = None
+    secret_files: Names = ()
+
+    @model_validator(mode="after")
+    def _signed(self) -> Self:
+        if (self.secret_file is None) == (not self.secret_files):
+            refuse(((), "must have either secret_file or secret_files: requests are always signed"))
+        return self
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return self.secret_files if self.secret_file is None else (self.secret_file,)
+
+
+class Server(Settings):
+    """port 0: any free one."""
+
+    host: Annotated[str, AfterValidator(loopback_host)] = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65_535)
+
+
+class File(Settings):
+    """The root of `monitor.yaml`."""
+
+    kafka: Kafka
+    models: Annotated[tuple[Model, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
+    state: Text = "./state"
+    window: Window = Model.model_fields["window"].default
+    lateness: Duration = Model.model_fields["lateness"].default
+    idle_after: Span = Model.model_fields["idle_after"].default
+    timezone: TimeZone = Model.model_fields["timezone"].default
+    alarms: Alarms = Alarms()
+    webhooks: dict[str, Webhook] = {}
+    server: Server = Server()
+
+    @model_validator(mode="after")
+    def _inherit(self) -> Self:
+        shared = ("window", "lateness", "idle_after", "timezone", "alarms")
+        models = tuple(
+            model.model_copy(update={key: getattr(self, key) for key in shared if key not in model.model_fields_set})
+            for model in self.models
+        )
+        return self.model_copy(update={"models": models})
+
+
+def _version(key: str) -> tuple[str, ...]:
+    return (key,) if key else ()
+
+
+def _performance(task: object, value: Mapping[str, object]) -> dict[str, object]:
+    given = dict(value)
+    # Without a task the metric cannot be judged: that the task is missing is said once, not twice.
+    given.setdefault("metric", default_metric(cast("Task", task)) if task in get_args(Task) else "")
+    name = given.get("metric")
+    metric = METRICS.get(name) if isinstance(name, str) else None
+    if metric is None or metric.unit == "share":
+        given.setdefault("drop", DROP)
+    return given

@@ -1,0 +1,143 @@
+"""A simulated credit model: applications, scores, and loans that default weeks (here: seconds) later.
+
+From `drift_at` on incomes rise, as after an inflation, and no longer protect from default as much: the inputs drift,
+and so does what they mean, so drift shows at once and performance falls as the labels arrive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from monitor.events.batch import CategoricalColumn, Column, NumericColumn, Origin, Pairs, Predictions
+from monitor.events.ids import digests
+from monitor.events.schema import Kind, Schema
+
+MODEL = "credit"
+VERSION = "1"
+CLASSES = ("repaid", "default")
+COUNTRIES = ("PL", "DE", "FR", "ES")
+CHANNELS = ("app", "web", "branch")
+FEATURES: dict[str, Kind] = {
+    "income": "numeric",
+    "age": "numeric",
+    "loan_amount": "numeric",
+    "months_employed": "numeric",
+    "country": "categorical",
+    "channel": "categorical",
+}
+SCHEMA = Schema(MODEL, "binary", FEATURES, positive="default")
+
+
+@dataclass(slots=True)
+class Applications:
+    """n applications: raw feature columns, the model's score and decision, and how each loan turned out."""
+
+    ids: list[str]
+    features: dict[str, NDArray[Any]]
+    score: NDArray[np.float64]
+    default: NDArray[np.bool_]
+
+    def prediction_events(self, time_ms: NDArray[np.int64]) -> list[bytes]:
+        """Native JSON, one event an application."""
+        names = list(self.features)
+        columns = [column.tolist() for column in self.features.values()]
+        events = []
+        for row, (identity, at, score, *values) in enumerate(
+            zip(self.ids, time_ms.tolist(), self.score.tolist(), *columns, strict=True)
+        ):
+            event = {
+                "type": "prediction",
+                "id": identity,
+                "model": MODEL,
+                "version": VERSION,
+                "timestamp": at,
+                "features": dict(zip(names, values, strict=True)),
+                "prediction": CLASSES[int(self.score[row] >= 0.5)],
+                "score": score,
+            }
+            events.append(orjson.dumps(event))
+        return events
+
+    def label_events(self, time_ms: int) -> list[bytes]:
+        """Native JSON, one label an application."""
+        return [
+            orjson.dumps(
+                {"type": "label", "id": identity, "model": MODEL, "timestamp": time_ms, "label": CLASSES[late]}
+            )
+            for identity, late in zip(self.ids, self.default.astype(int).tolist(), strict=True)
+        ]
+
+    def table(self) -> tuple[Predictions, Pairs]:
+        """The same as columns: a training table for the reference."""
+        rows = len(self.ids)
+        features: dict[str, Column] = {
+            name: NumericColumn.of(column) if FEATURES[name] == "numeric" else _categories(column)
+            for name, column in self.features.items()
+        }
+        ints = np.zeros(rows, dtype=np.int32)
+        decision = CategoricalColumn((self.score >= 0.5).astype(np.int32), CLASSES)
+        scores = {"default": NumericColumn.of(self.score)}
+        predictions = Predictions(
+            MODEL,
+            Origin("training", ints, np.arange(rows), ints),
+            np.arange(rows),
+            np.full(rows, -1),
+            digests(self.ids),
+            np.ones(rows, dtype=np.bool_),
+            CategoricalColumn(ints, (VERSION,)),
+            features,
+            decision,
+            scores,
+        )
+        label = CategoricalColumn(self.default.astype(np.int32), CLASSES)
+        return predictions, Pairs(decision, scores, label)
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Draws applications from a seed."""
+
+    seed: int
+    _random: np.random.Generator = field(init=False)
+    _drawn: int = 0
+
+    def __post_init__(self) -> None:
+        self._random = np.random.default_rng(self.seed)
+
+    def draw(self, rows: int, drifted: bool = False) -> Applications:
+        """`rows` applications; the model scores them as it learned to, whatever has become of the world."""
+        random = self._random
+        income = random.lognormal(8.0 + 0.4 * drifted, 0.5, rows)
+        age = random.normal(42, 12, rows).clip(18, 90).round()
+        amount = random.lognormal(9.0, 0.7, rows)
+        employed = random.exponential(48, rows).round()
+        country = random.choice(COUNTRIES, rows, p=(0.4, 0.3, 0.2, 0.1))
+        channel = random.choice(CHANNELS, rows, p=(0.6, 0.3, 0.1))
+        burden = np.log(amount / income)
+        learned = 1.6 * burden - 0.02 * (age - 42) - 0.01 * (employed - 48) - 1.9
+        actual = 0.25 * burden - 0.02 * (age - 42) - 0.9 if drifted else learned
+        first = self._drawn
+        self._drawn += rows
+        return Applications(
+            [f"{self.seed}-{number}" for number in range(first, first + rows)],
+            {
+                "income": income.round(2),
+                "age": age,
+                "loan_amount": amount.round(2),
+                "months_employed": employed,
+                "country": country,
+                "channel": channel,
+            },
+            1.0 / (1.0 + np.exp(-learned)),
+            random.random(rows) < 1.0 / (1.0 + np.exp(-actual)),
+        )
+
+
+def _categories(column: NDArray[np.str_]) -> CategoricalColumn:
+    values, codes = np.unique(column, return_inverse=True)
+    return CategoricalColumn(codes.astype(np.int32), tuple(values.tolist()))

@@ -1,0 +1,1 @@
+"""Does it matter: from readings to verdicts, incidents and trigger decisions."""

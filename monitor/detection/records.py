@@ -1,0 +1,85 @@
+"""What detection says: verdicts, incidents and triggers. Their ids are digests of what caused them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from monitor.windows.window import Offsets, Window
+
+State = Literal["learning", "insufficient", "untestable", "ok", "watch", "drifting"]
+Cause = Literal["drift", "performance", "data"]
+Severity = Literal["minor", "moderate", "major"]
+IncidentEvent = Literal["opened", "joined", "worsened", "resolved"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one window says of one feature. effect: de-biased, PSI units; noise_floor: what chance alone gives."""
+
+    window: Window
+    feature: str
+    rows: int
+    state: State
+    effect: float | None = None
+    noise_floor: float | None = None
+    psi: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One problem of one model version, from the window that opened it on. `features` in the order they joined."""
+
+    id: str
+    cause: Cause
+    severity: Severity
+    opened: Window
+    latest: Window
+    features: tuple[str, ...]
+    open: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentChange:
+    """One step in an incident's life; `reason` is one sentence for people."""
+
+    incident: Incident
+    event: IncidentEvent
+    window: Window
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PerformanceEvidence:
+    """The performance figures a trigger carries; `reference` is the figure the reference had."""
+
+    metric: str
+    value: float
+    lower: float
+    upper: float
+    reference: float
+    label_coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """A decision that a model should be retrained.
+
+    window: the one that decided. onset_ms: when the change is estimated to have begun. evidence: the drifting
+    features' verdicts, worst first. labels: number of labels joined so far. offsets: [first, last + 1) of the window's
+    predictions in each partition. withheld: empty for a trigger that is to be sent, else why it is not.
+    """
+
+    id: str
+    reason: Literal["drift", "performance", "manual"]
+    severity: Severity
+    summary: str
+    window: Window
+    onset_ms: int
+    incident: str
+    evidence: tuple[Verdict, ...]
+    performance: PerformanceEvidence | None
+    labels: int
+    rows: int
+    offsets: Offsets
+    withheld: str = ""

@@ -1,0 +1,127 @@
+"""Whether an incident should have its model retrained now, and if not, why not.
+
+Drift runs ahead of performance, which waits for labels. Both are arbitrated here in window order, at boundaries that
+the labels have reached too, so that the decision is the same however far ahead drift happened to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+from monitor.detection.identity import identity
+from monitor.detection.records import Cause, Incident, IncidentChange, PerformanceEvidence, Trigger, Verdict
+from monitor.spec import RetrainSpec
+from monitor.windows.window import Offsets, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one window says of a cause: its incident's changes, and what stands behind them.
+
+    reason: one sentence for people. Waits until the labels have caught up with its window.
+    """
+
+    window: Window
+    cause: Cause
+    changes: tuple[IncidentChange, ...]
+    reason: str
+    rows: int
+    offsets: Offsets
+    verdicts: tuple[Verdict, ...] = ()
+    performance: PerformanceEvidence | None = None
+
+
+@dataclass(slots=True)
+class Arbiter:
+    """What has been asked of one model's pipeline.
+
+    waiting: evidence of windows that end after the last boundary. open: incidents as of that boundary, with their
+    newest evidence. asked: incidents that a trigger was sent for. withheld: the last reason given for an incident.
+    sent_ms: the boundary at which the last trigger was sent, or None.
+    """
+
+    waiting: list[Evidence] = field(default_factory=list)
+    open: dict[str, tuple[Incident, Evidence]] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
+    withheld: dict[str, str] = field(default_factory=dict)
+    sent_ms: int | None = None
+
+    def note(self, evidence: Evidence) -> None:
+        """Keep what a window said until the boundary that it belongs to."""
+        self.waiting.append(evidence)
+
+    def arbitrate(self, boundary_ms: int, spec: RetrainSpec | None, labels: int, labelled: bool) -> list[Trigger]:
+        """Triggers of one boundary: at most one to be sent, and each refusal whose reason is new."""
+        due = [evidence for evidence in self.waiting if evidence.window.end_ms <= boundary_ms]
+        self.waiting = [evidence for evidence in self.waiting if evidence.window.end_ms > boundary_ms]
+        for evidence in sorted(due, key=lambda each: (each.window, each.cause)):
+            self._take_in(evidence)
+        if spec is None:
+            return []
+        triggers = []
+        candidates = [each for each in self.open.values() if each[0].cause in spec.on and each[0].id not in self.asked]
+        for incident, evidence in sorted(candidates, key=lambda each: (each[0].opened, each[0].cause)):
+            reason = self._objection(boundary_ms, spec, labels, labelled)
+            if reason and self.withheld.get(incident.id) == reason:
+                continue
+            if reason:
+                self.withheld[incident.id] = reason
+            else:
+                self.asked.add(incident.id)
+                self.sent_ms = boundary_ms
+            triggers.append(_trigger(incident, evidence, labels, reason))
+        return triggers
+
+    def _take_in(self, evidence: Evidence) -> None:
+        for change in evidence.changes:
+            incident = change.incident
+            self.open[incident.id] = (incident, evidence)
+            if not incident.open:
+                del self.open[incident.id]
+                self.asked.discard(incident.id)
+                self.withheld.pop(incident.id, None)
+        for incident, _ in list(self.open.values()):
+            same = (incident.cause, incident.latest.version, incident.latest.segment)
+            if same == (evidence.cause, evidence.window.version, evidence.window.segment):
+                self.open[incident.id] = (incident, evidence)
+
+    def _objection(self, boundary_ms: int, spec: RetrainSpec, labels: int, labelled: bool) -> str:
+        if self.sent_ms is not None and boundary_ms < self.sent_ms + spec.cooldown_ms:
+            return f"cooling down until {_iso(self.sent_ms + spec.cooldown_ms)}"
+        if labelled and labels < spec.labels_min:
+            return f"fewer than the {spec.labels_min} labels that retraining needs have arrived"
+        return ""
+
+
+def _trigger(incident: Incident, evidence: Evidence, labels: int, withheld: str) -> Trigger:
+    reason: Literal["performance", "drift"] = "performance" if incident.cause == "performance" else "drift"
+    verdicts = tuple(sorted(evidence.verdicts, key=lambda verdict: (-(verdict.effect or 0.0), verdict.feature)))
+    return Trigger(
+        id=identity("trg", incident.id, evidence.window),
+        reason=reason,
+        severity=incident.severity,
+        summary=evidence.reason,
+        window=evidence.window,
+        onset_ms=incident.opened.start_ms,
+        incident=incident.id,
+        evidence=verdicts,
+        performance=evidence.performance,
+        labels=labels,
+        rows=evidence.rows,
+        offsets=evidence.offsets,
+        withheld=withheld,
+    )
+
+
+def _iso(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def describe_drift(drifting: Sequence[Verdict]) -> str:
+    """One sentence on the features that drift, worst first."""
+    named = [f"{verdict.feature} (effect {verdict.effect or 0.0:.2f})" for verdict in drifting]
+    more = f" and {len(named) - 5} more" if len(named) > 5 else ""
+    return f"{', '.join(named[:5])}{more} drifted" if named else "no feature drifts any more"

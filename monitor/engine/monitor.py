@@ -1,0 +1,65 @@
+"""All models together: batches and times go in, readings and decisions come out. No I/O, no clock, no threads.
+
+The order of a step: `ingest` and `ingest_labels` what arrived, `advance` to the watermarks, `settle` what is `due`,
+then save `changes` together with the positions of the source, and show `views`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from monitor.engine import state
+from monitor.engine.model import ModelMonitor
+from monitor.profiles.reference import Reference
+from monitor.snapshot import ModelView
+from monitor.spec import ModelSpec
+from monitor.windows.streams import NEVER
+
+
+class Monitor:
+    """The models of one service, by name.
+
+    A `Monitor` that failed inside a step is not to be used again: make a new one and `restore` it.
+    """
+
+    def __init__(self, specs: Sequence[ModelSpec], references: Mapping[str, Mapping[str, Reference]]) -> None:
+        """references: by model and version, oldest version first; every model has at least one."""
+        self.models = {spec.name: ModelMonitor(spec, references[spec.name]) for spec in specs}
+
+    def changes(self) -> dict[str, bytes | None]:
+        """The pieces of state that changed since the last call, by key; None for one that is gone."""
+        return {key: piece for model in self.models.values() for key, piece in state.changes(model).items()}
+
+    def restore(self, pieces: Mapping[str, bytes]) -> None:
+        """Go on from what `changes` gave; StateError where a reference was replaced under open windows."""
+        for model in self.models.values():
+            state.restore(model, pieces)
+
+    def views(self) -> dict[str, ModelView]:
+        """What may be shown of each model."""
+        return {name: _view(model) for name, model in self.models.items()}
+
+
+def _view(model: ModelMonitor) -> ModelView:
+    progress, spec = model.progress, model.spec
+    windows = sorted(model.windows.values(), key=lambda view: view.window)
+    incidents = sorted([*progress.resolved, *progress.incidents.open.values()], key=lambda incident: incident.opened)
+    return ModelView(
+        name=spec.name,
+        task=spec.schema.task,
+        metric=spec.performance.metric,
+        features=tuple(spec.schema.features),
+        versions=tuple(dict.fromkeys(view.window.version for view in windows)),
+        last_event_ms=_time(progress.predictions.high_ms),
+        watermark_ms=_time(progress.closed_ms),
+        predictions=progress.counted.get("predictions", 0),
+        labels={name: progress.counted.get(name, 0) for name in ("matched", "conflict")},
+        windows=tuple(windows),
+        performance=tuple(sorted(model.performance.values(), key=lambda view: view.window)),
+        incidents=tuple(incidents),
+        triggers=tuple(progress.triggers),
+    )
+
+
+def _time(time_ms: int) -> int | None:
+    return None if time_ms == NEVER else time_ms

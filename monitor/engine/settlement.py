@@ -1,0 +1,276 @@
+"""Performance of a model's windows, settled at the boundaries that predictions and labels have both reached.
+
+A window gets one verdict: at the first boundary with enough labels, or when it has waited long enough. Labels that
+come later revise its reading and raise nothing. What a label changes is an exact integer retraction and addition, so
+the figures are those of one pass over all labels known before the boundary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.events.batch import Matched, Pairs
+from monitor.profiles import codec
+from monitor.profiles.layout import OutcomeLayout
+from monitor.profiles.outcome import Outcome
+from monitor.spec import PerformanceSpec
+from monitor.statistics.performance import labels_by_class
+from monitor.windows.window import Offsets, Window
+
+COVERAGE = 0.8
+"""Share of a window's predictions that must be labelled before it is judged early."""
+
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What is known of one window. predicted: its predictions; by_class: labels of each class; outcome: packed bytes.
+
+    settled: it has had its verdict. revision: how often its reading has been given. offsets: where its predictions lie.
+    """
+
+    window: Window
+    predicted: int
+    outcome: bytes = b""
+    labels: int = 0
+    by_class: Mapping[str, int] = field(default_factory=dict)
+    settled: bool = False
+    revision: int = 0
+    offsets: Offsets = field(default_factory=dict)
+
+    @property
+    def coverage(self) -> float:
+        return min(1.0, self.labels / self.predicted) if self.predicted else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The fewest whole windows up to `window` that hold enough labels, or all there are (`enough` is then False)."""
+
+    window: Window
+    start_ms: int
+    outcome: Outcome
+    labels: int
+    coverage: float
+    enough: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What matched labels change, n rows: from `boundary_ms` (int64) on, in the window of index `window` (intp), pair
+    `added` counts and pair `removed` no longer does (intp, -1: none).
+    """
+
+    boundary_ms: NDArray[np.int64]
+    window: NDArray[np.intp]
+    added: NDArray[np.intp]
+    removed: NDArray[np.intp]
+
+    @classmethod
+    def none(cls) -> Changes:
+        empty = np.empty(0, dtype=np.intp)
+        return cls(empty, empty, empty, empty)
+
+    def at(self, boundary_ms: int) -> Changes:
+        rows = self.boundary_ms == boundary_ms
+        return Changes(self.boundary_ms[rows], self.window[rows], self.added[rows], self.removed[rows])
+
+
+@dataclass(slots=True)
+class Settlement:
+    """The windows of one model whose performance can still change, by (version, start)."""
+
+    spec: PerformanceSpec
+    grid_ms: int
+    ledgers: dict[tuple[str, int], Ledger] = field(default_factory=dict)
+
+    def open(self, window: Window, predicted: int, offsets: Offsets) -> None:
+        """A window has closed: its labels count from now on."""
+        self.ledgers[(window.version, window.start_ms)] = Ledger(window, predicted, offsets=offsets)
+
+    def boundaries(self, changes: Changes, since_ms: int, until_ms: int) -> list[int]:
+        """Boundaries in (since_ms, until_ms] at which a window ends or waits no longer, or a label begins to count."""
+        found = set(np.unique(changes.boundary_ms).tolist())
+        for ledger in self.ledgers.values():
+            found.add(ledger.window.end_ms)
+            if not ledger.settled:
+                found.add(self._deadline(ledger.window))
+        return sorted(boundary for boundary in found if since_ms < boundary <= until_ms)
+
+    def apply(
+        self, changes: Changes, windows: list[Window], layouts: Mapping[str, OutcomeLayout], pairs: Pairs
+    ) -> set[Window]:
+        """Count the changes of one boundary; the windows that were touched. layouts: by model version."""
+        touched = np.unique(changes.window).tolist()
+        for index in touched:
+            window = windows[index]
+            mine = changes.window == index
+            removed = changes.removed[mine]
+            layout = layouts[window.version]
+            key = (window.version, window.start_ms)
+            outcome = _unpacked(layout, self.ledgers[key].outcome)
+            outcome.fold(layout, pairs.take(changes.added[mine]))
+            outcome.retract(layout, pairs.take(removed[removed >= 0]))
+            self.ledgers[key] = replace(
+                self.ledgers[key],
+                outcome=codec.pack("OUTC", _VERSION, outcome.plain()),
+                labels=outcome.rows,
+                by_class=labels_by_class(layout, outcome),
+            )
+        return {windows[index] for index in touched}
+
+    def due(self, boundary_ms: int, touched: set[Window]) -> list[tuple[Ledger, bool]]:
+        """Windows to be read at a boundary, in order, and whether each gets its verdict now."""
+        found = []
+        for ledger in sorted(self.ledgers.values(), key=lambda each: each.window):
+            if ledger.window.end_ms > boundary_ms:
+                continue
+            verdict = not ledger.settled and self._ready(ledger, boundary_ms)
+            if verdict or ledger.window.end_ms == boundary_ms or ledger.window in touched:
+                found.append((ledger, verdict))
+        return found
+
+    def span(self, ledger: Ledger, layout: OutcomeLayout) -> Span:
+        """The labels that a window is judged by, earlier windows' included where its own are too few."""
+        members = self._members(ledger)
+        outcome = _unpacked(layout, ledger.outcome)
+        for member in members[1:]:
+            if member.outcome:
+                outcome = outcome.merge(_unpacked(layout, member.outcome))
+        predicted = sum(member.predicted for member in members)
+        labels = sum(member.labels for member in members)
+        return Span(
+            ledger.window,
+            members[-1].window.start_ms,
+            outcome,
+            labels,
+            min(1.0, labels / predicted) if predicted else 0.0,
+            self._enough(members),
+        )
+
+    def read(self, ledger: Ledger, verdict: bool) -> None:
+        """A window's reading has been given, and its verdict where there was one."""
+        key = (ledger.window.version, ledger.window.start_ms)
+        self.ledgers[key] = replace(ledger, revision=ledger.revision + 1, settled=ledger.settled or verdict)
+
+    def labels(self, boundary_ms: int) -> int:
+        """Labels joined so far in the windows that ended by a boundary."""
+        return sum(ledger.labels for ledger in self.ledgers.values() if ledger.window.end_ms <= boundary_ms)
+
+    def forget(self, boundary_ms: int) -> list[tuple[str, int]]:
+        """Drop the windows that no label can change and no span can reach any more; their keys."""
+        bound = boundary_ms - max(self.spec.wait_ms, self.spec.span_max_ms) - 2 * self.grid_ms
+        old = [key for key, ledger in self.ledgers.items() if ledger.settled and ledger.window.end_ms < bound]
+        for key in old:
+            del self.ledgers[key]
+        return old
+
+    def _deadline(self, window: Window) -> int:
+        return -(-(window.end_ms + self.spec.wait_ms) // self.grid_ms) * self.grid_ms
+
+    def _ready(self, ledger: Ledger, boundary_ms: int) -> bool:
+        if boundary_ms >= self._deadline(ledger.window):
+            return True
+        return ledger.coverage >= COVERAGE and self._enough(self._members(ledger))
+
+    def _members(self, ledger: Ledger) -> list[Ledger]:
+        """Windows of the span, newest first."""
+        members = [ledger]
+        if self._enough(members):
+            return members
+        earliest = ledger.window.end_ms - self.spec.span_max_ms
+        earlier = [
+            each
+            for each in self.ledgers.values()
+            if each.window.version == ledger.window.version
+            and each.window.end_ms <= ledger.window.start_ms
+            and each.window.start_ms >= earliest
+        ]
+        for member in sorted(earlier, key=lambda each: each.window, reverse=True):
+            members.append(member)
+            if self._enough(members):
+                break
+        return members
+
+    def _enough(self, members: list[Ledger]) -> bool:
+        if sum(member.labels for member in members) < self.spec.labels_min:
+            return False
+        names = {name for member in members for name in member.by_class}
+        counts = (sum(member.by_class.get(name, 0) for member in members) for name in names)
+        return all(count >= self.spec.class_min for count in counts)
+
+
+def windows_of(matched: Matched, windows: list[Window]) -> NDArray[np.intp]:
+    """intp[n]: index into `windows` of the closed window that each matched prediction fell into, or -1."""
+    found = np.full(len(matched), -1, dtype=np.intp)
+    for code, version in enumerate(matched.version.values):
+        rows = np.flatnonzero(matched.version.codes == code)
+        mine = sorted(
+            (window.start_ms, window.end_ms, index) for index, window in enumerate(windows) if window.version == version
+        )
+        if len(rows) and mine:
+            start, end, index = np.array(mine, dtype=np.int64).T
+            place = np.searchsorted(start, matched.time_ms[rows], side="right") - 1
+            inside = (place >= 0) & (matched.time_ms[rows] < end[place])
+            found[rows[inside]] = index[place[inside]]
+    return found
+
+
+def changes_of(
+    matched: Matched, window_of: NDArray[np.intp], windows: list[Window], grid_ms: int, wait_ms: int, since_ms: int
+) -> tuple[Changes, int]:
+    """What the matched labels change at boundaries after `since_ms`, and how many ids had conflicting labels.
+
+    window_of: intp[n], each row's index into `windows`, or -1 where its window is not closed. A label counts from the
+    first boundary after it became known, and not at all once its window has waited `wait_ms`. Among those that count
+    the one of the latest (event time, digest) is the label.
+    """
+    ends = np.array([window.end_ms for window in windows] + [0], dtype=np.int64)[window_of]
+    boundary = np.maximum(ends, (matched.known_ms // grid_ms + 1) * grid_ms)
+    rows = np.flatnonzero((window_of >= 0) & (matched.known_ms <= ends + wait_ms))
+    rows = rows[np.lexsort((matched.key[rows], matched.version.codes[rows]))]
+    key, version = matched.key[rows], matched.version.codes[rows]
+    starts = np.flatnonzero(np.r_[True, (key[1:] != key[:-1]) | (version[1:] != version[:-1])][: len(rows)])
+    sizes = np.diff(np.r_[starts, len(rows)])
+    single = rows[starts[sizes == 1]]
+    single = single[boundary[single] > since_ms]
+    added, removed = [single], [np.full(len(single), -1)]
+    conflicts = 0
+    for start, size in zip(starts[sizes > 1].tolist(), sizes[sizes > 1].tolist(), strict=True):
+        group = rows[start : start + size]
+        conflicts += _conflicting(matched, group)
+        pairs = _succession(matched, group, boundary, since_ms)
+        added.append(np.array([new for new, _ in pairs], dtype=np.intp))
+        removed.append(np.array([old for _, old in pairs], dtype=np.intp))
+    new, old = np.concatenate(added), np.concatenate(removed)
+    return Changes(boundary[new], window_of[new], new, old), conflicts
+
+
+def _succession(
+    matched: Matched, group: NDArray[np.int64], boundary: NDArray[np.int64], since_ms: int
+) -> list[tuple[int, int]]:
+    """Which label replaces which (-1: none) after `since_ms`, for one prediction with several."""
+    changes = []
+    current = -1
+    for at in np.unique(boundary[group]).tolist():
+        known = group[boundary[group] <= at].tolist()
+        latest = max(known, key=lambda row: (matched.label_time_ms[row], matched.label_digest[row]))
+        if latest != current and at > since_ms:
+            changes.append((latest, current))
+        current = latest
+    return changes
+
+
+def _conflicting(matched: Matched, group: NDArray[np.int64]) -> bool:
+    """Whether partitions disagree on one id's label: its producer does not key by id."""
+    differ = len(np.unique(matched.label_digest[group])) > 1
+    return differ and len(np.unique(matched.label_partition[group])) > 1
+
+
+def _unpacked(layout: OutcomeLayout, packed: bytes) -> Outcome:
+    return Outcome.of_plain(codec.unpack("OUTC", _VERSION, packed, list)) if packed else Outcome.empty(layout)

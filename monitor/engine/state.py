@@ -1,0 +1,85 @@
+"""What a model must remember across a restart, as small pieces of bytes: only those that changed are written again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, unquote
+
+from monitor.engine.model import ModelMonitor, Progress
+from monitor.engine.pane import Pane
+from monitor.engine.settlement import Ledger
+from monitor.errors import LayoutMismatchError, StateError
+from monitor.profiles import codec
+from monitor.profiles.layout import Layout
+from monitor.snapshot import PerformanceView, WindowView
+
+_VERSION = 1
+_PROGRESS = ("progress", "", 0)
+
+
+def changes(model: ModelMonitor) -> dict[str, bytes | None]:
+    """The pieces that changed since the last call, by key; None for one that is gone."""
+    pieces = {_key(model.spec.name, place): _dump(model, *place) for place in sorted(model.dirty | {_PROGRESS})}
+    model.dirty.clear()
+    return pieces
+
+
+def restore(model: ModelMonitor, pieces: Mapping[str, bytes]) -> None:
+    """Fill a new model from the pieces of all models that were saved."""
+    for key in sorted(pieces):
+        name, kind, version, number = key.split("/")
+        if unquote(name) == model.spec.name:
+            try:
+                _load(model, kind, unquote(version), int(number), pieces[key])
+            except LayoutMismatchError as error:
+                raise StateError(
+                    f"the reference of model {model.spec.name!r}, version {unquote(version)!r}, was replaced while its "
+                    "windows were open; put the old file back, or register the new one under a new version"
+                ) from error
+
+
+def _key(model: str, place: tuple[str, str, int]) -> str:
+    kind, version, number = place
+    return f"{quote(model, safe='')}/{kind}/{quote(version, safe='')}/{number}"
+
+
+def _dump(model: ModelMonitor, kind: str, version: str, number: int) -> bytes | None:
+    value: Any
+    match kind:
+        case "progress":
+            value = model.progress
+        case "pane":
+            pane = model.panes.get((number, version))
+            return pane.dump() if pane else None
+        case "gathered":
+            gathered = model.gathered.get(version)
+            value = (gathered[0], gathered[1].dump()) if gathered else None
+        case "ledger":
+            value = model.settlement.ledgers.get((version, number))
+        case "window":
+            value = model.windows.get((version, number))
+        case _:
+            value = model.performance.get((version, number))
+    return None if value is None else codec.pack("STAT", _VERSION, value)
+
+
+def _load(model: ModelMonitor, kind: str, version: str, number: int, data: bytes) -> None:
+    match kind:
+        case "progress":
+            model.progress = codec.unpack("STAT", _VERSION, data, Progress)
+        case "pane":
+            model.panes[(number, version)] = Pane.load(_layout(model, version), data)
+        case "gathered":
+            start_ms, pane = codec.unpack("STAT", _VERSION, data, tuple[int, bytes])
+            model.gathered[version] = (start_ms, Pane.load(_layout(model, version), pane))
+        case "ledger":
+            model.settlement.ledgers[(version, number)] = codec.unpack("STAT", _VERSION, data, Ledger)
+        case "window":
+            model.windows[(version, number)] = codec.unpack("STAT", _VERSION, data, WindowView)
+        case "performance":
+            model.performance[(version, number)] = codec.unpack("STAT", _VERSION, data, PerformanceView)
+
+
+def _layout(model: ModelMonitor, version: str) -> Layout:
+    return model.references[model.inherited(version)].layout

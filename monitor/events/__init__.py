@@ -1,0 +1,1 @@
+"""What arrives: bytes become columns, or a reason why they cannot."""

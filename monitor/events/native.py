@@ -1,0 +1,99 @@
+"""Native JSON: an event, a list of events, or a columnar batch a record.
+
+`native_rows` defines what a record means. Most records are single events of one shape, and those are parsed in bulk by
+`native_arrow`, which gives the same or nothing; a group that it refuses is halved until the odd record is among few,
+and those few are read one by one and learned from. So what is decoded never depends on what came before or beside it.
+Memory is bounded by the payloads': one of at most BYTES_MAX holds at most ROWS_MAX events.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from monitor.events.decoder import BYTES_MAX, Decoded, RawRecords
+from monitor.events.native_arrow import Parsed, parse
+from monitor.events.native_columns import EventKind
+from monitor.events.native_merge import merged
+from monitor.events.native_rows import Rows
+from monitor.events.native_shapes import Shape
+from monitor.events.schema import Schema
+
+GROUP_MIN = 64
+"""Fewer records than this are read one by one: a parse in bulk costs as much as that many."""
+
+Key = tuple[str, EventKind]
+
+_KINDS: Mapping[bytes, EventKind] = {b"prediction": "prediction", b"label": "label"}
+
+
+class NativeDecoder:
+    """Decodes the records of one topic. `kind`: what an event without `type` is; None where each must say it."""
+
+    def __init__(self, schemas: Mapping[str, Schema], kind: EventKind | None) -> None:
+        self._schemas = dict(schemas)
+        self._kind = kind
+        self._only_model = next(iter(schemas)) if len(schemas) == 1 else None
+        self._models = {model.encode("utf-8", "replace"): model for model in schemas}
+        self._shapes = {
+            (model, of): Shape(schema, of, implied=of == kind)
+            for model, schema in schemas.items()
+            for of in _KINDS.values()
+        }
+
+    def decode(self, records: RawRecords) -> Decoded:
+        """See `Decoder`."""
+        rows = Rows(self._schemas, self._kind, records)
+        groups, others = self._grouped(records.values)
+        parsed = [part for key, group in groups.items() for part in self._parsed(key, group, rows)]
+        for record in others:
+            rows.add(record)
+        return merged(rows, parsed)
+
+    def decode_each(self, records: RawRecords) -> Decoded:
+        """The same as `decode`, with every record read by itself: slower, and the definition."""
+        rows = Rows(self._schemas, self._kind, records)
+        for record in range(len(records)):
+            rows.add(record)
+        return merged(rows, ())
+
+    def _grouped(self, payloads: Sequence[bytes | None]) -> tuple[dict[Key, list[int]], list[int]]:
+        """Indices of the payloads that may be parsed in bulk, by what they seem to be, and of all others."""
+        groups: dict[Key | None, list[int]] = defaultdict(list)
+        for record, payload in enumerate(payloads):
+            groups[self._guess(payload)].append(record)
+        others = groups.pop(None, [])
+        for key in [key for key, group in groups.items() if len(group) < GROUP_MIN]:
+            others += groups.pop(key)
+        return {key: group for key, group in groups.items() if key is not None}, others
+
+    def _guess(self, payload: bytes | None) -> Key | None:
+        if not payload or len(payload) > BYTES_MAX or payload[0] != ord("{") or payload[-1] != ord("}"):
+            return None
+        model = self._only_model or self._models.get(_text(payload, b'"model"'))
+        kind = self._kind or _KINDS.get(_text(payload, b'"type"'))
+        return None if model is None or kind is None else (model, kind)
+
+    def _parsed(self, key: Key, group: list[int], rows: Rows) -> Iterator[Parsed]:
+        """What of `group` can be parsed in bulk; the rest is added to `rows`."""
+        pending = [group]
+        while pending:
+            part = pending.pop()
+            payloads = [rows.records.values[record] or b"" for record in part]
+            parsed = parse(payloads, np.array(part, dtype=np.int64), self._shapes[key])
+            if parsed is not None:
+                yield parsed
+            elif len(part) > GROUP_MIN:
+                pending += part[len(part) // 2 :], part[: len(part) // 2]
+            else:
+                for record in part:
+                    rows.add(record)
+                self._shapes[key] = self._shapes[key].learned(rows.recent(*key))
+
+
+def _text(payload: bytes, key: bytes) -> bytes:
+    """What stands between the first two quotes behind `key`: its value, if the key is where it seems to be."""
+    start = payload.find(b'"', payload.find(key) + len(key)) + 1
+    return payload[start : payload.find(b'"', start)]

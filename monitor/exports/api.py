@@ -1,0 +1,203 @@
+"""The HTTP API: every answer is read from the newest snapshot, nothing is kept between requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+
+from monitor import __version__
+from monitor.exports import pages, problems, prometheus, reference, resources
+from monitor.exports.guard import BODY_MAX_BYTES, Guard, own_names
+from monitor.exports.resources import Item, Page
+from monitor.exports.text import named
+from monitor.snapshot import ModelView, Snapshot
+
+LIMIT_MAX = 500
+
+_Entry = TypeVar("_Entry")
+
+
+def create_app(
+    current: Callable[[], Snapshot],
+    *,
+    host: str = "127.0.0.1",
+    series_budget: int = prometheus.SERIES_BUDGET,
+    body_max_bytes: int = BODY_MAX_BYTES,
+) -> FastAPI:
+    """The application over the snapshot that `current` returns.
+
+    host: the address it is bound to; on a loopback address only requests for that name are answered.
+    """
+    app = FastAPI(
+        title="model-monitor",
+        version=__version__,
+        description="Drift and accuracy of machine-learning models.",
+        docs_url=None,  # FastAPI's own pages load scripts from a CDN.
+        redoc_url=None,
+    )
+    app.state.current = current
+    app.state.registry = prometheus.registry(current, series_budget)
+    app.add_middleware(Guard, names=own_names(host), body_max_bytes=body_max_bytes)
+    problems.add_handlers(app)
+    app.include_router(_service)
+    app.include_router(_api)
+    return app
+
+
+async def _newest(request: Request) -> Snapshot:
+    snapshot: Snapshot = request.app.state.current()
+    return snapshot
+
+
+def _find_model(model: str, snapshot: Annotated[Snapshot, Depends(_newest)]) -> ModelView:
+    found = snapshot.models.get(model)
+    if found is None:
+        raise HTTPException(404, f"there is no such model; the configured ones: {named(sorted(snapshot.models))}")
+    return found
+
+
+Newest = Annotated[Snapshot, Depends(_newest)]
+FoundModel = Annotated[ModelView, Depends(_find_model)]
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Which part of a list is asked for."""
+
+    request: Request
+    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX, description="Most items to answer with.")] = 100
+    offset: Annotated[int, Query(ge=0, description="Items to skip.")] = 0
+
+    def page(self, entries: Sequence[_Entry], made: Callable[[_Entry], Item]) -> Page[Item]:
+        """The part of `entries` that is asked for; no other entry is `made` into an item."""
+        end = self.offset + self.limit
+        items = [made(entry) for entry in entries[self.offset : end]]
+        return Page(items=items, total=len(entries), next=self._link(end) if end < len(entries) else None)
+
+    def _link(self, offset: int) -> str:
+        query = dict(self.request.query_params) | {"offset": str(offset), "limit": str(self.limit)}
+        return f"{quote(self.request.scope['path'])}?{urlencode(query)}"
+
+
+Paged = Annotated[Paging, Depends()]
+OfModel = Annotated[str | None, Query(description="Of this model only.")]
+OfVersion = Annotated[str | None, Query(description="Of this version only.")]
+OfSegment = Annotated[str | None, Query(description="Of this segment only; empty for whole traffic.")]
+OnlyOpen = Annotated[bool | None, Query(alias="open", description="Only those that are open, or only those closed.")]
+
+_service = APIRouter(responses=problems.RESPONSES)
+_api = APIRouter(prefix="/api/v1", responses=problems.RESPONSES)
+
+
+@_service.get("/", response_class=HTMLResponse, include_in_schema=False)
+def index(snapshot: Newest) -> str:
+    return pages.index(snapshot)
+
+
+@_service.get("/docs", response_class=HTMLResponse, include_in_schema=False)
+def docs(request: Request) -> str:
+    return reference.page(request.app.openapi())
+
+
+@_service.get("/livez")
+async def livez() -> resources.Health:
+    """Whether the process answers."""
+    return resources.Health(status="alive")
+
+
+@_service.get("/readyz", response_model=resources.Health)
+async def readyz(snapshot: Newest) -> resources.Health | JSONResponse:
+    """Whether events are being read; 503 and the reason where they are not."""
+    if snapshot.service.not_ready is not None:
+        return problems.problem(503, snapshot.service.not_ready)
+    return resources.Health(status="ready")
+
+
+@_service.get("/metrics", response_class=Response)
+def metrics(request: Request) -> Response:
+    """The snapshot in the Prometheus text format, or in OpenMetrics where it is asked for."""
+    body, content_type = prometheus.exposition(request.app.state.registry, request.headers.get("accept", ""))
+    return Response(body, headers={"content-type": content_type})
+
+
+@_api.get("/models")
+def list_models(snapshot: Newest, paging: Paged) -> Page[resources.Model]:
+    """Every model, by name."""
+    return paging.page(sorted(snapshot.models.values(), key=lambda model: model.name), resources.Model.of)
+
+
+# A model may be named `team/fraud`: the longer paths come first, so that a name may hold slashes.
+@_api.get("/models/{model:path}/windows")
+def list_windows(
+    model: FoundModel, paging: Paged, version: OfVersion = None, segment: OfSegment = None
+) -> Page[resources.WindowSummary]:
+    """The closed windows of one model that are still held, newest first."""
+    performance = {view.window: view for view in model.performance}
+    windows = [
+        view
+        for view in reversed(model.windows)
+        if version in (None, view.window.version) and segment in (None, view.window.segment)
+    ]
+    return paging.page(windows, lambda view: resources.WindowSummary.of(view, performance.get(view.window)))
+
+
+@_api.get("/models/{model:path}/features/{feature:path}")
+def show_feature(model: FoundModel, feature: str, paging: Paged) -> Page[resources.FeatureWindow]:
+    """One feature in the closed windows that are still held, newest first."""
+    if feature not in model.features:
+        raise HTTPException(404, f"the model has no such feature; it has: {named(sorted(model.features))}")
+    return paging.page(model.windows[::-1], lambda view: resources.FeatureWindow.of(view, feature))
+
+
+@_api.get("/models/{model:path}")
+def show_model(model: FoundModel) -> resources.ModelDetail:
+    """One model, with the standing of each version and segment."""
+    return resources.ModelDetail.of(model)
+
+
+@_api.get("/incidents")
+def list_incidents(
+    snapshot: Newest, paging: Paged, model: OfModel = None, only_open: OnlyOpen = None
+) -> Page[resources.Incident]:
+    """Incidents of all models, newest first."""
+    incidents = [
+        incident
+        for view in snapshot.models.values()
+        for incident in view.incidents
+        if model in (None, view.name) and only_open in (None, incident.open)
+    ]
+    incidents.sort(key=lambda incident: (-incident.opened.end_ms, incident.id))
+    return paging.page(incidents, resources.Incident.of)
+
+
+@_api.get("/incidents/{incident}")
+def show_incident(incident: str, snapshot: Newest) -> resources.Incident:
+    """One incident."""
+    for view in snapshot.models.values():
+        for candidate in view.incidents:
+            if candidate.id == incident:
+                return resources.Incident.of(candidate)
+    raise HTTPException(404, "there is no such incident; /api/v1/incidents lists those that are still held")
+
+
+@_api.get("/triggers")
+def list_triggers(snapshot: Newest, paging: Paged, model: OfModel = None) -> Page[resources.Trigger]:
+    """Retrain decisions of all models, newest first."""
+    triggers = [trigger for view in snapshot.models.values() if model in (None, view.name) for trigger in view.triggers]
+    triggers.sort(key=lambda trigger: (-trigger.window.end_ms, trigger.id))
+    return paging.page(triggers, lambda trigger: resources.Trigger.of(trigger, snapshot.service.delivery))
+
+
+@_api.get("/triggers/{trigger}")
+def show_trigger(trigger: str, snapshot: Newest) -> resources.Trigger:
+    """One retrain decision, and where its messages stand."""
+    for view in snapshot.models.values():
+        for candidate in view.triggers:
+            if candidate.id == trigger:
+                return resources.Trigger.of(candidate, snapshot.service.delivery)
+    raise HTTPException(404, "there is no such trigger; /api/v1/triggers lists those that are still held")

@@ -1,0 +1,131 @@
+"""What every request passes: who may ask, how much may be sent, and the headers of every answer.
+
+A server on a loopback address has no other protection against the pages a browser on the same machine shows: by
+rebinding its own name to 127.0.0.1 a page could read the API. Hence names other than the server's own are refused.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from ipaddress import ip_address
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from monitor.exports.problems import problem
+
+BODY_MAX_BYTES = 1 << 20
+
+SECURITY_HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none';"
+    " form-action 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+_HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]+)?", re.IGNORECASE)
+_LENGTH = re.compile(r"[0-9]{1,15}")
+
+_log = logging.getLogger(__name__)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a server bound to `host` is reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def own_names(host: str) -> frozenset[str] | None:
+    """Names under which a server bound to a loopback `host` may be asked for; None where any name may be."""
+    if not is_loopback(host):
+        return None
+    return frozenset({"localhost", "127.0.0.1", "[::1]", f"[{host}]" if ":" in host else host})
+
+
+class Guard:
+    """ASGI middleware around `app`. names: hosts that may be asked for, or None for any."""
+
+    def __init__(self, app: ASGIApp, names: frozenset[str] | None, body_max_bytes: int = BODY_MAX_BYTES) -> None:
+        self._app = app
+        self._names = names
+        self._body_max_bytes = body_max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answer = _Answer(send)
+        refusal = self._refusal(Headers(scope=scope))
+        if refusal is not None:
+            await refusal(scope, receive, answer.send)
+            return
+        try:
+            await self._app(scope, _Body(receive, self._body_max_bytes).receive, answer.send)
+        except Exception:
+            _log.exception("the answer to %s failed", scope["method"])
+            if answer.begun:
+                raise
+            failed = problem(500, "an unexpected error; the service's log has its traceback")
+            await failed(scope, receive, answer.send)
+
+    def _refusal(self, headers: Headers) -> Response | None:
+        if self._names is not None:
+            if _name(headers.get("host", "")) not in self._names:
+                return problem(421, "the Host header names another server; ask for localhost or the bound address")
+            origin = headers.get("origin")
+            if origin is not None and _name(origin.partition("://")[2]) not in self._names:
+                return problem(403, "requests from pages of another origin are refused")
+        length = headers.get("content-length", "0")
+        if not _LENGTH.fullmatch(length) or int(length) > self._body_max_bytes:
+            return problem(413, _too_large(self._body_max_bytes))
+        return None
+
+
+class _Answer:
+    """Adds the security headers to what is sent, and remembers whether anything was."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.begun = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.begun = True
+            headers = MutableHeaders(scope=message)
+            for name, value in SECURITY_HEADERS.items():
+                headers[name] = value
+        await self._send(message)
+
+
+class _Body:
+    """Counts a body as it arrives: one sent in chunks announces no length."""
+
+    def __init__(self, receive: Receive, most: int) -> None:
+        self._receive = receive
+        self._left = most
+        self._most = most
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            raise HTTPException(413, _too_large(self._most))
+        return message
+
+
+def _name(host: str) -> str | None:
+    match = _HOST.fullmatch(host)
+    return match["name"].lower() if match else None
+
+
+def _too_large(most: int) -> str:
+    return f"the body is larger than {most:,} bytes; send it in parts"

@@ -1,0 +1,86 @@
+"""What is true of each model version and segment now, read from the windows of a snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import get_args
+
+from monitor.detection.records import Cause, Severity, State, Verdict
+from monitor.snapshot import ModelView, PerformanceView, WindowView
+
+STATES: tuple[State, ...] = get_args(State)
+CAUSES: tuple[Cause, ...] = get_args(Cause)
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+
+_GRAVEST_FIRST: tuple[State, ...] = ("drifting", "watch", "ok", "untestable", "learning", "insufficient")
+_GRAVITY = {state: rank for rank, state in enumerate(_GRAVEST_FIRST)}
+
+Rank = tuple[int, float, str]
+"""Sorts features, most drifted first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One version and segment of a model. segment: empty for all of the version's traffic.
+
+    window: the last closed one. standing: of each feature the newest verdict that could be reached, most drifted
+    first: a state holds through windows with too little data, so that a quiet night does not resolve a page.
+    performance: the newest settled one.
+    """
+
+    version: str
+    segment: str
+    window: WindowView | None
+    standing: tuple[Verdict, ...]
+    performance: PerformanceView | None
+
+
+def slices(model: ModelView) -> tuple[Slice, ...]:
+    """The slices of all versions that are alive, newest version first, whole traffic before its segments."""
+    windows: dict[tuple[str, str], list[WindowView]] = {}
+    for view in reversed(model.windows):
+        windows.setdefault((view.window.version, view.window.segment), []).append(view)
+    settled = {(view.window.version, view.window.segment): view for view in model.performance if view.settled}
+    age = {version: rank for rank, version in enumerate(reversed(alive(model)))}
+    places = sorted(
+        (place for place in {**windows, **settled} if place[0] in age), key=lambda place: (age[place[0]], place[1])
+    )
+    return tuple(
+        Slice(version, segment, next(iter(views), None), _standing(views), settled.get((version, segment)))
+        for version, segment in places
+        for views in [windows.get((version, segment), [])]
+    )
+
+
+def alive(model: ModelView) -> tuple[str, ...]:
+    """Versions to show: the model's own, after any other that still has an open incident."""
+    lingering = (incident.opened.version for incident in model.incidents if incident.open)
+    return tuple(dict.fromkeys((*(v for v in lingering if v not in model.versions), *model.versions)))
+
+
+def overall(verdicts: Iterable[Verdict]) -> State:
+    """The gravest state among them; `learning` where there is none yet."""
+    return min((verdict.state for verdict in verdicts), key=_GRAVITY.__getitem__, default="learning")
+
+
+def drift_rank(verdict: Verdict) -> Rank:
+    """By state, then by effect, then by name."""
+    return _GRAVITY[verdict.state], -(verdict.effect or 0.0), verdict.feature
+
+
+def unwatched(feature: str) -> Rank:
+    """The rank of a feature without a verdict: behind every other."""
+    return len(_GRAVITY), 0.0, feature
+
+
+def _standing(newest_first: list[WindowView]) -> tuple[Verdict, ...]:
+    judged: dict[str, Verdict] = {}
+    unjudged: dict[str, Verdict] = {}
+    for view in newest_first:
+        for verdict in view.verdicts:
+            if verdict.feature not in judged:
+                (unjudged if verdict.state == "insufficient" else judged).setdefault(verdict.feature, verdict)
+        if judged and judged.keys() >= unjudged.keys():
+            break
+    return tuple(sorted({**unjudged, **judged}.values(), key=drift_rank))

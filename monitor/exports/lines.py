@@ -1,0 +1,103 @@
+"""What was read and decided as JSON, one object a line: the back-test's output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from monitor.detection.records import IncidentChange, Trigger, Verdict
+from monitor.engine import Output
+from monitor.statistics.reading import Reading
+from monitor.windows.window import Window
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Line = dict[str, Any]
+
+
+def iso(time_ms: int) -> str:
+    """ISO 8601 in UTC, with milliseconds where there are any."""
+    moment = _EPOCH + timedelta(milliseconds=time_ms)
+    return moment.isoformat(timespec="milliseconds" if time_ms % 1000 else "seconds").replace("+00:00", "Z")
+
+
+def lines(outputs: Iterable[Output], by_row: bool) -> Iterator[Line]:
+    """Every reading in its last revision, verdict, incident and trigger, in order of their windows.
+
+    by_row: windows are spans of row numbers, not of times.
+    """
+    readings: dict[tuple[Window, str, str], Reading] = {}
+    others: list[tuple[Window, int, Line]] = []
+    for output in outputs:
+        for reading in output.readings:
+            readings[(reading.window, reading.feature, reading.statistic)] = reading
+        others += [(view.window, 1, _verdict(each, by_row)) for view in output.windows for each in view.verdicts]
+        others += [(change.window, 2, _incident(change, by_row)) for change in output.changes]
+        others += [(trigger.window, 3, _trigger(trigger, by_row)) for trigger in output.triggers]
+    everything = [(reading.window, 0, _reading(reading, by_row)) for reading in readings.values()] + others
+    everything.sort(key=lambda each: each[:2])
+    return (line for _, _, line in everything)
+
+
+def _span(window: Window, by_row: bool) -> Line:
+    if by_row:
+        return {"first_row": window.start_ms, "last_row": window.end_ms - 1}
+    return {"window_start": iso(window.start_ms), "window_end": iso(window.end_ms)}
+
+
+def _head(kind: str, window: Window, by_row: bool) -> Line:
+    identity = {"kind": kind, "model": window.model, "version": window.version, "segment": window.segment}
+    return identity | _span(window, by_row)
+
+
+def _reading(reading: Reading, by_row: bool) -> Line:
+    line = _head("reading", reading.window, by_row) | {
+        "rows": reading.rows,
+        "feature": reading.feature,
+        "statistic": reading.statistic,
+        "value": reading.value,
+        "status": reading.status,
+    }
+    if reading.lower is not None or reading.upper is not None:
+        line |= {"lower": reading.lower, "upper": reading.upper}
+    return line | {"revision": reading.revision} if not reading.feature else line
+
+
+def _verdict(verdict: Verdict, by_row: bool) -> Line:
+    return _head("verdict", verdict.window, by_row) | {
+        "rows": verdict.rows,
+        "feature": verdict.feature,
+        "effect": verdict.effect,
+        "noise_floor": verdict.noise_floor,
+        "state": verdict.state,
+    }
+
+
+def _incident(change: IncidentChange, by_row: bool) -> Line:
+    incident, window = change.incident, change.window
+    return {
+        "kind": "incident",
+        "event": change.event,
+        "id": incident.id,
+        "model": window.model,
+        "version": window.version,
+        "cause": incident.cause,
+        "severity": incident.severity,
+        **_span(window, by_row),
+        "features": list(incident.features),
+        "reason": change.reason,
+    }
+
+
+def _trigger(trigger: Trigger, by_row: bool) -> Line:
+    window = trigger.window
+    line = {
+        "kind": "trigger",
+        "id": trigger.id,
+        "model": window.model,
+        "version": window.version,
+        "reason": trigger.reason,
+        "summary": trigger.summary,
+        **_span(window, by_row),
+    }
+    return line | {"withheld": trigger.withheld} if trigger.withheld else line

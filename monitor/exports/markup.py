@@ -1,0 +1,42 @@
+"""HTML that cannot be broken by a name: text is escaped unless it was built here."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TypeAlias
+
+from monitor.exports.text import clean
+
+_VOID = frozenset({"link", "meta"})
+
+
+class Markup(str):
+    """HTML made by `tag`; every other string is text."""
+
+    __slots__ = ()
+
+
+Content: TypeAlias = "str | list[Content] | tuple[Content, ...] | None"
+
+
+def tag(name: str, /, *content: Content, **attributes: str | None) -> Markup:
+    """One element. Attribute names take a trailing underscore where Python needs it, and none whose value is None."""
+    written = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(clean(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    if name in _VOID:
+        return Markup(f"<{name}{written}>")
+    return Markup(f"<{name}{written}>{render(content)}</{name}>")
+
+
+def render(content: Content) -> Markup:
+    """The markup of this content: text escaped, lists joined, None left out."""
+    if content is None:
+        return Markup("")
+    if isinstance(content, Markup):
+        return content
+    if isinstance(content, str):
+        return Markup(escape(clean(content)))
+    return Markup("".join(map(render, content)))

@@ -1,0 +1,115 @@
+"""Every metric that is exported: one table, from which the collector, the documentation and the tests are made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+PREFIX = "model_monitor_"
+
+MetricType = Literal["counter", "gauge", "summary", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric family. name: as it is scraped (`_total`, `_info` included), without the prefix."""
+
+    name: str
+    type: MetricType
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+_SLICE = ("model", "version", "segment")
+_FEATURE = (*_SLICE, "feature")
+_METRIC = (*_SLICE, "metric")
+
+METRICS: tuple[Metric, ...] = (
+    Metric("build_info", "info", "The running release; always 1.", ("version",)),
+    Metric("series_dropped", "gauge", "Series left out of this scrape to stay within the series budget."),
+    Metric("poll_last_return_timestamp_seconds", "gauge", "When the last poll for events returned."),
+    Metric("commit_duration_seconds", "summary", "Time taken by each committed step of the loop."),
+    Metric(
+        "events_total",
+        "counter",
+        "Events read, by what became of them: accepted, duplicate, late or rejected.",
+        ("topic", "result"),
+    ),
+    Metric("unknown_keys_total", "counter", "Keys in events that no format or feature knows; they are ignored."),
+    Metric("consumer_lag_records", "gauge", "Records not yet read: high water minus position.", ("topic", "partition")),
+    Metric("data_gaps_total", "counter", "Spans of offsets that were skipped because the broker no longer held them."),
+    Metric("outbox_pending", "gauge", "Messages waiting to be delivered.", ("receiver",)),
+    Metric("deliveries_total", "counter", "Attempts to deliver a message, by how they ended.", ("receiver", "result")),
+    Metric("last_event_timestamp_seconds", "gauge", "Largest event time seen.", ("model",)),
+    Metric("watermark_timestamp_seconds", "gauge", "Event time before which windows are closed.", ("model",)),
+    Metric("predictions_total", "counter", "Predictions accepted.", ("model",)),
+    Metric(
+        "labels_total",
+        "counter",
+        "Labels, by what became of them: matched, waiting, expired or conflict.",
+        ("model", "result"),
+    ),
+    Metric(
+        "incidents_open", "gauge", "Open incidents, over all segments.", ("model", "version", "cause", "severity")
+    ),
+    Metric(
+        "triggers_total",
+        "counter",
+        "Retrain decisions: requested, or withheld for a reason the API gives.",
+        ("model", "version", "result"),
+    ),
+    Metric("window_rows", "gauge", "Predictions in the last closed window.", _SLICE),
+    Metric("window_end_timestamp_seconds", "gauge", "End of the last closed window, in event time.", _SLICE),
+    Metric("drift_features", "gauge", "Features in each drift state, those beyond the series budget included.",
+           (*_SLICE, "state")),
+    Metric("performance", "gauge", "Realised performance over the newest settled span of labelled windows.", _METRIC),
+    Metric("performance_lower", "gauge", "Lower end of the interval of the realised performance.", _METRIC),
+    Metric("performance_upper", "gauge", "Upper end of the interval of the realised performance.", _METRIC),
+    Metric("performance_window_end_timestamp_seconds", "gauge", "End of the span that performance is of.", _SLICE),
+    Metric("performance_labels", "gauge", "Labels in the span that performance is of.", _SLICE),
+    Metric("label_coverage_ratio", "gauge", "Labelled over predicted, in the span that performance is of.", _SLICE),
+    Metric("drift_state", "gauge", "1 for the state the feature is in, 0 for the others.", (*_FEATURE, "state")),
+    Metric("drift_effect", "gauge", "De-biased size of the drift, in PSI units.", _FEATURE),
+    Metric("drift_noise_floor", "gauge", "Effect that chance alone gives at this window's size.", _FEATURE),
+    Metric("drift_score", "gauge", "The named statistic between reference and last closed window.",
+           (*_FEATURE, "statistic")),
+    Metric("feature_missing_ratio", "gauge", "Rows without a value for the feature.", _FEATURE),
+    Metric("feature_invalid_ratio", "gauge", "Rows whose value is of the wrong type or not finite.", _FEATURE),
+    Metric("feature_unseen_ratio", "gauge", "Rows with a category that the reference does not know.", _FEATURE),
+    Metric("feature_out_of_range_ratio", "gauge", "Rows with a number outside the reference's range.", _FEATURE),
+)  # fmt: skip
+
+BY_NAME: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in METRICS})
+
+
+def page() -> str:
+    """docs/METRICS.md, whole: `python -c 'from monitor.exports.metrics import page; print(page(), end="")'`."""
+    rows = (
+        f"| `{PREFIX}{metric.name}` | {metric.type} | {', '.join(f'`{label}`' for label in metric.labels)} |"
+        f" {metric.help} |"
+        for metric in METRICS
+    )
+    return "\n".join((_PREFACE, "| name | type | labels | meaning |", "|---|---|---|---|", *rows, ""))
+
+
+_PREFACE = """\
+# Metrics
+
+<!-- Made from monitor/exports/metrics.py by its function `page`; a test says when the two differ. -->
+
+`GET /metrics` answers in the Prometheus text format, or in OpenMetrics where the scraper asks for it. One scrape
+shows one committed snapshot, so its figures belong together.
+
+- Samples carry no timestamps. A window's figure is a gauge, and `window_end_timestamp_seconds` or
+  `performance_window_end_timestamp_seconds` says which window it is of.
+- A figure that could not be computed in the last closed window is absent, never 0 or NaN.
+- `drift_state` holds through windows with too little data: a quiet night does not resolve a page. Incidents and
+  results that are known in advance start at 0, so that alerts and rates work from the first scrape.
+- `segment` is empty for all of a version's traffic and reads `country=PL` for a part of it. The series of a retired
+  version disappear.
+- At most 10,000 series are exported. The service, the models and their windows come first, then features, the most
+  drifted first; `series_dropped` counts what was left out, and `drift_features` counts every feature all the same.
+- `commit_duration_seconds` is a summary without quantiles: `_sum` and `_count`.
+"""

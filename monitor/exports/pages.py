@@ -1,0 +1,196 @@
+"""The index page: every model at a glance, in one page that needs no script and loads nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from urllib.parse import quote
+
+from monitor.detection.records import Incident, State, Trigger, Verdict
+from monitor.exports.frame import document
+from monitor.exports.latest import Slice, overall, slices
+from monitor.exports.markup import Content, Markup, tag
+from monitor.exports.text import counted, named, utc
+from monitor.snapshot import DeliveryView, ModelView, PerformanceView, ServiceView, Snapshot
+from monitor.statistics.reading import Reading
+
+FEATURES_MAX = 10
+SEGMENTS_MAX = 10
+TRIGGERS_MAX = 5
+
+_BAR_EFFECT = 0.25
+"""Effect from which drift is major: the least that a bar spans."""
+
+
+def index(snapshot: Snapshot) -> str:
+    """The page over this snapshot."""
+    models = sorted(snapshot.models.values(), key=lambda model: model.name)
+    incidents = sum(incident.open for model in models for incident in model.incidents)
+    return document(
+        "Model monitor",
+        tag("p", counted(len(models), "model"), ", ", counted(incidents, "open incident"), class_="quiet"),
+        _trouble(snapshot.service),
+        [_model(model, snapshot.service.delivery) for model in models],
+    )
+
+
+def _trouble(service: ServiceView) -> Content:
+    if service.not_ready is None:
+        return None
+    return tag("p", tag("strong", "Not ready: "), service.not_ready, class_="trouble", role="status")
+
+
+def _model(model: ModelView, deliveries: tuple[DeliveryView, ...]) -> Markup:
+    parts = slices(model)
+    state = overall(verdict for part in parts for verdict in part.standing)
+    return tag(
+        "article",
+        tag("h2", tag("a", model.name, href=f"/api/v1/models/{_path(model.name)}"), " ", _badge(state)),
+        tag("p", _glance(model), class_="quiet"),
+        [_standing(part, alone=len(parts) == 1) for part in _shown(parts)] or tag("p", "No window has closed yet."),
+        _listed("Open incidents", [_incident(incident) for incident in reversed(model.incidents) if incident.open]),
+        _listed("Retrain triggers", [_trigger(each, deliveries) for each in model.triggers[: -TRIGGERS_MAX - 1 : -1]]),
+    )
+
+
+def _glance(model: ModelView) -> Content:
+    known = [model.task, counted(model.predictions, "prediction")]
+    if model.versions:
+        known.insert(1, f"{'version' if len(model.versions) == 1 else 'versions'} {', '.join(model.versions)}")
+    seen: Content = "no event yet" if model.last_event_ms is None else ("last event ", _time(model.last_event_ms))
+    return [" · ".join(known), " · ", seen]
+
+
+def _shown(parts: tuple[Slice, ...]) -> list[Slice]:
+    """Whole traffic always, and the first segments in which something has moved."""
+    moved = [part for part in parts if part.segment and overall(part.standing) in ("drifting", "watch")]
+    return [part for part in parts if not part.segment or part in moved[:SEGMENTS_MAX]]
+
+
+def _standing(part: Slice, *, alone: bool) -> Markup:
+    name = f"Version {part.version}" + (f", {part.segment}" if part.segment else "")
+    return tag(
+        "section", None if alone else tag("h3", name), _performance(part.performance), _window(part), _drift(part)
+    )
+
+
+def _performance(performance: PerformanceView | None) -> Content:
+    if performance is None:
+        return tag("p", "No performance has been settled yet.", class_="quiet")
+    figures: list[Content] = [
+        tag("div", tag("dt", reading.statistic), tag("dd", tag("b", f"{reading.value:.3f}"), _interval(reading)))
+        for reading in performance.readings
+        if reading.value is not None
+    ]
+    covered = f"{counted(performance.labels, 'label')}, {performance.coverage:.0%} labelled, "
+    return [
+        tag("dl", figures, class_="figures") if figures else tag("p", "Too few labels for a figure."),
+        tag("p", covered, _span(performance.span_start_ms, performance.window.end_ms), class_="quiet"),
+    ]
+
+
+def _interval(reading: Reading) -> Content:
+    if reading.lower is None or reading.upper is None:
+        return None
+    return tag("span", f" {reading.lower:.3f} to {reading.upper:.3f}", class_="quiet")
+
+
+def _window(part: Slice) -> Content:
+    if part.window is None:
+        return None
+    window = part.window.window
+    return tag(
+        "p", f"Last window: {counted(part.window.rows, 'row')}, ", _span(window.start_ms, window.end_ms), class_="quiet"
+    )
+
+
+def _drift(part: Slice) -> Content:
+    moved = [verdict for verdict in part.standing if verdict.state in ("drifting", "watch")]
+    if not moved:
+        return _unmoved(overall(part.standing)) if part.standing else None
+    shown = moved[:FEATURES_MAX]
+    scale = max(_BAR_EFFECT, *(verdict.effect or 0.0 for verdict in shown))
+    heads = ("Feature", "State", "Effect", "Noise floor", "")
+    return [
+        tag(
+            "table",
+            tag("thead", tag("tr", [tag("th", head, scope="col") for head in heads])),
+            tag("tbody", [_drifting(verdict, scale) for verdict in shown]),
+        ),
+        tag("p", f"and {len(moved) - len(shown)} more") if len(moved) > len(shown) else None,
+    ]
+
+
+def _unmoved(state: State) -> Markup:
+    return tag("p", "No feature drifts." if state == "ok" else f"No feature could be judged yet: {state}.")
+
+
+def _drifting(verdict: Verdict, scale: float) -> Markup:
+    return tag(
+        "tr",
+        tag("th", verdict.feature, scope="row"),
+        tag("td", _badge(verdict.state)),
+        tag("td", _number(verdict.effect), class_="number"),
+        tag("td", _number(verdict.noise_floor), class_="number"),
+        tag("td", _bar(verdict, scale), class_="wide"),
+    )
+
+
+def _bar(verdict: Verdict, scale: float) -> Markup:
+    """The effect as a bar, with the noise floor as a mark on it; the numbers stand beside it."""
+    effect, floor = ((value or 0.0) / scale for value in (verdict.effect, verdict.noise_floor))
+    return tag(
+        "div",
+        tag("div", class_=f"fill {verdict.state}", style=f"width:{min(effect, 1):.1%}"),
+        tag("div", class_="floor", style=f"left:{min(floor, 1):.1%}"),
+        class_="bar",
+        aria_hidden="true",
+    )
+
+
+def _incident(incident: Incident) -> Content:
+    features = f": {named(incident.features)}" if incident.features else ""
+    return [
+        tag("a", f"{incident.severity} {incident.cause}", href=f"/api/v1/incidents/{_path(incident.id)}"),
+        features,
+        tag("span", f", version {incident.opened.version}, since ", _time(incident.opened.end_ms), class_="quiet"),
+    ]
+
+
+def _trigger(trigger: Trigger, deliveries: tuple[DeliveryView, ...]) -> Content:
+    sent = [f"{each.state} to {each.receiver}" for each in deliveries if each.trigger == trigger.id]
+    fate = f"withheld: {trigger.withheld}" if trigger.withheld else ", ".join(sent) or "requested"
+    return [
+        tag("a", trigger.summary, href=f"/api/v1/triggers/{_path(trigger.id)}"),
+        tag("span", ", ", _time(trigger.window.end_ms), ", ", fate, class_="quiet"),
+    ]
+
+
+def _listed(title: str, entries: list[Content]) -> Content:
+    return [tag("h3", title), tag("ul", [tag("li", entry) for entry in entries])] if entries else None
+
+
+def _badge(state: str) -> Markup:
+    return tag("span", state, class_=f"badge {state}")
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _span(start_ms: int, end_ms: int) -> Content:
+    start, end = utc(start_ms), utc(end_ms)
+    if start.date() == end.date():
+        return [_stamp(start, "%Y-%m-%d %H:%M"), " to ", _stamp(end, "%H:%M UTC")]
+    return [_time(start_ms), " to ", _time(end_ms)]
+
+
+def _time(ms: int) -> Markup:
+    return _stamp(utc(ms), "%Y-%m-%d %H:%M UTC")
+
+
+def _stamp(moment: datetime, shown: str) -> Markup:
+    return tag("time", moment.strftime(shown), datetime=moment.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+def _path(name: str) -> str:
+    return quote(name, safe="", errors="backslashreplace")

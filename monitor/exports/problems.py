@@ -1,0 +1,91 @@
+"""Errors of the API as problem documents (RFC 9457): one sentence for people, never the text of an exception."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from monitor.exports.text import clean
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class InvalidParameter(BaseModel):
+    """One parameter that was refused, and why."""
+
+    parameter: str
+    problem: str
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    type: str = "about:blank"
+    """No kinds of problem beyond the HTTP status are told apart."""
+    title: str
+    """The HTTP status in words."""
+    status: int
+    """The HTTP status."""
+    detail: str
+    """One sentence: what is wrong and what to do."""
+    errors: list[InvalidParameter] | None = None
+    """Every parameter that was refused (422 only)."""
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "A problem document (RFC 9457)",
+        "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
+    }
+}
+"""For the OpenAPI document: any route may answer with a problem."""
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    errors: list[InvalidParameter] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """The response to `status` with this one sentence."""
+    document = Problem(title=HTTPStatus(status).phrase, status=status, detail=clean(detail), errors=errors)
+    return JSONResponse(
+        document.model_dump(exclude_none=True), status_code=status, headers=headers, media_type=MEDIA_TYPE
+    )
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Answer with problems whatever `app` and its routes refuse."""
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+
+
+def _refused(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    detail = {
+        404: "nothing is served at this path; /docs lists what is",
+        405: f"this path does not take {request.method}; /docs lists what it takes",
+    }
+    unexplained = error.detail == HTTPStatus(error.status_code).phrase
+    text = detail.get(error.status_code, error.detail) if unexplained else error.detail
+    return problem(error.status_code, text, headers=error.headers)
+
+
+def _invalid(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    errors = [
+        InvalidParameter(parameter=".".join(map(str, entry["loc"][1:])), problem=entry["msg"])
+        for entry in error.errors()
+    ]
+    return problem(422, "; ".join(f"{each.parameter}: {each.problem}" for each in errors), errors=errors)

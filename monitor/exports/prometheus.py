@@ -1,0 +1,205 @@
+"""The Prometheus collector: one snapshot a scrape, within a budget of series.
+
+Series come in groups, in this order: the service, each model, each version and segment of it, then one group a
+feature, the most drifted feature first. Groups are kept whole while they fit; what follows is counted as dropped.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, product
+from typing import NamedTuple
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import Metric as Family
+from prometheus_client.openmetrics import exposition as openmetrics
+
+from monitor import __version__
+from monitor.detection.records import Verdict
+from monitor.exports.latest import CAUSES, SEVERITIES, STATES, Rank, Slice, alive, drift_rank, slices, unwatched
+from monitor.exports.metrics import METRICS, PREFIX, Metric
+from monitor.exports.text import clean
+from monitor.snapshot import ModelView, PerformanceView, ServiceView, Snapshot
+from monitor.statistics.reading import Reading
+
+SERIES_BUDGET = 10_000
+
+EVENT_RESULTS = ("accepted", "duplicate", "late", "rejected")
+LABEL_RESULTS = ("matched", "waiting", "expired", "conflict")
+
+_QUALITY = {
+    "missing_ratio": "feature_missing_ratio",
+    "invalid_ratio": "feature_invalid_ratio",
+    "unseen_ratio": "feature_unseen_ratio",
+    "out_of_range_ratio": "feature_out_of_range_ratio",
+}
+
+
+class Series(NamedTuple):
+    """One sample: a metric of the table, its label values in the table's order, its value."""
+
+    metric: str
+    labels: tuple[str, ...]
+    value: float
+    suffix: str = ""
+
+
+class SnapshotCollector:
+    """Collects the snapshot that `current` returns, at most `budget` series of it (the service's own always)."""
+
+    def __init__(self, current: Callable[[], Snapshot], budget: int = SERIES_BUDGET) -> None:
+        self._current = current
+        self._budget = budget
+
+    def collect(self) -> Iterable[Family]:
+        """The families of the table that have a sample, in the table's order."""
+        samples: dict[str, list[Series]] = {}
+        for series in within(self._budget, self._current()):
+            samples.setdefault(series.metric, []).append(series)
+        return [_family(metric, samples[metric.name]) for metric in METRICS if metric.name in samples]
+
+    def describe(self) -> Iterable[Family]:
+        """Every family without samples: registering needs the names, not a snapshot."""
+        return [_family(metric, ()) for metric in METRICS]
+
+
+def registry(current: Callable[[], Snapshot], budget: int = SERIES_BUDGET) -> CollectorRegistry:
+    """A private registry with that one collector."""
+    own = CollectorRegistry()
+    own.register(SnapshotCollector(current, budget))
+    return own
+
+
+def exposition(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
+    """One scrape and its content type: OpenMetrics where `accept` names it, else the text format."""
+    if "application/openmetrics-text" in accept:
+        body: bytes = openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]
+        return body, openmetrics.CONTENT_TYPE_LATEST
+    return generate_latest(registry), "text/plain; version=0.0.4; charset=utf-8"
+
+
+def within(budget: int, snapshot: Snapshot) -> Iterator[Series]:
+    """The series of the leading groups that fit, and how many were dropped."""
+    service = tuple(_service(snapshot.service))
+    yield from service
+    room = budget - len(service) - 1
+    dropped = 0
+    for group in _groups(snapshot):
+        if dropped or len(group) > room:
+            dropped += len(group)
+        else:
+            room -= len(group)
+            yield from group
+    yield Series("series_dropped", (), dropped)
+
+
+def _family(metric: Metric, samples: Iterable[Series]) -> Family:
+    name = PREFIX + metric.name
+    # prometheus_client names a family without the suffix that its type gives to the sample.
+    family = Family(name.removesuffix("_total").removesuffix("_info"), metric.help, metric.type)
+    for series in samples:
+        values = map(clean, series.labels)
+        family.add_sample(name + series.suffix, dict(zip(metric.labels, values, strict=True)), series.value)
+    return family
+
+
+def _groups(snapshot: Snapshot) -> Iterator[list[Series]]:
+    models = sorted(snapshot.models.values(), key=lambda model: model.name)
+    yield from (list(_model(model)) for model in models)
+    parts = [((model.name, part.version, part.segment), part) for model in models for part in slices(model)]
+    # Whole traffic comes before segments, whichever model it is of.
+    parts.sort(key=lambda entry: bool(entry[1].segment))
+    yield from (list(_slice(labels, part)) for labels, part in parts)
+    features = [ranked for labels, part in parts for ranked in _features(labels, part)]
+    features.sort(key=lambda ranked: ranked[0])
+    yield from (series for _, series in features)
+
+
+def _service(service: ServiceView) -> Iterator[Series]:
+    yield Series("build_info", (__version__,), 1)
+    if service.poll_returned_ms is not None:
+        yield Series("poll_last_return_timestamp_seconds", (), service.poll_returned_ms / 1000)
+    yield Series("commit_duration_seconds", (), service.commits, "_count")
+    yield Series("commit_duration_seconds", (), service.commit_seconds, "_sum")
+    topics = dict.fromkeys(topic for topic, _ in service.events)
+    events = {(topic, result): 0 for topic in topics for result in EVENT_RESULTS} | dict(service.events)
+    yield from (Series("events_total", key, count) for key, count in events.items())
+    yield Series("unknown_keys_total", (), service.unknown_keys)
+    for (topic, partition), records in service.lag.items():
+        yield Series("consumer_lag_records", (topic, str(partition)), records)
+    yield Series("data_gaps_total", (), service.gaps)
+    yield from (Series("outbox_pending", (receiver,), count) for receiver, count in service.outbox_pending.items())
+    yield from (Series("deliveries_total", key, count) for key, count in service.deliveries.items())
+
+
+def _model(model: ModelView) -> Iterator[Series]:
+    name = model.name
+    if model.last_event_ms is not None:
+        yield Series("last_event_timestamp_seconds", (name,), model.last_event_ms / 1000)
+    if model.watermark_ms is not None:
+        yield Series("watermark_timestamp_seconds", (name,), model.watermark_ms / 1000)
+    yield Series("predictions_total", (name,), model.predictions)
+    for result, count in (dict.fromkeys(LABEL_RESULTS, 0) | dict(model.labels)).items():
+        yield Series("labels_total", (name, result), count)
+    versions = alive(model)
+    incidents = Counter((i.opened.version, i.cause, i.severity) for i in model.incidents if i.open)
+    for version, cause, severity in product(versions, CAUSES, SEVERITIES):
+        yield Series("incidents_open", (name, version, cause, severity), incidents[version, cause, severity])
+    triggers = Counter((t.window.version, "withheld" if t.withheld else "requested") for t in model.triggers)
+    for version, result in product(versions, ("requested", "withheld")):
+        yield Series("triggers_total", (name, version, result), triggers[version, result])
+
+
+def _slice(labels: tuple[str, str, str], part: Slice) -> Iterator[Series]:
+    if part.window is not None:
+        yield Series("window_rows", labels, part.window.rows)
+        yield Series("window_end_timestamp_seconds", labels, part.window.window.end_ms / 1000)
+        states = Counter(verdict.state for verdict in part.standing)
+        yield from (Series("drift_features", (*labels, state), states[state]) for state in STATES)
+    if part.performance is not None:
+        yield from _performance(labels, part.performance)
+
+
+def _performance(labels: tuple[str, str, str], performance: PerformanceView) -> Iterator[Series]:
+    for reading in performance.readings:
+        metric = (*labels, reading.statistic)
+        for name, value in (("", reading.value), ("_lower", reading.lower), ("_upper", reading.upper)):
+            if value is not None:
+                yield Series("performance" + name, metric, value)
+    yield Series("performance_window_end_timestamp_seconds", labels, performance.window.end_ms / 1000)
+    yield Series("performance_labels", labels, performance.labels)
+    yield Series("label_coverage_ratio", labels, performance.coverage)
+
+
+def _features(labels: tuple[str, str, str], part: Slice) -> Iterator[tuple[Rank, list[Series]]]:
+    """A group a feature: its standing state, and the figures of the last closed window."""
+    groups: dict[str, list[Series]] = {}
+    for verdict in part.standing:
+        groups[verdict.feature] = [
+            Series("drift_state", (*labels, verdict.feature, state), verdict.state == state) for state in STATES
+        ]
+    if part.window is not None:
+        for series in chain(_verdicts(labels, part.window.verdicts), _readings(labels, part.window.readings)):
+            groups.setdefault(series.labels[3], []).append(series)
+    ranks = {verdict.feature: drift_rank(verdict) for verdict in part.standing}
+    for name, group in groups.items():
+        yield ranks.get(name) or unwatched(name), group
+
+
+def _verdicts(labels: tuple[str, str, str], verdicts: Iterable[Verdict]) -> Iterator[Series]:
+    for verdict in verdicts:
+        for name, value in (("drift_effect", verdict.effect), ("drift_noise_floor", verdict.noise_floor)):
+            if value is not None:
+                yield Series(name, (*labels, verdict.feature), value)
+
+
+def _readings(labels: tuple[str, str, str], readings: Iterable[Reading]) -> Iterator[Series]:
+    for reading in readings:
+        if reading.value is None:
+            continue
+        feature = (*labels, reading.feature)
+        if reading.statistic in _QUALITY:
+            yield Series(_QUALITY[reading.statistic], feature, reading.value)
+        else:
+            yield Series("drift_score", (*feature, reading.statistic), reading.value)

@@ -1,0 +1,87 @@
+"""The HTTP server: uvicorn in a thread, on a socket that is bound before the thread starts."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import threading
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from monitor.errors import UnavailableError
+
+_BACKLOG = 128
+_GRACE_S = 3
+
+
+class HttpServer:
+    """Serves `app` on one address, from construction (which binds) until `stop`.
+
+    Port 0 takes any free one; `port` is the one in use. Raises UnavailableError where the address cannot be had.
+    """
+
+    def __init__(self, app: ASGIApp, host: str = "127.0.0.1", port: int = 8000) -> None:
+        self._socket = _bind(host, port)
+        self.host: Final = host
+        self.port: Final[int] = self._socket.getsockname()[1]
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                http="h11",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=_GRACE_S,
+            )
+        )
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._socket]}, name="http", daemon=True
+        )
+
+    @property
+    def url(self) -> str:
+        """Where it is reached from this machine."""
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+    def start(self) -> None:
+        """Answer requests; those that came since construction have waited."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 2 * _GRACE_S) -> None:
+        """Finish the requests that are under way, then close; may be called twice, or before `start`."""
+        self._server.should_exit = True
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        self._socket.close()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise UnavailableError(f"{host} is no address to serve on; set server.host") from error
+    try:
+        # A restart need not wait for the old connections' TIME_WAIT; it does not let two servers share a port.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise UnavailableError(_unbindable(error, host, port)) from error
+    return listener
+
+
+def _unbindable(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} on {host} is in use by another program; set server.port"
+    if error.errno == errno.EACCES:
+        return f"port {port} on {host} needs privileges that this process lacks; set server.port"
+    return f"{host} is no address of this machine; set server.host"

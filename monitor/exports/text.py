@@ -1,0 +1,31 @@
+"""How names and times leave the service."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST_MS = -62_135_596_800_000
+_LATEST_MS = 253_402_300_799_999
+
+
+def clean(text: str) -> str:
+    """`text` with each lone surrogate spelled out: one of them would make a whole scrape or page unencodable."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def utc(ms: int) -> datetime:
+    """The moment `ms` milliseconds after the epoch; beyond the years 1 to 9999, the nearest end of them."""
+    return _EPOCH + timedelta(milliseconds=min(max(ms, _EARLIEST_MS), _LATEST_MS))
+
+
+def named(names: Sequence[str], most: int = 10) -> str:
+    """A sentence's list of names, cut short: "a, b and 3 more"."""
+    shown = ", ".join(clean(name) for name in names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown or "none"
+
+
+def counted(number: int, noun: str) -> str:
+    """A count and its noun: "1 label", "1,624 labels"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,0 +1,1 @@
+"""What is remembered: mergeable summaries of rows under a frozen layout."""

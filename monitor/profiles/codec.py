@@ -1,0 +1,49 @@
+"""Bytes of a summary: a versioned frame with a checksum, never a pickle.
+
+    b"MMON" | kind: 4 ASCII bytes | version: uint16 | XXH3-64 of the payload | payload
+
+The payload is MessagePack, compressed with zstd; integers are little-endian. A frame of a later version is refused, one
+of an earlier version is read for ever.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, TypeVar
+
+import msgspec
+import xxhash
+import zstandard
+
+from monitor.errors import CodecError
+
+_FRAME = struct.Struct("<4s4sHQ")
+T = TypeVar("T")
+
+_MAGIC = b"MMON"
+_BYTES_MAX = 1 << 30
+
+
+def pack(kind: str, version: int, value: Any) -> bytes:
+    """The frame of a value made of plain types and dataclasses; `kind` has four letters."""
+    payload = zstandard.ZstdCompressor(level=1).compress(msgspec.msgpack.encode(value))
+    return _FRAME.pack(_MAGIC, kind.encode("ascii"), version, xxhash.xxh3_64_intdigest(payload)) + payload
+
+
+def unpack(kind: str, newest: int, data: bytes, shape: type[T]) -> T:
+    """The value of a frame; CodecError where it is another kind, newer than `newest`, or not what was written."""
+    if len(data) < _FRAME.size:
+        raise CodecError(f"these {len(data)} bytes are no {kind} summary: they are shorter than its header")
+    magic, found, version, checksum = _FRAME.unpack_from(data)
+    payload = data[_FRAME.size :]
+    if magic != _MAGIC or found != kind.encode("ascii"):
+        raise CodecError(f"these bytes are no {kind} summary: they begin with {magic + found!r}")
+    if version > newest:
+        raise CodecError(f"this {kind} summary has version {version}, this program reads up to {newest}: update it")
+    if xxhash.xxh3_64_intdigest(payload) != checksum:
+        raise CodecError(f"this {kind} summary was damaged: its checksum does not fit its bytes")
+    try:
+        plain = zstandard.ZstdDecompressor().decompress(payload, max_output_size=_BYTES_MAX)
+        return msgspec.msgpack.decode(plain, type=shape)
+    except (zstandard.ZstdError, msgspec.MsgspecError) as error:
+        raise CodecError(f"this {kind} summary cannot be read: {error}") from error

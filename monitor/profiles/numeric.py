@@ -1,0 +1,132 @@
+"""Summary of a numeric feature: counts and sums by cell, in integers, so that order cannot matter.
+
+A value x is kept in sums as z = (x - centre) / scale, rounded to 2**-20 and clipped to +-4096 (a reference of m rows
+holds no |z| above sqrt(m), so nothing inside its range is clipped below 16 million rows). Every sum is then a sum of
+integers: exact, associative and commutative. Memory: 16 bytes a cell, about 4 kB a feature.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.errors import LayoutMismatchError
+from monitor.events.batch import INVALID, MISSING, PRESENT, NumericColumn
+from monitor.profiles.layout import NumericLayout
+
+UNIT = 1 << 20
+"""Fixed point: a sum of n means n / UNIT reference standard deviations."""
+
+_CLIP = float(1 << 32)
+_ROWS_MAX = 1 << 20  # Below this many rows a float64 sum of integers of at most 2**32 is exact (2**52 < 2**53).
+
+
+@dataclass(slots=True)
+class NumericSummary:
+    """counts, sums: int64[layout.cells]; square: the exact sum of squared fixed-point values."""
+
+    counts: NDArray[np.int64]
+    sums: NDArray[np.int64]
+    square: int = 0
+    missing: int = 0
+    invalid: int = 0
+    low: float = math.inf
+    high: float = -math.inf
+
+    @classmethod
+    def empty(cls, layout: NumericLayout) -> NumericSummary:
+        return cls(np.zeros(layout.cells, dtype=np.int64), np.zeros(layout.cells, dtype=np.int64))
+
+    @property
+    def present(self) -> int:
+        """Rows with a usable value."""
+        return int(self.counts.sum())
+
+    @property
+    def rows(self) -> int:
+        return self.present + self.missing + self.invalid
+
+    @property
+    def unusual(self) -> int:
+        """Rows below or above the reference's range."""
+        return int(self.counts[0] + self.counts[-1])
+
+    def fold(self, layout: NumericLayout, column: NumericColumn) -> None:
+        """Add rows. Folding parts in any order and any split gives the same bits as folding the whole."""
+        for start in range(0, len(column.values), _ROWS_MAX):
+            part = slice(start, start + _ROWS_MAX)
+            self._fold(layout, column.values[part], column.state[part])
+
+    def _fold(self, layout: NumericLayout, values: NDArray[np.float64], state: NDArray[np.uint8]) -> None:
+        present = state == PRESENT
+        if not present.all():
+            self.missing += int(np.count_nonzero(state == MISSING))
+            self.invalid += int(np.count_nonzero(state == INVALID))
+            values = values[present]
+            if not len(values):
+                return
+        cell = layout.assign(values)
+        with np.errstate(over="ignore"):  # An enormous value overflows to infinity and is clipped.
+            z = (values - layout.centre) * (UNIT / layout.scale)
+        z = np.rint(np.clip(z, -_CLIP, _CLIP))
+        self.counts += np.bincount(cell, minlength=layout.cells)
+        self.sums += np.bincount(cell, weights=z, minlength=layout.cells).astype(np.int64)
+        high = np.floor(z / 65536.0)
+        low = z - high * 65536.0
+        self.square += (int(high @ high) << 32) + (int(high @ low) << 17) + int(low @ low)
+        self.low = min(self.low, float(values.min()))
+        self.high = max(self.high, float(values.max()))
+
+    def merge(self, other: NumericSummary) -> NumericSummary:
+        """The summary of both summaries' rows; the two stay as they are."""
+        if len(self.counts) != len(other.counts):
+            raise LayoutMismatchError(f"cannot merge {len(self.counts)} cells with {len(other.counts)}")
+        return NumericSummary(
+            self.counts + other.counts,
+            self.sums + other.sums,
+            self.square + other.square,
+            self.missing + other.missing,
+            self.invalid + other.invalid,
+            min(self.low, other.low),
+            max(self.high, other.high),
+        )
+
+    def mean(self, layout: NumericLayout) -> float:
+        """Mean of the present values (clipped as the module says); 0.0 of none."""
+        total = int(self.sums.sum())
+        return layout.centre + layout.scale * (total / UNIT / self.present) if self.present else 0.0
+
+    def deviation(self, layout: NumericLayout) -> float:
+        """Population standard deviation of the present values; 0.0 of none."""
+        n = self.present
+        if n == 0:
+            return 0.0
+        total = int(self.sums.sum())
+        # Integers throughout: n * sum(z^2) - sum(z)^2 cannot cancel.
+        return layout.scale * (math.sqrt(n * self.square - total * total) / (n * UNIT))
+
+    def plain(self) -> list[Any]:
+        square = self.square.to_bytes((self.square.bit_length() + 7) // 8, "little")
+        return [
+            self.counts.tobytes(),
+            self.sums.tobytes(),
+            square,
+            self.missing,
+            self.invalid,
+            self.low,
+            self.high,
+        ]
+
+    @classmethod
+    def of_plain(cls, plain: list[Any]) -> NumericSummary:
+        counts, sums, square, *rest = plain
+        return cls(
+            np.frombuffer(counts, dtype="<i8").copy(),
+            np.frombuffer(sums, dtype="<i8").copy(),
+            int.from_bytes(square, "little"),
+            *rest,
+        )

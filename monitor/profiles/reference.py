@@ -1,0 +1,158 @@
+"""What a model's windows are compared with: the cells, and the counts and figures of known good data.
+
+A reference is built once, from a training or production table, and is one file. Its digest names it in receipts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.events.batch import PRESENT, CategoricalColumn, Column, NumericColumn, Pairs, Predictions
+from monitor.events.schema import Schema
+from monitor.profiles import codec
+from monitor.profiles.layout import (
+    CATEGORIES_MAX,
+    CELLS,
+    CategoricalLayout,
+    FeatureLayout,
+    Layout,
+    NumericLayout,
+    OutcomeLayout,
+)
+from monitor.profiles.outcome import Outcome
+from monitor.profiles.profile import Profile
+
+_VERSION = 1
+_TINY = 1e-290  # Below this the unit of fixed-point sums would overflow; such a feature is constant to all purposes.
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """version: the model version it belongs to, or empty for any. outcome: None where its rows had no labels."""
+
+    version: str
+    layout: Layout
+    profile: Profile
+    outcome: Outcome | None
+
+    @classmethod
+    def build(
+        cls,
+        schema: Schema,
+        predictions: Predictions,
+        pairs: Pairs | None,
+        *,
+        version: str = "",
+        threshold: float | None = None,
+    ) -> Reference:
+        """The reference of a table's rows; `pairs` are those of them that have a label."""
+        features: dict[str, FeatureLayout] = {
+            name: _numeric(predictions.features[name])
+            if kind == "numeric"
+            else _categorical(predictions.features[name])
+            for name, kind in schema.features.items()
+        }
+        layout = Layout(features, _outcome(schema, predictions, pairs, threshold))
+        profile = Profile.empty(layout)
+        profile.fold(predictions)
+        outcome = None
+        if pairs is not None and len(pairs):
+            outcome = Outcome.empty(layout.outcome)
+            outcome.fold(layout.outcome, pairs)
+        return cls(version, layout, profile, outcome)
+
+    @property
+    def rows(self) -> int:
+        return self.profile.rows
+
+    @cached_property
+    def digest(self) -> str:
+        """Sha-256 of the file's bytes, with the algorithm's name before it."""
+        return "sha256:" + hashlib.sha256(self.dump()).hexdigest()
+
+    def dump(self) -> bytes:
+        """Bytes of the compiled file."""
+        outcome = None if self.outcome is None else self.outcome.plain()
+        return codec.pack("REFE", _VERSION, (self.version, self.layout.dump(), self.profile.plain(), outcome))
+
+    @classmethod
+    def load(cls, data: bytes) -> Reference:
+        """The reference of `dump`; CodecError where the bytes are none."""
+        version, layout_bytes, profile, outcome = codec.unpack(
+            "REFE", _VERSION, data, tuple[str, bytes, list[Any], list[Any] | None]
+        )
+        layout = Layout.load(layout_bytes)
+        return cls(
+            version,
+            layout,
+            Profile.of_plain(layout, profile),
+            None if outcome is None else Outcome.of_plain(outcome),
+        )
+
+
+def _numeric(column: Column) -> NumericLayout:
+    assert isinstance(column, NumericColumn)
+    values = column.values[column.state == PRESENT]
+    if not len(values):
+        return NumericLayout(np.array([0.0, np.nextafter(0.0, 1.0)]), 0.0, 1.0)
+    distinct, counts = np.unique(values, return_counts=True)
+    bound = max(float(np.abs(distinct).max()), _TINY)
+    # Over sorted distinct values, so that the order of rows cannot reach the last bit.
+    shares = counts / len(values)
+    centre = bound * float(np.sum(distinct / bound * shares))
+    scale = bound * float(np.sqrt(np.sum((distinct / bound - centre / bound) ** 2 * shares)))
+    if scale <= bound * 1e-12:  # Constant up to rounding: its size is the only unit there is.
+        scale = bound
+    return NumericLayout(_edges(distinct, counts), centre, scale)
+
+
+def _edges(distinct: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """float64[k+1]: cuts half-way between the distinct values at which a cell of 1/CELLS of the rows is full.
+
+    A value that fills a cell alone (an atom) has one of its own: cut on both sides.
+    """
+    total = np.cumsum(counts)
+    full = np.searchsorted(total, np.arange(1, CELLS) * (int(total[-1]) / CELLS))
+    atoms = np.flatnonzero(counts * CELLS >= total[-1])
+    after = np.unique(np.concatenate([full, atoms, atoms - 1]))
+    after = after[(after >= 0) & (after < len(distinct) - 1)]
+    below, above = distinct[after], distinct[after + 1]
+    middle = below / 2 + above / 2
+    middle = np.where(middle > below, middle, above)
+    with np.errstate(over="ignore"):  # Above the largest double there is infinity.
+        end = np.nextafter(distinct[-1], np.inf)
+    return np.unique(np.concatenate([distinct[:1], middle, [end]]))
+
+
+def _categorical(column: Column) -> CategoricalLayout:
+    assert isinstance(column, CategoricalColumn)
+    counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values)).tolist()
+    # Equal counts are told apart by name, so that the order of rows cannot matter.
+    ranked = [
+        value
+        for count, value in sorted((-count, value) for count, value in zip(counts, column.values, strict=True))
+        if count
+    ]
+    return CategoricalLayout(tuple(ranked[:CATEGORIES_MAX]), tuple(sorted(ranked[CATEGORIES_MAX:])))
+
+
+def _outcome(schema: Schema, predictions: Predictions, pairs: Pairs | None, threshold: float | None) -> OutcomeLayout:
+    if schema.task == "regression":
+        label = pairs.label if pairs is not None else predictions.prediction
+        if not isinstance(label, NumericColumn) or not (label.state == PRESENT).any():
+            return OutcomeLayout(schema.task)
+        unit = _numeric(label)
+        return OutcomeLayout(schema.task, centre=unit.centre, scale=unit.scale)
+    named: set[str] = set(predictions.scores)
+    for column in (predictions.prediction, None if pairs is None else pairs.label):
+        if isinstance(column, CategoricalColumn):
+            named.update(column.values)
+    if schema.positive is not None:
+        named.add(schema.positive)
+    return OutcomeLayout(schema.task, tuple(sorted(named)), schema.positive, threshold)

@@ -1,0 +1,119 @@
+"""A bounded sample of raw rows: those whose id digests are smallest after mixing (a bottom-k sketch).
+
+Which rows are kept depends on their ids alone, so folding in any order and any split keeps the same ones, and the
+sample of a union is found in the union of the samples. Cohen and Kaplan, "Summarizing data using bottom-k
+sketches", PODC 2007. Memory: SIZE rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.events.batch import MISSING, MISSING_CODE, CategoricalColumn, Column, NumericColumn, Predictions
+
+SIZE = 500
+"""Rows that a sample keeps: enough for a report a person reads, about 10 kB a feature column of text."""
+
+
+def mix(key: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """uint64[n]: the finaliser of SplitMix64, a bijection, so that order by it is independent of the id's digest."""
+    with np.errstate(over="ignore"):
+        z = key + np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return z ^ (z >> np.uint64(31))
+
+
+@dataclass(slots=True)
+class Sample:
+    """order: uint64[k], ascending, k <= SIZE; columns: k rows of "feature:NAME", "prediction" and "score:CLASS"."""
+
+    order: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
+    columns: dict[str, Column] = field(default_factory=dict)
+
+    def fold(self, batch: Predictions) -> None:
+        """Add rows, keeping those with the smallest order."""
+        order = mix(batch.key)
+        rows = np.flatnonzero(order < self.order[-1]) if len(self.order) == SIZE else np.arange(len(order))
+        if len(rows) > SIZE:
+            rows = rows[np.argpartition(order[rows], SIZE - 1)[:SIZE]]
+        if len(rows):
+            merged = self.merge(Sample(order[rows], _columns(batch, rows)))
+            self.order, self.columns = merged.order, merged.columns
+
+    def merge(self, other: Sample) -> Sample:
+        """The sample of both samples' rows; the two stay as they are."""
+        order = np.concatenate([self.order, other.order])
+        keep = np.argsort(order, kind="stable")[:SIZE]
+        columns = {}
+        for name in sorted({*self.columns, *other.columns}):
+            column = _compact(_joined(self, other, name).take(keep))
+            if name.startswith("feature:") or not _all_missing(column):
+                columns[name] = column
+        return Sample(order[keep], columns)
+
+    def plain(self) -> list[Any]:
+        return [self.order.tobytes(), {name: _plain(column) for name, column in self.columns.items()}]
+
+    @classmethod
+    def of_plain(cls, plain: list[Any]) -> Sample:
+        order, columns = plain
+        return cls(np.frombuffer(order, dtype="<u8"), {name: _of_plain(column) for name, column in columns.items()})
+
+
+def _columns(batch: Predictions, rows: NDArray[np.int64]) -> dict[str, Column]:
+    columns: dict[str, Column] = {f"feature:{name}": column.take(rows) for name, column in batch.features.items()}
+    columns |= {f"score:{name}": column.take(rows) for name, column in batch.scores.items()}
+    if batch.prediction is not None:
+        columns["prediction"] = batch.prediction.take(rows)
+    return columns
+
+
+def _joined(one: Sample, other: Sample, name: str) -> Column:
+    """One column of both samples' rows; missing where a sample does not have it."""
+    parts = [sample.columns.get(name) for sample in (one, other)]
+    numeric = any(isinstance(part, NumericColumn) for part in parts)
+    filled = [
+        _missing(numeric, len(sample.order)) if part is None else part
+        for part, sample in zip(parts, (one, other), strict=True)
+    ]
+    if numeric:
+        return NumericColumn.concatenate([part for part in filled if isinstance(part, NumericColumn)])
+    return CategoricalColumn.concatenate([part for part in filled if isinstance(part, CategoricalColumn)])
+
+
+def _missing(numeric: bool, rows: int) -> Column:
+    if numeric:
+        return NumericColumn(np.zeros(rows), np.full(rows, MISSING, dtype=np.uint8))
+    return CategoricalColumn(np.full(rows, MISSING_CODE, dtype=np.int32), ())
+
+
+def _all_missing(column: Column) -> bool:
+    if isinstance(column, NumericColumn):
+        return bool((column.state == MISSING).all())
+    return bool((column.codes == MISSING_CODE).all())
+
+
+def _compact(column: Column) -> Column:
+    """The column with the values it uses alone, in sorted order: the same bytes whatever it was cut from."""
+    if isinstance(column, NumericColumn):
+        return column
+    values = sorted({column.values[code] for code in column.codes.tolist() if code >= 0})
+    return CategoricalColumn(column.recode({value: code for code, value in enumerate(values)}), tuple(values))
+
+
+def _plain(column: Column) -> list[Any]:
+    if isinstance(column, NumericColumn):
+        return ["n", column.values.tobytes(), column.state.tobytes()]
+    return ["c", column.codes.tobytes(), list(column.values)]
+
+
+def _of_plain(plain: list[Any]) -> Column:
+    kind, data, rest = plain
+    if kind == "n":
+        return NumericColumn(np.frombuffer(data, dtype="<f8"), np.frombuffer(rest, dtype=np.uint8))
+    return CategoricalColumn(np.frombuffer(data, dtype="<i4"), tuple(rest))

@@ -1,0 +1,159 @@
+"""The service's own loop over files: what would have been read, alarmed and triggered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.engine import Monitor, Output
+from monitor.errors import ConfigError
+from monitor.events.batch import Labels, Origin, Predictions
+from monitor.events.decoder import Decoded
+from monitor.profiles.reference import Reference
+from monitor.runtime.loop import Loop, Topics
+from monitor.runtime.source import Polled
+from monitor.runtime.store import Store
+from monitor.runtime.tables import Table
+from monitor.spec import ModelSpec
+from monitor.windows.window import Place, WindowSpec
+
+CHUNK = 20_000
+"""Rows of a table that one step takes in."""
+
+_PREDICTIONS, _LABELS = "predictions", "labels"
+Batch = TypeVar("Batch", Predictions, Labels)
+
+
+class TableSource:
+    """A `monitor.runtime.source.Source` over the rows of one model, in order of event time."""
+
+    def __init__(self, predictions: Predictions, labels: Labels | None) -> None:
+        self._predictions = _in_order(predictions, _PREDICTIONS)
+        self._labels = None if labels is None else _in_order(labels, _LABELS)
+        self._next = 0
+        self._next_label = 0
+
+    @property
+    def exhausted(self) -> bool:
+        return self._next >= len(self._predictions)
+
+    def start(self, positions: Mapping[Place, int]) -> None:
+        self._next = self._next_label = 0
+
+    def poll(self, timeout_ms: int) -> Polled:
+        """The next rows, and the labels up to the time of the last of them; after the last row, all labels."""
+        rows = np.arange(self._next, min(self._next + CHUNK, len(self._predictions)))
+        self._next += len(rows)
+        predictions = (self._predictions.take(rows),) if len(rows) else ()
+        labels = self._labels_until(None if self.exhausted else int(self._predictions.time_ms[rows[-1]]))
+        read = len(rows) + sum(map(len, labels))
+        return Polled(((Decoded(read, predictions, labels, (), (), 0), None),) if read else ())
+
+    def _labels_until(self, time_ms: int | None) -> tuple[Labels, ...]:
+        if self._labels is None:
+            return ()
+        known = self._labels.time_ms
+        end = len(known) if time_ms is None else int(np.searchsorted(known, time_ms, side="right"))
+        rows = np.arange(self._next_label, end)
+        self._next_label = max(self._next_label, end)
+        return (self._labels.take(rows),) if len(rows) else ()
+
+    def places(self) -> frozenset[Place]:
+        places = {(_PREDICTIONS, 0)} if self._labels is None else {(_PREDICTIONS, 0), (_LABELS, 0)}
+        return frozenset(places)
+
+    def lag(self) -> Mapping[Place, int]:
+        return {}
+
+    def trouble(self) -> str | None:
+        return None
+
+    def committed(self, positions: Mapping[Place, int]) -> None:
+        """A table has no consumer group."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """What a run over tables gave. by_row: windows are spans of row numbers. seconds: of reading, not of loading."""
+
+    outputs: list[Output]
+    by_row: bool
+    events: Mapping[str, int]
+    predictions: int
+    labels: int
+    seconds: float
+
+
+def run_backtest(
+    spec: ModelSpec,
+    references: Mapping[str, Reference],
+    table: Table,
+    labels: Labels | None,
+    clock: Callable[[], int],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Backtest:
+    """Run one model's table, with labels from it or from a file of their own. progress: rows done, and in all."""
+    started = time.perf_counter()
+    given = labels if labels is not None else table.labels
+    predictions = table.predictions
+    if labels is None and given is not None:
+        # Labels of the same rows need no id to find their prediction.
+        predictions = replace(predictions, identified=np.ones(len(predictions), dtype=np.bool_))
+    by_row = table.by_row or spec.window.unit == "rows"
+    if table.by_row and spec.window.unit == "ms":
+        raise ConfigError("the table has no timestamps to cut windows by: give --window '500 rows', or name the column")
+    if by_row:
+        spec = replace(spec, window=WindowSpec(spec.window.size))
+        predictions, given = _timed_by_row(predictions, given, labels is None)
+    spec = replace(spec, lateness_ms=0, labelled=given is not None)
+    source = TableSource(predictions, given)
+    store = Store.in_memory()
+    loop = Loop(
+        lambda: Monitor([spec], {spec.name: references}),
+        store,
+        source,
+        Topics(frozenset({_PREDICTIONS}), frozenset({_LABELS})),
+        lambda trigger, now_ms: [],
+        clock,
+    )
+    outputs: list[Output] = []
+    while not source.exhausted:
+        outputs += loop.step(0)[1]
+        progress(source._next, len(predictions))
+    outputs += loop.finish()
+    store.close()
+    results: dict[str, int] = {}
+    for (_, result), rows in loop.snapshot.service.events.items():
+        results[result] = results.get(result, 0) + rows
+    seconds = time.perf_counter() - started
+    return Backtest(outputs, by_row, results, len(predictions), 0 if given is None else len(given), seconds)
+
+
+def _in_order(batch: Batch, topic: str) -> Batch:
+    """The rows by time, as one partition of a topic would hold them."""
+    order = np.argsort(batch.time_ms, kind="stable")
+    zeros = np.zeros(len(order), dtype=np.int32)
+    origin = Origin(topic, zeros, np.arange(len(order), dtype=np.int64), zeros)
+    return replace(batch.take(order), origin=origin)
+
+
+def _timed_by_row(
+    predictions: Predictions, labels: Labels | None, same_rows: bool
+) -> tuple[Predictions, Labels | None]:
+    """Event time becomes the row's rank in time; a label's, its own row's or that of the last prediction before it."""
+    order = np.argsort(predictions.time_ms, kind="stable")
+    rank: NDArray[np.int64] = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    if labels is not None:
+        before = np.searchsorted(predictions.time_ms[order], labels.time_ms, side="right") - 1
+        known = rank[labels.origin.offset] if same_rows else np.maximum(before, 0).astype(np.int64)
+        labels = replace(labels, time_ms=known)
+    return replace(predictions, time_ms=rank), labels

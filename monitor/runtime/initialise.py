@@ -1,0 +1,157 @@
+"""`monitor init`: from one table, a configuration that runs and the compiled reference beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from monitor.config import Columns
+from monitor.config.problems import listed
+from monitor.config.units import window_text
+from monitor.errors import CodecError, ConfigError
+from monitor.events.batch import PRESENT, NumericColumn, Pairs
+from monitor.events.schema import Task
+from monitor.profiles.reference import Reference
+from monitor.runtime import cells, tables
+from monitor.runtime.frames import Frame, Values, read_frame
+from monitor.runtime.roles import Plan
+from monitor.runtime.starter import Starter, is_unedited, render, sealed
+from monitor.runtime.tables import Table
+from monitor.windows.window import WindowSpec
+
+_DROP = 0.1  # Of the reference's mean absolute error.
+_HOUR_MS = 3_600_000
+_ROWS_AN_HOUR = 50
+
+
+def initialise(
+    file: Path, model: str, task: Task | None, columns: Columns, out: Path, *, force: bool = False
+) -> list[str]:
+    """Write OUT/monitor.yaml and OUT/references/MODEL.profile; the sentences say what was assumed.
+
+    columns: the roles that the caller named; a role that is not named has the column of its own name, if any.
+    ConfigError where the table does not do, or a file would be replaced that an earlier call did not write.
+    """
+    frame = read_frame(file)
+    plan = Plan.of(frame, model, task, columns)
+    table = tables.table_of(frame, plan.schema, plan.columns)
+    version = _version(table)
+    reference = Reference.build(plan.schema, table.predictions, table.pairs, version=version, threshold=plan.threshold)
+    profile = f"references/{_file_name(model, version)}.profile"
+    window = _window(table)
+    body = render(
+        Starter(
+            name=model,
+            task=plan.schema.task,
+            positive=plan.schema.positive,
+            reference=(profile, reference.digest),
+            features=plan.features,
+            columns=plan.columns,
+            window=window_text(window),
+            metric=plan.metric,
+            drop=_drop(table) if plan.schema.task == "regression" else None,
+            threshold=plan.threshold,
+            source=f"{file.name}, {len(table.predictions)} rows",
+        )
+    )
+    _write(out, profile, reference, sealed(body), force=force)
+    return [*plan.said, *_remarks(plan, frame, table, window), f"wrote {out / 'monitor.yaml'} and {out / profile}"]
+
+
+def _version(table: Table) -> str:
+    """The one version of a table; empty, which fits any, where it has none or several."""
+    column = table.predictions.version
+    used = np.unique(column.codes)
+    return column.values[int(used[0])] if len(used) == 1 else ""
+
+
+def _window(table: Table) -> WindowSpec:
+    if table.by_row:
+        return WindowSpec(500, "rows")
+    time_ms = table.predictions.time_ms
+    hours = max(1.0, float(time_ms.max() - time_ms.min()) / _HOUR_MS)
+    return WindowSpec(_HOUR_MS if len(time_ms) >= _ROWS_AN_HOUR * hours else 24 * _HOUR_MS)
+
+
+def _drop(table: Table) -> float:
+    """A tenth of the mean absolute error; without labels, a tenth of the predictions' standard deviation."""
+    pairs = table.pairs
+    error = _mean_error(pairs) if pairs is not None else 0.0
+    prediction = table.predictions.prediction
+    if error == 0.0 and isinstance(prediction, NumericColumn):
+        error = float(np.std(prediction.values[prediction.state == PRESENT]))
+    return float(f"{_DROP * error:.2g}") or _DROP
+
+
+def _mean_error(pairs: Pairs) -> float:
+    prediction, label = pairs.prediction, pairs.label
+    if not isinstance(prediction, NumericColumn) or not isinstance(label, NumericColumn):
+        return 0.0
+    both = prediction.state == PRESENT
+    return float(np.abs(prediction.values - label.values)[both].mean()) if both.any() else 0.0
+
+
+def _remarks(plan: Plan, frame: Frame, table: Table, window: WindowSpec) -> Iterator[str]:
+    for name in frame.left_out:
+        yield f"left out another column named {name!r}" if name else "left out a column without a name"
+    off: dict[str, list[str]] = {}
+    for name, inferred in plan.features.items():
+        if inferred.why:
+            off.setdefault(inferred.why, []).append(name)
+        elif inferred.note:
+            yield f"column {name!r}: {inferred.note}"
+    for why, names in off.items():
+        yield f"switched off {listed(names)}: {why}"
+    yield f"watches {len(plan.schema.features)} features in windows of {window_text(window)}"
+    if table.by_row:
+        yield "the table has no timestamps, so windows are by number of rows: name the column with --timestamp"
+    elif _is_naive(frame.columns[str(plan.columns.timestamp or "timestamp")]):
+        yield "took times without an offset as UTC: write the model's timezone if they are not"
+    if table.labels is None or not len(table.labels):
+        yield "the reference has no labels, so performance has nothing to be compared with: name them with --label"
+    if plan.threshold is not None:
+        yield f"took scores of {plan.threshold:g} or more as {plan.schema.positive!r}, as there are no predictions"
+    if len(np.unique(table.predictions.version.codes)) > 1:
+        yield "the table has several versions, so the reference is of any version"
+
+
+def _is_naive(values: Values) -> bool:
+    some = values[:1000]
+    return bool((cells.times(some, "Etc/GMT") != cells.times(some, "Etc/GMT+5")).any())
+
+
+def _file_name(model: str, version: str) -> str:
+    name = f"{model}-{version}" if version else model
+    return re.sub(r"[^\w.-]+", "-", name).strip(".-")[:100] or "model"
+
+
+def _write(out: Path, profile: str, reference: Reference, text: str, *, force: bool) -> None:
+    config, compiled = out / "monitor.yaml", out / profile
+    data = reference.dump()
+    try:
+        if not force:
+            _refuse_to_replace(config, compiled, data)
+        compiled.parent.mkdir(parents=True, exist_ok=True)
+        compiled.write_bytes(data)
+        config.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise ConfigError(f"{error.filename or out} cannot be written ({error.strerror}): name another --out") from None
+
+
+def _refuse_to_replace(config: Path, compiled: Path, data: bytes) -> None:
+    """ConfigError where a file stands in the way that an earlier call did not write, or that was edited since."""
+    earlier = config.read_text(encoding="utf-8", errors="replace") if config.exists() else ""
+    if earlier and not is_unedited(earlier):
+        raise ConfigError(f"{config} was edited or written by hand: use --force to replace it, or --out elsewhere")
+    if compiled.exists() and (known := compiled.read_bytes()) != data:
+        try:
+            ours = Reference.load(known).digest in earlier
+        except CodecError:
+            ours = False
+        if not ours:
+            raise ConfigError(
+                f"{compiled} exists and is not of {config}: use --force to replace it, or --out elsewhere"
+            )

@@ -1,0 +1,199 @@
+"""One kafka-python consumer, with what has to be known about version 3.0 kept in one place.
+
+- After any exception inside a fetch its next poll never returns: a `Client` is thrown away after its first exception.
+- A constructor that fails leaves its network thread running, and `close` may wait for that thread without limit.
+- `allow_auto_create_topics` never reaches the metadata request: asking for a missing topic would create it.
+- Asking for the partitions of an unknown topic fetches those of all topics, and waits without limit.
+- Nothing is raised when a broker goes away: `confirm` is what notices.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.errors import BrokerResponseError, OffsetOutOfRangeError
+from kafka.net.compat import KafkaNetClient
+
+from monitor.errors import ConfigError, UnavailableError
+from monitor.windows.window import Place
+
+Records = Mapping[TopicPartition, Sequence[Any]]
+"""ConsumerRecords by partition, in offset order."""
+
+_ANSWER_MS = 3_000
+_CLOSE_S = 5.0
+DEFAULTS: Mapping[str, object] = {
+    "client_id": "model-monitor",
+    "bootstrap_timeout_ms": 5_000,
+    "reconnect_backoff_max_ms": 2_000,
+    "metadata_max_age_ms": 30_000,  # How soon a new partition is seen.
+    "metrics_enabled": False,
+}
+_READING: Mapping[str, object] = {"max_partition_fetch_bytes": 4 << 20}
+_ALWAYS: Mapping[str, object] = {
+    "group_id": None,
+    "auto_offset_reset": "none",
+    "enable_auto_commit": False,
+    "isolation_level": "read_committed",
+    "key_deserializer": None,
+    "value_deserializer": None,
+}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic that exists and may be read: the broker's id for it (None of old brokers) and its partitions."""
+
+    id: object
+    partitions: frozenset[int]
+
+
+def check_settings(settings: Mapping[str, object]) -> None:
+    """Raises ConfigError for a setting that kafka-python does not know."""
+    unknown = sorted(set(settings) - set(KafkaConsumer.DEFAULT_CONFIG))
+    if unknown:
+        raise ConfigError(*(f"kafka: {name!r} is not a setting of the Kafka client" for name in unknown))
+
+
+class Client:
+    """Reads assigned partitions. For one thread; its first exception is its last call but `failing` and `close`."""
+
+    def __init__(self, settings: Mapping[str, object], topics: Iterable[str]) -> None:
+        self._topics = sorted(topics)
+        self._consumer, self._network = connect(KafkaConsumer, {**DEFAULTS, **_READING, **settings, **_ALWAYS})
+
+    def await_metadata(self) -> None:
+        """Wait for the broker to say what it knows of the topics; raises when it does not answer."""
+        answered = threading.Event()
+        future = self._network.cluster.set_topics(self._topics)
+        future.add_both(lambda _: answered.set())
+        if not answered.wait(_ANSWER_MS / 1000):
+            raise UnavailableError(f"no answer within {_ANSWER_MS} ms")
+        if future.exception is not None and not isinstance(future.exception, BrokerResponseError):
+            raise future.exception
+
+    def topics(self) -> dict[str, Topic]:
+        """The topics that exist, as of the newest metadata; those that may not be read are absent too."""
+        cluster = self._network.cluster
+        known = ((name, cluster.partitions_for_topic(name)) for name in self._topics)
+        return {name: Topic(cluster.topic_id(name), frozenset(parts)) for name, parts in known if parts}
+
+    def forbidden(self) -> frozenset[str]:
+        """Topics that the broker does not let this client describe."""
+        return frozenset(self._network.cluster.unauthorized_topics)
+
+    def bounds(self, places: Iterable[Place]) -> dict[Place, tuple[int, int]]:
+        """The first offset that the broker holds and the one after the last that can be read, by place."""
+        parts = [TopicPartition(*place) for place in places]
+        if not parts:
+            return {}
+        first = self._consumer.beginning_offsets(parts, timeout_ms=_ANSWER_MS)
+        last = self._consumer.end_offsets(parts, timeout_ms=_ANSWER_MS)
+        return {(part.topic, part.partition): (first[part], last[part]) for part in parts}
+
+    def assign(self, positions: Mapping[Place, int]) -> None:
+        self._consumer.assign([TopicPartition(*place) for place in positions])
+        for place, offset in positions.items():
+            self._consumer.seek(TopicPartition(*place), offset)
+
+    def poll(self, timeout_ms: int, max_records: int) -> Records:
+        records: Records = self._consumer.poll(timeout_ms, max_records)
+        return records
+
+    def confirm(self) -> tuple[dict[Place, int], dict[Place, int]]:
+        """End offsets of all assigned partitions, and when (wall clock, ms) each of some was seen to be read whole.
+
+        That needs two answers that agree: a fetch, by its high-water mark, and the end offset asked for here.
+        """
+        now_ms = time.time_ns() // 1_000_000
+        ends: Mapping[TopicPartition, int] = self._consumer.end_offsets(self._consumer.assignment(), _ANSWER_MS)
+        whole = {(part.topic, part.partition): now_ms for part, end in ends.items() if self._read_whole(part, end)}
+        return {(part.topic, part.partition): end for part, end in ends.items()}, whole
+
+    def _read_whole(self, part: TopicPartition, end: int) -> bool:
+        high_water = self._consumer.highwater(part)
+        return high_water is not None and bool(self._consumer.position(part, timeout_ms=0) >= max(high_water, end))
+
+    def failing(self, error: Exception) -> frozenset[Place]:
+        """The partitions that `error`, raised by `poll`, is about; empty where it cannot be known."""
+        if isinstance(error, OffsetOutOfRangeError) and error.args and isinstance(error.args[0], Mapping):
+            return frozenset((part.topic, part.partition) for part in error.args[0])
+        # No exception of unpacking names its partition, but the fetcher still holds the records it stumbled over.
+        held = getattr(getattr(self._consumer, "_fetcher", None), "_next_partition_records", None)
+        part = getattr(held, "topic_partition", None)
+        return frozenset() if part is None else frozenset({(part.topic, part.partition)})
+
+    def close(self) -> None:
+        bounded(lambda: self._consumer.close(autocommit=False, timeout_ms=_ANSWER_MS))
+
+
+class Commits:
+    """Tells the broker how far a group has come, for tools that show lag; nothing here relies on it.
+
+    It has a consumer of its own, so that no trouble with the group's coordinator can hold up reading.
+    """
+
+    def __init__(self, settings: Mapping[str, object], group: str) -> None:
+        self._settings = settings
+        self._group = group
+        self._consumer: Any = None
+
+    def send(self, positions: Mapping[Place, int]) -> None:
+        """Send and forget; a commit that fails is made good by the next one."""
+        offsets = {TopicPartition(*place): OffsetAndMetadata(offset, "", -1) for place, offset in positions.items()}
+        try:
+            if self._consumer is None:
+                self._consumer, _ = connect(
+                    KafkaConsumer, {**DEFAULTS, **self._settings, **_ALWAYS, "group_id": self._group}
+                )
+            self._consumer.commit_async(offsets)
+        except Exception as error:  # noqa: BLE001 - advisory: whatever is wrong with it must not stop reading.
+            log.warning("the group's offsets were not committed: %s", error)
+            self.close()
+
+    def close(self) -> None:
+        if self._consumer is not None:
+            consumer, self._consumer = self._consumer, None
+            bounded(lambda: consumer.close(autocommit=False, timeout_ms=_ANSWER_MS))
+
+
+def connect(
+    make: Callable[..., Any], settings: Mapping[str, object], *, create_topics: bool = False
+) -> tuple[Any, KafkaNetClient]:
+    """A consumer or producer and its network client; raises where no broker answers within `bootstrap_timeout_ms`."""
+    networks: list[KafkaNetClient] = []
+
+    def network(**configuration: object) -> KafkaNetClient:
+        networks.append(KafkaNetClient(**configuration))
+        networks[0].cluster.config["allow_auto_create_topics"] = create_topics
+        return networks[0]
+
+    try:
+        client = make(**settings, kafka_client=network)
+    except BaseException:
+        for each in networks:
+            bounded(each.close)
+        raise
+    return client, networks[0]
+
+
+def bounded(close: Callable[[], object]) -> None:
+    """Call `close` and wait for it, but not for ever: what hangs is left to a daemon thread."""
+    thread = threading.Thread(target=_quietly, args=(close,), name="kafka-close", daemon=True)
+    thread.start()
+    thread.join(_CLOSE_S)
+
+
+def _quietly(close: Callable[[], object]) -> None:
+    try:
+        close()
+    except Exception as error:  # noqa: BLE001 - nothing can be done for a client that does not even close.
+        log.warning("a Kafka client did not close: %s", error)

@@ -1,0 +1,315 @@
+"""The loop around the core: one step takes in what arrived, decides, and commits everything in one transaction.
+
+    1 poll   2 decode   3 remember predictions and labels   4 ingest   5 advance and settle   6 commit
+    7 publish the snapshot   8 hand committed messages to delivery   9 fold back what became of earlier ones
+
+Offsets are committed with what was made of them, so a crash anywhere repeats or loses nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.actions.outbox import Attempt, Message
+from monitor.detection.records import Trigger
+from monitor.engine import Monitor, Output, Result
+from monitor.errors import CommitFailedError
+from monitor.events.batch import BatchEnd, Labels, Origin, Predictions, no_predictions
+from monitor.events.decoder import Decoded, RawRecords
+from monitor.events.reject import Reason, Reject
+from monitor.profiles import codec
+from monitor.runtime.dead_letters import DeadLetter, dead_letters
+from monitor.runtime.source import Polled, Source
+from monitor.runtime.store import Store
+from monitor.snapshot import ServiceView, Snapshot
+from monitor.windows.window import Place
+
+_COUNTS = "service/counts//0"
+_VERSION = 1
+_log = logging.getLogger(__name__)
+
+DEAD_LETTERS_MAX = 1_000
+"""Dead letters that are under way to the broker at a time; the others wait in the store."""
+
+TABLE = "table"
+"""The topic that events of a file are counted under."""
+
+QUIET_MS = 1_000
+"""How often a step without events looks for idle partitions."""
+
+
+class Outbound(Protocol):
+    """Where committed messages go: `monitor.runtime.delivery.Delivery`."""
+
+    def offer(self, messages: Sequence[Message]) -> None: ...
+    def outcomes(self) -> list[Attempt]: ...
+
+
+class DeadLetterSender(Protocol):
+    """Where dead letters go: `monitor.runtime.kafka_dead_letters`."""
+
+    def offer(self, letters: Sequence[tuple[int, DeadLetter]]) -> None: ...
+    def delivered(self) -> list[int]: ...
+
+
+@dataclass(slots=True)
+class Counts:
+    """Totals since the state directory was made. events: by (topic, result)."""
+
+    events: Counter[tuple[str, str]] = field(default_factory=Counter)
+    deliveries: Counter[tuple[str, str]] = field(default_factory=Counter)
+    unknown_keys: int = 0
+    gaps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Which topics hold predictions, and which labels; one may hold both."""
+
+    predictions: frozenset[str]
+    labels: frozenset[str]
+
+
+class Loop:
+    """One instance's loop; every method is for one thread."""
+
+    def __init__(
+        self,
+        make_monitor: Callable[[], Monitor],
+        store: Store,
+        source: Source,
+        topics: Topics,
+        messages: Callable[[Trigger, int], list[Message]],
+        clock: Callable[[], int],
+        outbound: Outbound | None = None,
+        sender: DeadLetterSender | None = None,
+    ) -> None:
+        """messages: what a trigger asks of its receivers, at a wall clock. clock: epoch ms."""
+        self._make_monitor = make_monitor
+        self._store = store
+        self._source = source
+        self._topics = topics
+        self._messages = messages
+        self._clock = clock
+        self._outbound = outbound
+        self._sender = sender
+        self._quiet_until_ms = 0
+        self._commits, self._commit_seconds = 0, 0.0
+        self.begin()
+
+    def begin(self) -> None:
+        """(Re)start from what the store holds: the engine's state, the ids of open windows, positions, messages."""
+        pieces = self._store.state()
+        counts = pieces.pop(_COUNTS, None)
+        self._counts = Counts() if counts is None else codec.unpack("STAT", _VERSION, counts, Counts)
+        self.monitor = self._make_monitor()
+        self.monitor.restore(pieces)
+        for name, model in self.monitor.models.items():
+            for partition, key, window_end_ms in self._store.open_predictions(name, model.open_since_ms()):
+                model.remember(partition, key, window_end_ms)
+        self._source.start(self._store.positions())
+        if self._outbound is not None:
+            self._outbound.offer(self._store.pending_messages())
+        self.snapshot = self._snapshot()
+
+    def step(self, timeout_ms: int) -> tuple[int, list[Output]]:
+        """One turn of the loop; how many events it read, and what the models said."""
+        polled = self._source.poll(timeout_ms)
+        now_ms = self._clock()
+        attempts = self._outbound.outcomes() if self._outbound else []
+        delivered = self._sender.delivered() if self._sender else []
+        quiet = not (polled.decoded or polled.next_offset or polled.gaps or attempts or delivered)
+        if quiet and now_ms < self._quiet_until_ms:
+            return 0, []
+        self._quiet_until_ms = now_ms + QUIET_MS
+        started = time.perf_counter()
+        try:
+            with self._store.transaction():
+                letters = self._take_in(polled, now_ms)
+                outputs = self._decide(polled.caught_up, now_ms)
+                messages = self._record(outputs, now_ms)
+                self._fold_back(polled, letters, attempts, delivered)
+                self._store.put_state(self._changes())
+                self._store.put_positions(polled.next_offset)
+        except CommitFailedError:
+            _log.exception("a step kept nothing; it is repeated from what the store holds")
+            self.begin()
+            return 0, []
+        self._commits += 1
+        self._commit_seconds += time.perf_counter() - started
+        self.snapshot = self._snapshot()
+        self._hand_over(messages, polled)
+        return sum(decoded.read for decoded, _ in polled.decoded), outputs
+
+    def finish(self) -> list[Output]:
+        """A table has ended: close and settle all that is complete."""
+        with self._store.transaction():
+            outputs = [model.finish() for model in self.monitor.models.values()] + self._settle()
+            self._record(outputs, self._clock())
+            self._store.put_state(self._changes())
+        self.snapshot = self._snapshot()
+        return outputs
+
+    def _take_in(self, polled: Polled, now_ms: int) -> list[DeadLetter]:
+        """Steps 3 and 4; the records that cannot be used."""
+        places = self._source.places()
+        predictions = [place for place in places if place[0] in self._topics.predictions]
+        labels = [place for place in places if place[0] in self._topics.labels]
+        for model in self.monitor.models.values():
+            model.expect(predictions, labels, now_ms)
+        letters: list[DeadLetter] = []
+        for decoded, raw in polled.decoded:
+            topic = raw.topic if raw is not None else TABLE
+            counted: Counter[str] = Counter(accepted=len(decoded.ends), rejected=len(decoded.rejects))
+            rejects = list(decoded.rejects)
+            for batch in self._with_ends(decoded, topic):
+                rejects += _future(batch.origin, self._predictions(batch, decoded.ends, now_ms, counted), raw)
+            for labelled in decoded.labels:
+                rejects += _future(labelled.origin, self._labels(labelled, now_ms, counted), raw)
+            # The law of conservation: whatever was read is one of these four, in every single step.
+            assert decoded.read == counted.total(), f"read {decoded.read} events but counted {dict(counted)}"
+            self._counts.events.update({(topic, result): rows for result, rows in counted.items()})
+            self._counts.unknown_keys += decoded.unknown_keys
+            if raw is not None:
+                letters += dead_letters(raw, rejects)
+        return letters
+
+    def _with_ends(self, decoded: Decoded, topic: str) -> list[Predictions]:
+        """The batches of predictions, an empty one for a model that only ended a batch."""
+        sent = {batch.model for batch in decoded.predictions}
+        ended = {end.model for end in decoded.ends} - sent
+        models = self.monitor.models
+        empty = [no_predictions(name, topic, models[name].spec.schema.features) for name in sorted(ended)]
+        return [*decoded.predictions, *empty]
+
+    def _predictions(
+        self, batch: Predictions, ends: Sequence[BatchEnd], now_ms: int, counted: Counter[str]
+    ) -> NDArray[np.uint8]:
+        model = self.monitor.models[batch.model]
+        suspects = model.suspects(batch)
+        earlier = self._store.recent(batch.model, suspects, model.open_since_ms()) if len(suspects) else {}
+        mine = [end for end in ends if end.model == batch.model]
+        judged = model.ingest(batch, mine, earlier, now_ms)
+        _count_results(judged.result, counted)
+        kept = np.flatnonzero((judged.result == Result.ACCEPTED) & batch.identified)
+        if len(kept):
+            self._store.add_predictions(batch.take(kept), judged.window_end_ms[kept])
+        return judged.result
+
+    def _labels(self, batch: Labels, now_ms: int, counted: Counter[str]) -> NDArray[np.uint8]:
+        judged, known_ms = self.monitor.models[batch.model].ingest_labels(batch, now_ms)
+        _count_results(judged.result, counted)
+        kept = np.flatnonzero(judged.result == Result.ACCEPTED)
+        if len(kept):
+            self._store.add_labels(batch.take(kept), known_ms[kept])
+        return judged.result
+
+    def _decide(self, caught_up: Mapping[Place, int], now_ms: int) -> list[Output]:
+        """Step 5: close what the watermarks have passed, and settle what the labels have reached."""
+        return [model.advance(caught_up, now_ms) for model in self.monitor.models.values()] + self._settle()
+
+    def _settle(self) -> list[Output]:
+        outputs = []
+        for name, model in self.monitor.models.items():
+            due = model.due()
+            if due is None:
+                continue
+            matched = None
+            if due.joined:
+                matched = self._store.matched(name, since_ms=due.since_ms, until_ms=due.until_ms)
+            outputs.append(model.settle(due, matched))
+            predictions_before, labels_before = model.expired_ms()
+            self._store.expire(name, predictions_before, labels_before)
+        return outputs
+
+    def _record(self, outputs: list[Output], now_ms: int) -> list[Message]:
+        """Write down what was said; the messages that follow from it."""
+        messages: list[Message] = []
+        for output in outputs:
+            self._store.add_readings(output.readings)
+            self._store.add_incident_changes(output.changes)
+            self._store.add_triggers(output.triggers)
+            messages += [
+                message
+                for trigger in output.triggers
+                if not trigger.withheld
+                for message in self._messages(trigger, now_ms)
+            ]
+        self._store.enqueue(messages)
+        return messages
+
+    def _fold_back(
+        self, polled: Polled, letters: list[DeadLetter], attempts: list[Attempt], delivered: list[int]
+    ) -> None:
+        """Step 9, and what the source says of itself."""
+        self._store.add_dead_letters(letters)
+        self._store.forget_dead_letters(delivered)
+        self._store.record_attempts(attempts)
+        for attempt in attempts:
+            result = "retry" if attempt.state == "pending" else attempt.state
+            self._counts.deliveries[(attempt.receiver, result)] += 1
+        for gap in polled.gaps:
+            self._counts.gaps += gap.found - gap.expected
+            self._store.append_control("gap", asdict(gap), self._clock())
+
+    def _changes(self) -> dict[str, bytes | None]:
+        return self.monitor.changes() | {_COUNTS: codec.pack("STAT", _VERSION, self._counts)}
+
+    def _hand_over(self, messages: list[Message], polled: Polled) -> None:
+        """Step 8: only what is committed leaves the process."""
+        if self._outbound is not None and messages:
+            self._outbound.offer(messages)
+        if self._sender is not None:
+            self._sender.offer(self._store.pending_dead_letters(DEAD_LETTERS_MAX))
+        if polled.next_offset:
+            self._source.committed(polled.next_offset)
+
+    def _snapshot(self) -> Snapshot:
+        """Step 7."""
+        counts = self._counts
+        deliveries = self._store.deliveries()
+        pending = Counter(each.receiver for each in deliveries if each.state == "pending")
+        return Snapshot(
+            self._store.sequence,
+            self.monitor.views(),
+            ServiceView(
+                events=dict(counts.events),
+                unknown_keys=counts.unknown_keys,
+                lag=self._source.lag(),
+                gaps=counts.gaps,
+                outbox_pending=dict(pending),
+                deliveries=dict(counts.deliveries),
+                delivery=tuple(deliveries),
+                commits=self._commits,
+                commit_seconds=self._commit_seconds,
+            ),
+        )
+
+
+def _count_results(result: NDArray[np.uint8], counted: Counter[str]) -> None:
+    rows = np.bincount(result, minlength=len(Result)).tolist()
+    counted["accepted"] += rows[Result.ACCEPTED]
+    counted["duplicate"] += rows[Result.DUPLICATE]
+    counted["late"] += rows[Result.LATE]
+    counted["rejected"] += rows[Result.FUTURE]
+
+
+def _future(origin: Origin, result: NDArray[np.uint8], raw: RawRecords | None) -> list[Reject]:
+    """Rejects of the rows that claim to come from the future."""
+    if raw is None:
+        return []
+    rejects = []
+    for row in np.flatnonzero(result == Result.FUTURE).tolist():
+        at = (raw.partition == origin.partition[row]) & (raw.offset == origin.offset[row])
+        record = int(np.flatnonzero(at)[0])
+        detail = "timestamp is later than the broker received the record; check the producer's clock and unit"
+        rejects.append(Reject(record, int(origin.row[row]), Reason.FUTURE_TIMESTAMP, detail))
+    return rejects

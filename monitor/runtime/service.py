@@ -1,0 +1,147 @@
+"""`monitor run`: every part of one instance, started in order and stopped in the other."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+
+from monitor import __version__
+from monitor.actions.outbox import Message
+from monitor.actions.retrain import Receipt, retrain_request
+from monitor.actions.signing import parse_secret
+from monitor.config import Config
+from monitor.detection.records import Trigger
+from monitor.engine import Monitor
+from monitor.events.decoder import Decoder
+from monitor.events.native import NativeDecoder
+from monitor.exports.api import create_app
+from monitor.exports.server import HttpServer
+from monitor.runtime.delivery import Delivery, Webhook, wall_clock_ms
+from monitor.runtime.kafka import KafkaSource
+from monitor.runtime.kafka_dead_letters import KafkaDeadLetters
+from monitor.runtime.loop import Loop, Topics
+from monitor.runtime.store import Store
+from monitor.snapshot import Snapshot
+
+_log = logging.getLogger(__name__)
+
+POLL_MS = 250
+"""Longest wait for the first event of a step."""
+
+PACE_S = 0.25
+"""Shortest time from step to step where few events arrive: a commit costs the same for one event and for thousands."""
+
+BUSY = 5_000
+"""Events of a step from which on the next one follows at once."""
+
+DRAIN_S = 20.0
+"""Longest wait for deliveries under way when the service stops."""
+
+
+class Service:
+    """One running instance. Raises the state errors on construction; whatever is away later is waited for."""
+
+    def __init__(self, config: Config, clock: Callable[[], int] = wall_clock_ms, port: int | None = None) -> None:
+        """port: instead of the configured one; 0 takes any free one."""
+        self._closing = ExitStack()
+        self._stop = threading.Event()
+        specs, references = config.specs(), config.references()
+        self._receivers = {name: spec.retrain.receiver for name, spec in specs.items() if spec.retrain}
+        self._digest = config.digest
+        self._reference_digests = {
+            (name, version): reference.digest
+            for name, versions in references.items()
+            for version, reference in versions.items()
+        }
+        client = config.kafka_settings()
+        webhooks = [Webhook(each.name, each.url, _keys(each.secrets)) for each in config.webhooks()]
+        try:
+            store = Store.open(config.state)
+            self._closing.callback(store.close)
+            self._source = KafkaSource(
+                client, _decoders(config), start_at=config.kafka.start_at, on_gap=config.kafka.on_gap
+            )
+            self._closing.callback(self._source.close)
+            sender = KafkaDeadLetters(client, config.kafka.topics.dead_letters)
+            self._closing.callback(sender.close)
+            self._delivery = Delivery(webhooks, clock)
+            self._delivery.start()
+            topics = config.kafka.topics
+            self._loop = Loop(
+                lambda: Monitor(list(specs.values()), references),
+                store,
+                self._source,
+                Topics(frozenset({topics.predictions}), frozenset({topics.labels})),
+                self._messages,
+                clock,
+                self._delivery,
+                sender,
+            )
+            self.server = HttpServer(
+                create_app(self.snapshot), config.server.host, config.server.port if port is None else port
+            )
+            self._closing.callback(self.server.stop)
+            self.server.start()
+        except BaseException:
+            self._closing.close()
+            raise
+
+    def snapshot(self) -> Snapshot:
+        """What the API shows: the last commit, and whether Kafka can be read now. For any thread."""
+        snapshot = self._loop.snapshot
+        live = replace(snapshot.service, not_ready=self._source.trouble(), poll_returned_ms=self._source.returned_ms)
+        return replace(snapshot, service=live)
+
+    def run(self) -> None:
+        """Step until `stop`, then let deliveries under way end and store what became of them."""
+        try:
+            while not self._stop.is_set():
+                started = time.monotonic()
+                read, outputs = self._loop.step(POLL_MS)
+                for output in outputs:
+                    for change in output.changes:
+                        _log.warning("%s incident %s: %s", change.incident.cause, change.event, change.reason)
+                if read < BUSY:
+                    self._stop.wait(max(0.0, started + PACE_S - time.monotonic()))
+            self._delivery.close(DRAIN_S)
+            self._loop.step(0)
+        finally:
+            self._closing.close()
+
+    def stop(self) -> None:
+        """Ask `run` to return; from any thread or a signal handler."""
+        self._stop.set()
+
+    def _messages(self, trigger: Trigger, now_ms: int) -> list[Message]:
+        window = trigger.window
+        offsets = {place.rpartition("/")[2]: list(span) for place, span in trigger.offsets.items()}
+        receipt = Receipt(
+            monitor=__version__,
+            config=self._digest,
+            reference=self._reference_digests.get(
+                (window.model, self._loop.monitor.models[window.model].inherited(window.version))
+            ),
+            offsets={"predictions": offsets},
+            base_url=self.server.url,
+        )
+        return [retrain_request(trigger, receipt, self._receivers[window.model], now_ms)]
+
+
+def _decoders(config: Config) -> dict[str, Decoder]:
+    """The decoder of each topic; one that holds predictions and labels tells them apart by their `type`."""
+    schemas = {name: spec.schema for name, spec in config.specs().items()}
+    topics = config.kafka.topics
+    if topics.predictions == topics.labels:
+        return {topics.predictions: NativeDecoder(schemas, None)}
+    return {
+        topics.predictions: NativeDecoder(schemas, "prediction"),
+        topics.labels: NativeDecoder(schemas, "label"),
+    }
+
+
+def _keys(secrets: tuple[str, ...]) -> tuple[bytes, ...]:
+    return tuple(parse_secret(secret) for secret in secrets)

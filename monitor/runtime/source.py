@@ -1,0 +1,59 @@
+"""Where events come from, as the loop sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from monitor.events.decoder import Decoded, RawRecords
+from monitor.windows.window import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Offsets [expected, found) of a partition that the broker no longer holds, skipped by the operator's policy."""
+
+    topic: str
+    partition: int
+    expected: int
+    found: int
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """Everything that arrived since the last poll.
+
+    decoded: one entry a topic that had records, beside its raw records (None where the source has none, as a table).
+    next_offset: where to go on after these. caught_up: wall clock in ms, by place, at which a fetch last confirmed
+    that nothing is left to read there; a place that is behind, or does not answer, is absent.
+    """
+
+    decoded: tuple[tuple[Decoded, RawRecords | None], ...] = ()
+    next_offset: Mapping[Place, int] = field(default_factory=dict)
+    caught_up: Mapping[Place, int] = field(default_factory=dict)
+    gaps: tuple[Gap, ...] = ()
+
+
+class Source(Protocol):
+    """Delivers each record once, in offset order within its partition, from the positions it was told."""
+
+    def start(self, positions: Mapping[Place, int]) -> None:
+        """Begin (again) at these offsets; a place that is not named begins by the source's own policy."""
+
+    def poll(self, timeout_ms: int) -> Polled:
+        """What has arrived; waits at most `timeout_ms` for the first record. Never raises for a bad record."""
+
+    def places(self) -> frozenset[Place]:
+        """Every partition that is read."""
+
+    def lag(self) -> Mapping[Place, int]:
+        """Records between the position and the high-water mark."""
+
+    def trouble(self) -> str | None:
+        """One sentence on why nothing can be read now, or None."""
+
+    def committed(self, positions: Mapping[Place, int]) -> None:
+        """Everything before these offsets is stored: let tools that watch the source know. Never waits or raises."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,143 @@
+"""The `monitor.yaml` that `monitor init` writes: valid as it is, and commented so that a person learns from it."""
+
+from __future__ import annotations
+
+import hashlib
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from monitor.config import Columns
+from monitor.config.document import quoted
+from monitor.events.schema import Task
+from monitor.runtime.inference import Inferred
+
+_SEAL = "# Written by `monitor init`, which replaces it as long as nobody edits it: "
+
+
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """What is known of one model. reference: path and digest of its compiled profile. drop: None where not needed."""
+
+    name: str
+    task: Task
+    positive: str | None
+    reference: tuple[str, str]
+    features: Mapping[str, Inferred]
+    columns: Columns
+    window: str
+    metric: str
+    drop: float | None
+    threshold: float | None
+    source: str
+
+
+def sealed(body: str) -> str:
+    """A file that says by its first line whether the rest is as it was written."""
+    return f"{_SEAL}{_digest(body)}\n{body}"
+
+
+def is_unedited(text: str) -> bool:
+    """Whether a file is as `sealed` made it."""
+    first, _, body = text.replace("\r\n", "\n").partition("\n")
+    return first == _SEAL + _digest(body)
+
+
+def _digest(body: str) -> str:
+    return "sha256:" + hashlib.sha256(body.encode("utf-8")).hexdigest()
+
+
+def render(starter: Starter) -> str:
+    """The text of the file, without its seal."""
+    return "\n".join([*_service(starter), *_model(starter), *_outlook(), ""])
+
+
+def _service(starter: Starter) -> Iterator[str]:
+    yield "#"
+    yield "# `monitor check` validates this file and prints every value that it leaves to its default."
+    yield "# Durations are written 250ms, 30s, 5m, 1h or 14d; paths are relative to this file."
+    yield ""
+    yield "kafka:"
+    yield "  bootstrap_servers: localhost:9092"
+    yield "  topics: {predictions: predictions, labels: labels, dead_letters: monitor-dead-letters}"
+    yield "  # Any setting of the Kafka client may follow, as in"
+    yield "  # security_protocol: SASL_SSL"
+    yield "  # sasl_plain_password_file: /run/secrets/kafka"
+    yield ""
+    yield "state: ./state  # one directory, one running instance"
+    yield f"window: {starter.window}  # events are compared with the reference in windows of this length"
+    yield "lateness: 5m  # how long a window waits for events that come late"
+    yield ""
+    yield "alarms:"
+    yield "  persistence: 2  # a feature drifts once it differs in this many windows in a row"
+
+
+def _model(starter: Starter) -> Iterator[str]:
+    path, digest = starter.reference
+    yield ""
+    yield "models:"
+    yield f"  - name: {quoted(starter.name)}  # `model` in its events"
+    yield f"    task: {starter.task}  # binary, multiclass or regression"
+    if starter.positive is not None:
+        yield f"    positive: {quoted(starter.positive)}  # the class that `score` is the probability of"
+    yield f"    # What windows are compared with, compiled from {_comment(starter.source)}:"
+    yield f"    # {digest}"
+    yield f"    reference: {quoted(path)}"
+    yield from _columns(starter.columns)
+    yield from _features(starter.features)
+    yield from _performance(starter)
+
+
+def _columns(columns: Columns) -> Iterator[str]:
+    given = columns.model_dump(exclude_none=True)
+    if given:
+        yield "    # Columns of tables that `monitor backtest` reads; events use the names on the left."
+        yield "    columns:"
+    for role, column in given.items():
+        yield f"      {role}: {_flow(column)}"
+
+
+def _flow(column: str | Mapping[str, str]) -> str:
+    if isinstance(column, str):
+        return quoted(column)
+    return "{" + ", ".join(f"{quoted(key)}: {quoted(name)}" for key, name in column.items()) + "}"
+
+
+def _features(features: Mapping[str, Inferred]) -> Iterator[str]:
+    yield "    # Each is numeric or categorical. The long form, {type: numeric, monitor: quality}, says how it is"
+    yield "    # watched: for drift (the default), for missing and impossible values only (quality), or not at all (off)."
+    yield "    features:" if features else "    features: {}"
+    for name, inferred in features.items():
+        if inferred.why:
+            yield f"      {quoted(name)}: {{type: {inferred.kind}, monitor: off}}  # {inferred.why}"
+        else:
+            yield f"      {quoted(name)}: {inferred.kind}" + (f"  # {inferred.note}" if inferred.note else "")
+
+
+def _performance(starter: Starter) -> Iterator[str]:
+    yield "    # Known once labels arrive: {type: label, id: ..., model: ..., label: ...} on the topic of labels."
+    yield "    performance:"
+    yield f"      metric: {starter.metric}"
+    if starter.drop is not None:
+        yield f"      drop: {starter.drop:g}  # worse than the reference by this much is an incident"
+    if starter.threshold is not None:
+        yield f"      threshold: {starter.threshold:g}  # scores from here on count as {_comment(starter.positive)}"
+    yield "      wait: 14d  # after that a window is judged by the labels it has"
+
+
+def _outlook() -> Iterator[str]:
+    yield from textwrap.dedent(
+        """\
+            # Whom to ask for a retrained model, and when; the receiver stands under `webhooks`.
+            # retrain: {webhook: pipeline, on: [performance, drift], cooldown: 24h, labels_min: 2000}
+
+        # webhooks:
+        #   pipeline: {url: "https://pipeline.example/retrain", secret_file: /run/secrets/pipeline}
+
+        server: {host: 127.0.0.1, port: 8000}  # metrics, API and pages"""
+    ).splitlines()
+
+
+def _comment(text: str | None) -> str:
+    """Text that stays on the line of its comment."""
+    return "".join(char if char.isprintable() else "?" for char in text or "")

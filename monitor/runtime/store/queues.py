@@ -1,0 +1,135 @@
+"""What waits to leave the process, and what came into it from outside Kafka.
+
+Messages and dead letters are handed out only after the transaction that holds them, and go when the loop has stored
+that they arrived: at least once. Control events are numbered and stay, for a replay reads them back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+from typing import Any
+
+import orjson
+
+from monitor.actions.outbox import Attempt, Message
+from monitor.events.reject import Reason
+from monitor.runtime.dead_letters import DeadLetter
+from monitor.runtime.store.columns import from_rows
+from monitor.runtime.store.database import Database
+from monitor.snapshot import DeliveryView
+
+_MESSAGE = tuple(field.name for field in fields(Message))
+_ATTEMPT = ("id", "receiver", "changed_ms", "state", "attempts", "due_ms", "detail")
+_DEAD_LETTER = (
+    "topic",
+    "partition",
+    "log_offset",
+    "log_row",
+    "reason",
+    "detail",
+    "timestamp_ms",
+    "key",
+    "value",
+    "size",
+    "headers",
+)
+
+_ENQUEUE = """
+INSERT INTO message BY NAME
+SELECT *, 'pending' AS state, created_ms AS changed_ms, '' AS detail
+FROM incoming ANTI JOIN message USING (id, receiver)
+"""
+
+_RECORD = """
+UPDATE message SET state = incoming.state, attempts = incoming.attempts, due_ms = incoming.due_ms,
+    changed_ms = incoming.changed_ms, detail = incoming.detail
+FROM incoming
+WHERE message.id = incoming.id AND message.receiver = incoming.receiver AND message.state = 'pending'
+"""
+
+_PENDING = """
+SELECT id, receiver, trigger, body, created_ms, attempts, due_ms FROM message WHERE state = 'pending'
+ORDER BY created_ms, id, receiver
+"""
+
+_DELIVERIES = """
+SELECT trigger, receiver, state, attempts, if(state = 'delivered', '', detail) FROM message
+ORDER BY created_ms, id, receiver
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ControlEvent:
+    """Something that came from outside Kafka or from the wall clock: idleness, a gap, an acknowledgement."""
+
+    number: int
+    kind: str
+    payload: Mapping[str, Any]
+    at_ms: int
+
+
+def enqueue(database: Database, messages: Sequence[Message]) -> None:
+    """The first of an id and receiver stays: it may have been sent already."""
+    once: dict[tuple[str, str], Message] = {}
+    for message in messages:
+        once.setdefault((message.id, message.receiver), message)
+    if once:
+        database.write(_ENQUEUE, from_rows(_MESSAGE, map(astuple, once.values())))
+
+
+def pending_messages(database: Database) -> list[Message]:
+    return [Message(*row) for row in database.rows(_PENDING)]
+
+
+def record_attempts(database: Database, attempts: Sequence[Attempt]) -> None:
+    """The last of each message counts; what is no longer pending stays as it is."""
+    last = {(attempt.message, attempt.receiver): attempt for attempt in attempts}
+    if last:
+        rows = (
+            (each.message, each.receiver, each.at_ms, each.state, each.attempts, each.due_ms, each.detail)
+            for each in last.values()
+        )
+        database.write(_RECORD, from_rows(_ATTEMPT, rows))
+
+
+def deliveries(database: Database) -> list[DeliveryView]:
+    return [DeliveryView(*row) for row in database.committed(_DELIVERIES)]
+
+
+def expire_messages(database: Database, before_ms: int) -> int:
+    return database.delete("DELETE FROM message WHERE state <> 'pending' AND changed_ms < ?", [before_ms])
+
+
+def add_dead_letters(database: Database, letters: Sequence[DeadLetter]) -> None:
+    if letters:
+        headers = ([{"name": name, "value": value} for name, value in letter.headers] for letter in letters)
+        rows = ((*astuple(letter)[:-1], named) for letter, named in zip(letters, headers, strict=True))
+        database.append("dead_letter", from_rows(_DEAD_LETTER, rows))
+
+
+def pending_dead_letters(database: Database, limit: int) -> list[tuple[int, DeadLetter]]:
+    found = database.rows("FROM dead_letter ORDER BY number LIMIT ?", [limit])
+    return [(number, _dead_letter(row)) for number, *row in found]
+
+
+def forget_dead_letters(database: Database, numbers: Sequence[int]) -> None:
+    if numbers:
+        database.execute("DELETE FROM dead_letter WHERE number IN (SELECT unnest(?))", [list(numbers)])
+
+
+def append_control(database: Database, kind: str, payload: Mapping[str, Any], at_ms: int) -> int:
+    ((number,),) = database.rows("SELECT coalesce(max(number), 0) + 1 FROM control")
+    database.execute("INSERT INTO control VALUES (?, ?, ?, ?)", [number, kind, orjson.dumps(payload), at_ms])
+    return int(number)
+
+
+def control_events(database: Database, since: int) -> list[ControlEvent]:
+    found = database.rows("FROM control WHERE number > ? ORDER BY number", [since])
+    return [ControlEvent(number, kind, orjson.loads(payload), at_ms) for number, kind, payload, at_ms in found]
+
+
+def _dead_letter(row: Sequence[Any]) -> DeadLetter:
+    topic, partition, offset, event, reason, detail, timestamp_ms, key, value, size, headers = row
+    named = tuple((header["name"], header["value"]) for header in headers)
+    return DeadLetter(topic, partition, offset, event, Reason(reason), detail, timestamp_ms, key, value, size, named)

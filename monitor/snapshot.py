@@ -1,0 +1,98 @@
+"""The immutable view that metrics, API and pages read: what was last committed, never what is being computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from monitor.detection.records import Incident, Trigger, Verdict
+from monitor.events.schema import Task
+from monitor.statistics.reading import Reading
+from monitor.windows.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class WindowView:
+    """One closed window: its drift and data-quality readings, and a verdict a feature."""
+
+    window: Window
+    rows: int
+    readings: tuple[Reading, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PerformanceView:
+    """The newest settled performance of one window: over a span of whole windows that holds enough labels.
+
+    coverage: labelled over predicted in the span. settled: whether the window has had its one verdict.
+    """
+
+    window: Window
+    span_start_ms: int
+    labels: int
+    coverage: float
+    readings: tuple[Reading, ...]
+    settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModelView:
+    """One model. windows and performance: oldest first, bounded in number. last_event_ms, watermark_ms: None before
+    the first event.
+    """
+
+    name: str
+    task: Task
+    metric: str
+    features: tuple[str, ...]
+    versions: tuple[str, ...]
+    last_event_ms: int | None
+    watermark_ms: int | None
+    predictions: int
+    labels: Mapping[str, int]
+    windows: tuple[WindowView, ...]
+    performance: tuple[PerformanceView, ...]
+    incidents: tuple[Incident, ...]
+    triggers: tuple[Trigger, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryView:
+    """Where one trigger's message stands: pending, delivered, failed (given up) or disabled (the receiver is gone)."""
+
+    trigger: str
+    receiver: str
+    state: str
+    attempts: int
+    last_error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceView:
+    """The service itself. ready: None, or one sentence that says why not.
+
+    events: count by (topic, result). lag: records by (topic, partition). commits, commit_seconds: number and total
+    duration of committed steps. poll_returned_ms: wall clock of the last poll that returned.
+    """
+
+    not_ready: str | None = None
+    events: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    unknown_keys: int = 0
+    lag: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    gaps: int = 0
+    outbox_pending: Mapping[str, int] = field(default_factory=dict)
+    deliveries: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    delivery: tuple[DeliveryView, ...] = ()
+    commits: int = 0
+    commit_seconds: float = 0.0
+    poll_returned_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that may be shown, of one commit."""
+
+    sequence: int
+    models: Mapping[str, ModelView]
+    service: ServiceView

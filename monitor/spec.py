@@ -1,0 +1,70 @@
+"""What the core is told of a model: plain values, made by `monitor.config`, never read from a file here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from monitor.events.schema import Schema
+from monitor.windows.window import WindowSpec
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSpec:
+    """How one feature is watched: for drift, for its data quality only, or not at all."""
+
+    monitor: Literal["drift", "quality", "off"] = "drift"
+
+
+@dataclass(frozen=True, slots=True)
+class PerformanceSpec:
+    """When performance has fallen: the interval of `metric` lies wholly beyond the reference's figure by `drop`.
+
+    wait_ms: age of a window from which its verdict no longer waits for labels. threshold: decision threshold of
+    scores where predictions carry no class. labels_min, class_min: labels, and labels of each class, that a span of
+    windows needs before it is judged.
+    """
+
+    metric: str
+    drop: float
+    wait_ms: int = 14 * DAY_MS
+    threshold: float | None = None
+    labels_min: int = 500
+    class_min: int = 100
+    span_max_ms: int = 90 * DAY_MS
+
+
+@dataclass(frozen=True, slots=True)
+class RetrainSpec:
+    """Whom to ask for a retrained model, and when."""
+
+    receiver: str
+    on: frozenset[Literal["performance", "drift"]]
+    cooldown_ms: int = DAY_MS
+    labels_min: int = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """One model. arrival: rows as they happen, or in batches that a `batch_end` or `idle_after_ms` closes.
+
+    future_ms: how far event time may run ahead of the broker's clock. persistence: windows in a row that a feature
+    must have drifted. retention_ms: how long a prediction waits for its label; labelled False keeps none waiting.
+    """
+
+    name: str
+    schema: Schema
+    window: WindowSpec
+    performance: PerformanceSpec
+    retrain: RetrainSpec | None = None
+    features: Mapping[str, FeatureSpec] = field(default_factory=dict)
+    lateness_ms: int = 300_000
+    idle_after_ms: int = 60_000
+    future_ms: int = 300_000
+    arrival: Literal["stream", "batch"] = "stream"
+    labelled: bool = True
+    retention_ms: int = 90 * DAY_MS
+    persistence: int = 2

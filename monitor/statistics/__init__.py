@@ -1,0 +1,1 @@
+"""How far, how good: one file a statistic, one registry."""

@@ -1,0 +1,87 @@
+"""What counts and sums by cell say of two distributions inside the cells.
+
+At the limits of a cell, F and G (reference and current) are known. Inside, each rises somehow between its values at
+the limits, and the sum of the cell's values gives its mean height: a cell of width w from L to R, whose values have
+mean v, has mean height F(L) + p x with x = (R - v) / w. A distance is the integral of a convex function c of F - G:
+
+- by Jensen's inequality it is at least w c(mean of F - G), which is exact where F - G is constant, or where c is the
+  absolute value and its sign is known;
+- at most what it would be if each took only its extreme heights, F(R) on a share x of the cell and G(R) on y. c(f - g)
+  is submodular, so the worst joint shares put as little as possible, max(0, x + y - 1), on both.
+
+Sums hold values rounded to 2**-20 and clipped to `REACH`. Rounding moves an integral by at most `ROUNDING` times c's
+slope. What lies beyond `REACH` is bounded by how many values can be there and how far the farthest is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from monitor.profiles.numeric import UNIT
+from monitor.statistics.views import REACH, Floats, Grid, GridCounts
+
+ROUNDING = 1.0 / UNIT
+"""Standard deviations: half a unit for each side, the masses of each summing to 1."""
+
+
+def integral(grid: Grid, convex: Callable[[Floats], Floats], slope: float) -> tuple[float, float, float]:
+    """Value, least and greatest of the integral of convex(F - G) over the line, in standard deviations.
+
+    convex: even, 0 at 0, with at most `slope` between -1 and 1. The value is the least before rounding: the most
+    that the data prove.
+    """
+    limits = _limits(grid)
+    width = np.diff(limits)
+    f, g = grid.cdf
+    x, y = _shares_high(grid.reference, limits), _shares_high(grid.current, limits)
+    both = np.maximum(0.0, x + y - 1.0)
+    greatest = width * (
+        convex(f[:-1] - g[:-1]) * (1.0 - x - y + both)
+        + convex(f[1:] - g[:-1]) * (x - both)
+        + convex(f[:-1] - g[1:]) * (y - both)
+        + convex(f[1:] - g[1:]) * both
+    )
+    mean = f[:-1] - g[:-1] + np.diff(f) * x - np.diff(g) * y
+    value = float(width @ convex(mean))
+    upper = float(greatest.sum()) + _beyond_reach(grid, convex, limits, x, y)
+    return value, max(0.0, value - slope * ROUNDING), max(value, upper + slope * ROUNDING)
+
+
+def pointwise(grid: Grid) -> tuple[Floats, Floats]:
+    """Least and greatest |F - G| that is possible inside each cell: float64[k+2] each."""
+    f, g = grid.cdf
+    low, high = f[:-1] - g[1:], f[1:] - g[:-1]
+    return np.maximum(0.0, np.maximum(low, -high)), np.maximum(high, -low)
+
+
+def _limits(grid: Grid) -> Floats:
+    """float64[k+3]: the edges, and the extremes of both sides where these lie outside, up to REACH."""
+    low = min(grid.reference.low, grid.current.low, grid.edges[0])
+    high = max(grid.reference.high, grid.current.high, grid.edges[-1])
+    return np.concatenate([[max(low, -REACH)], grid.edges, [min(high, REACH)]])
+
+
+def _shares_high(side: GridCounts, limits: Floats) -> Floats:
+    """The x of each cell; 0 for a cell without rows or width, where it does not matter."""
+    counted = np.maximum(side.counts, 1)
+    width = np.diff(limits)
+    x = np.divide(limits[1:] - side.sums / counted, width, out=np.zeros_like(width), where=width > 0)
+    return np.clip(x, 0.0, 1.0)
+
+
+def _beyond_reach(grid: Grid, convex: Callable[[Floats], Floats], limits: Floats, x: Floats, y: Floats) -> float:
+    """Greatest integral beyond REACH on either side; 0.0 unless a value lies there."""
+    sides = ((grid.reference, x), (grid.current, y))
+    below = max(0.0, *(-REACH - side.low for side, _ in sides))
+    above = max(0.0, *(side.high - REACH for side, _ in sides))
+    if not below and not above:
+        return 0.0
+    # By Markov's inequality a cell that ends at REACH has at most this share of its values there.
+    starts, lies_below = limits[:-1] <= -REACH, limits[1:] <= -REACH
+    ends = limits[1:] >= REACH
+    mass_below = max(side.counts @ np.where(lies_below, 1.0, starts * x) / side.rows for side, x in sides)
+    mass_above = max(side.counts @ (ends * (1.0 - x)) / side.rows for side, x in sides)
+    at_most = convex(np.array([mass_below, mass_above]))
+    return below * float(at_most[0]) + above * float(at_most[1])

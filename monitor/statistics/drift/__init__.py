@@ -1,0 +1,1 @@
+"""How far a window is from the reference: one file a statistic."""

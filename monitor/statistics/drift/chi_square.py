@@ -1,0 +1,35 @@
+"""Two-sample chi-square statistic."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from monitor.statistics.reading import Estimate
+from monitor.statistics.statistic import statistic
+from monitor.statistics.views import Cells
+
+
+@statistic(
+    name="chi_square",
+    over=Cells,
+    worse="higher",
+    least=0.0,
+    neutral=0.0,
+    rows_min=100,
+    paper="Pearson 1911, Biometrika 8(1/2)",
+)
+def chi_square(cells: Cells) -> Estimate:
+    """Pearson's two-sample statistic of homogeneity: the sum of (observed - expected)^2 / expected over 2 B cells.
+
+    It is the test statistic, not a p-value, and grows with the number of rows; without drift its mean is B - 1 for B
+    cells that are not empty on both sides.
+
+    >>> import numpy as np
+    >>> chi_square(Cells(np.array([50, 50]), np.array([60, 40]), ordered=False)).value
+    2.0202...
+    """
+    p, q = cells.shares()
+    m, n = int(cells.reference.sum()), int(cells.current.sum())
+    pooled = (cells.reference + cells.current) / (m + n)
+    filled = pooled > 0
+    return Estimate(float(np.sum((q - p)[filled] ** 2 / pooled[filled])) / (1.0 / m + 1.0 / n))

@@ -1,0 +1,34 @@
+"""Two-sample likelihood-ratio statistic."""
+
+from __future__ import annotations
+
+from scipy.special import kl_div
+
+from monitor.statistics.reading import Estimate
+from monitor.statistics.statistic import statistic
+from monitor.statistics.views import Cells
+
+
+@statistic(
+    name="g",
+    over=Cells,
+    worse="higher",
+    least=0.0,
+    neutral=0.0,
+    rows_min=100,
+    paper="Wilks 1935, Annals of Mathematical Statistics 6(4)",
+)
+def g(cells: Cells) -> Estimate:
+    """Likelihood-ratio statistic of homogeneity: twice the sum of observed ln(observed / expected) over 2 B cells.
+
+    It is the test statistic, not a p-value, and grows with the number of rows; without drift its mean is about B - 1
+    for B cells that are not empty on both sides.
+
+    >>> import numpy as np
+    >>> g(Cells(np.array([50, 50]), np.array([60, 40]), ordered=False)).value
+    2.0237...
+    """
+    p, q = cells.shares()
+    m, n = int(cells.reference.sum()), int(cells.current.sum())
+    pooled = (cells.reference + cells.current) / (m + n)
+    return Estimate(2.0 * float(m * kl_div(p, pooled).sum() + n * kl_div(q, pooled).sum()))

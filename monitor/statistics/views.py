@@ -1,0 +1,186 @@
+"""What statistics of features read: two summaries of one feature side by side, or one summary's quality.
+
+Missing and invalid values have statistics of their own and are in neither `Cells` nor `Grid`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.errors import LayoutMismatchError
+from monitor.profiles.categorical import CategoricalSummary
+from monitor.profiles.layout import CategoricalLayout, FeatureLayout, NumericLayout
+from monitor.profiles.numeric import UNIT, NumericSummary
+
+DECISION_CELLS = 20
+"""Cells that decisions are taken on: their noise floor is a thirteenth of that of 256 fine cells."""
+
+REACH = 4096.0
+"""Reference standard deviations at which the sums of a `NumericSummary` clip a value."""
+
+_FARTHEST = 1e300  # Standard deviations beyond which values are not told apart, so that products stay finite.
+
+Counts = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+def decision_groups(layout: FeatureLayout, counts: Counts, cells: int = DECISION_CELLS) -> Counts:
+    """int64[layout.cells]: the decision cell of each fine cell, chosen by the reference's `counts` of them.
+
+    Numeric: below the range; at most `cells` runs of adjacent cells of nearly equal mass (a value with more than that
+    mass is alone in one); above the range. Categorical: the `cells` - 1 most frequent categories; all rarer ones; the
+    unseen ones.
+    """
+    _check_cells(layout, counts)
+    if isinstance(layout, CategoricalLayout):
+        own = np.argsort(-counts[:-2], kind="stable")[: cells - 1]
+        groups = np.full(layout.cells, len(own), dtype=np.int64)
+        groups[own] = np.arange(len(own))
+        groups[-1] = len(own) + 1
+        return groups
+    inside = counts[1:-1]
+    # A cell belongs to the run that the middle of its mass falls in; twice the mass keeps this in integers.
+    middle = 2 * np.cumsum(inside) - inside
+    run = np.minimum(middle * cells // max(2 * int(inside.sum()), 1), cells - 1)
+    dense = np.unique(run, return_inverse=True)[1]
+    return np.concatenate([[0], dense + 1, [dense[-1] + 2]]).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Counts of present values in the same decision cells; reference, current: int64[B].
+
+    ordered: neighbouring cells are neighbouring values.
+    """
+
+    reference: Counts
+    current: Counts
+    ordered: bool
+
+    @classmethod
+    def of(cls, groups: Counts, reference: Counts, current: Counts, ordered: bool) -> Cells:
+        """Of fine counts, merged by `decision_groups`."""
+        if not len(groups) == len(reference) == len(current):
+            raise LayoutMismatchError(f"{len(groups)} groups, {len(reference)} and {len(current)} cells")
+        return cls(_merge(groups, reference), _merge(groups, current), ordered)
+
+    @property
+    def kind(self) -> str:
+        return "numeric" if self.ordered else "categorical"
+
+    @property
+    def rows(self) -> int:
+        return int(min(self.reference.sum(), self.current.sum()))
+
+    def merge(self, groups: Counts) -> Cells:
+        """The same rows in coarser cells; groups: int64[B], the new cell of each."""
+        return Cells.of(groups, self.reference, self.current, self.ordered)
+
+    def shares(self, prior: float = 0.0) -> tuple[Floats, Floats]:
+        """Share of each cell in reference and current; `prior` rows are added to every cell first."""
+        reference = self.reference + prior
+        current = self.current + prior
+        return reference / reference.sum(), current / current.sum()
+
+
+@dataclass(frozen=True)
+class GridCounts:
+    """One side of a `Grid`. counts: int64[k+2]; all other figures in the grid's unit.
+
+    sums: float64[k+2], of the values in each cell, clipped to `REACH`. mean, deviation: of the clipped values. low,
+    high: the extremes, not clipped; infinite (low above high) where there are no rows.
+    """
+
+    counts: Counts
+    sums: Floats
+    low: float
+    high: float
+    mean: float
+    deviation: float
+
+    @classmethod
+    def of(cls, layout: NumericLayout, summary: NumericSummary) -> GridCounts:
+        _check_cells(layout, summary.counts)
+        low, high = (float(value) for value in _standard(layout, np.array([summary.low, summary.high])))
+        unit = replace(layout, centre=0.0, scale=1.0)
+        return cls(summary.counts, summary.sums / UNIT, low, high, summary.mean(unit), summary.deviation(unit))
+
+    @property
+    def rows(self) -> int:
+        return int(self.counts.sum())
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Fine cells of a numeric feature on both sides. Unit: the reference's standard deviation, from its mean.
+
+    A value x stands as (x - centre) / scale; a distance times `scale` is in the feature's own unit. edges:
+    float64[k+1], the layout's, clipped to `REACH`; counts have one cell more at either end.
+    """
+
+    edges: Floats
+    centre: float
+    scale: float
+    reference: GridCounts
+    current: GridCounts
+
+    kind = "numeric"
+
+    @classmethod
+    def of(cls, layout: NumericLayout, reference: NumericSummary, current: NumericSummary) -> Grid:
+        return cls(
+            np.clip(_standard(layout, layout.edges), -REACH, REACH),
+            layout.centre,
+            layout.scale,
+            GridCounts.of(layout, reference),
+            GridCounts.of(layout, current),
+        )
+
+    @property
+    def rows(self) -> int:
+        return min(self.reference.rows, self.current.rows)
+
+    @cached_property
+    def cdf(self) -> tuple[Floats, Floats]:
+        """F of the reference and G of the current at the cells' limits, from 0 to 1: float64[k+3] each."""
+        return _cdf(self.reference.counts), _cdf(self.current.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Counts of one summary's rows: missing, invalid, and unusual (out of the reference's range, or unseen)."""
+
+    kind: str
+    rows: int
+    missing: int
+    invalid: int
+    unusual: int
+
+    @classmethod
+    def of(cls, summary: NumericSummary | CategoricalSummary) -> Quality:
+        kind = "numeric" if isinstance(summary, NumericSummary) else "categorical"
+        return cls(kind, summary.rows, summary.missing, summary.invalid, summary.unusual)
+
+
+def _check_cells(layout: FeatureLayout, counts: Counts) -> None:
+    if len(counts) != layout.cells:
+        raise LayoutMismatchError(f"{len(counts)} counts do not fit a layout of {layout.cells} cells")
+
+
+def _merge(groups: Counts, counts: Counts) -> Counts:
+    # Sums of counts are exact in float64: a feature has fewer than 2**53 rows.
+    return np.bincount(groups, weights=counts).astype(np.int64)
+
+
+def _standard(layout: NumericLayout, values: Floats) -> Floats:
+    with np.errstate(over="ignore"):  # What overflows is clipped.
+        return np.clip((values - layout.centre) / layout.scale, -_FARTHEST, _FARTHEST)
+
+
+def _cdf(counts: Counts) -> Floats:
+    share: Floats = np.concatenate([[0], np.cumsum(counts)]) / counts.sum()
+    return share

@@ -1,0 +1,1 @@
+"""When: event-time windows, watermarks, lateness and idleness."""

@@ -1,0 +1,108 @@
+"""Progress of event time: one watermark a partition and model, and the joint one of several partitions.
+
+A watermark is the running maximum of event time in offset order less `lateness`, or the floor where that is higher.
+It is a function of the partition's own records, so how partitions interleave changes nothing that is judged by it.
+Akidau et al., "The Dataflow Model", PVLDB 8(12), 2015, section 2.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.windows.window import Place
+
+NEVER = -(1 << 62)
+"""A time before all others."""
+
+
+@dataclass(slots=True)
+class Stream:
+    """One partition's progress for one model.
+
+    high_ms: largest event time so far. floor_ms: the watermark is never lower; it rises while the partition is idle,
+    and where a batch ends. heard_ms: wall clock of the last arrival. idle: nothing has come for `idle_after`, though
+    all there is was read; an idle partition holds nothing up.
+    """
+
+    high_ms: int = NEVER
+    floor_ms: int = NEVER
+    heard_ms: int = NEVER
+    idle: bool = False
+
+
+@dataclass(slots=True)
+class Streams:
+    """The partitions that one kind of event of one model comes from.
+
+    batch: rows come in any order, so only floors move the watermark (a `batch_end`, or idleness).
+    """
+
+    lateness_ms: int
+    batch: bool = False
+    streams: dict[Place, Stream] = field(default_factory=dict)
+
+    def expect(self, places: Iterable[Place], now_ms: int) -> None:
+        """Count on these partitions: one that has said nothing holds its model up until it is known to be idle."""
+        for place in places:
+            stream = self.streams.setdefault(place, Stream())
+            if stream.heard_ms == NEVER:
+                stream.heard_ms = now_ms
+
+    def watermark(self, place: Place) -> int:
+        """Event time before which no more records of this partition are accepted."""
+        stream = self.streams[place]
+        return stream.floor_ms if self.batch else max(stream.high_ms - self.lateness_ms, stream.floor_ms)
+
+    def high_before(self, place: Place, time_ms: NDArray[np.int64], offset: NDArray[np.int64]) -> NDArray[np.int64]:
+        """int64[n]: the largest event time of the records before each row's own; rows of a record share one."""
+        running = np.maximum.accumulate(time_ms)
+        first = np.searchsorted(offset, offset)  # Offsets ascend: the first row of each row's record.
+        before = np.where(first > 0, running[first - 1], NEVER)
+        return np.maximum(before, self.streams[place].high_ms)
+
+    def watermark_before(
+        self, place: Place, time_ms: NDArray[np.int64], offset: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """int64[n]: this partition's watermark as it stood before the record of each row."""
+        stream = self.streams[place]
+        if self.batch:
+            return np.full(len(time_ms), stream.floor_ms)
+        return np.maximum(self.high_before(place, time_ms, offset) - self.lateness_ms, stream.floor_ms)
+
+    def observe(self, place: Place, time_ms: NDArray[np.int64], now_ms: int) -> bool:
+        """Take note of a partition's rows; whether it has just woken from idleness."""
+        stream = self.streams[place]
+        woke, stream.idle, stream.heard_ms = stream.idle, False, now_ms
+        if len(time_ms):
+            stream.high_ms = max(stream.high_ms, int(time_ms.max()))
+        return woke
+
+    def rest(self, caught_up: Mapping[Place, int], idle_after_ms: int) -> None:
+        """Mark idle whatever a fetch found empty `idle_after_ms` or more after its last arrival."""
+        for place, stream in self.streams.items():
+            if caught_up.get(place, NEVER) >= stream.heard_ms + idle_after_ms:
+                stream.idle = True
+
+    def joint(self) -> int | None:
+        """The smallest watermark of the partitions that are not idle; None where all are."""
+        return min((self.watermark(place) for place, stream in self.streams.items() if not stream.idle), default=None)
+
+    def raise_idle(self, watermark_ms: int) -> None:
+        """Lift the floor of the idle partitions to the joint watermark."""
+        for stream in self.streams.values():
+            if stream.idle:
+                stream.floor_ms = max(stream.floor_ms, watermark_ms)
+
+    def raise_floor(self, place: Place, watermark_ms: int) -> None:
+        """Close what one partition has sent before this time."""
+        stream = self.streams[place]
+        stream.floor_ms = max(stream.floor_ms, watermark_ms)
+
+    @property
+    def high_ms(self) -> int:
+        """Largest event time of all partitions; NEVER before the first event."""
+        return max((stream.high_ms for stream in self.streams.values()), default=NEVER)

@@ -1,0 +1,156 @@
+"""Snapshots built by hand: one of everything the exports show, and parts to make others of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from monitor.detection.records import Incident, PerformanceEvidence, State, Trigger, Verdict
+from monitor.snapshot import DeliveryView, ModelView, PerformanceView, ServiceView, Snapshot, WindowView
+from monitor.statistics.reading import Reading
+from monitor.windows.window import Window
+
+HOUR_MS = 3_600_000
+TEN_MS = 1_795_428_000_000
+"""2026-11-23T10:00:00Z."""
+
+HOSTILE = "</script><img src=x onerror=alert(1)>\"'\n\\{}"
+"""Breaks out of whatever does not escape it."""
+
+
+def window(hour: int = 0, *, model: str = "fraud", version: str = "3", segment: str = "") -> Window:
+    """The window that starts `hour` hours after ten."""
+    start_ms = TEN_MS + hour * HOUR_MS
+    return Window(start_ms + HOUR_MS, model, version, segment, start_ms)
+
+
+def verdict(
+    place: Window, feature: str, state: State, effect: float | None = None, noise_floor: float | None = None
+) -> Verdict:
+    return Verdict(place, feature, 812, state, effect, noise_floor, effect)
+
+
+def reading(place: Window, feature: str, statistic: str, value: float | None) -> Reading:
+    return Reading(place, feature, statistic, 812, "insufficient" if value is None else "ok", value)
+
+
+def window_view(place: Window, verdicts: Iterable[Verdict] = (), readings: Iterable[Reading] = ()) -> WindowView:
+    return WindowView(place, 812, tuple(readings), tuple(verdicts))
+
+
+def performance_view(place: Window, value: float | None, *, settled: bool = True) -> PerformanceView:
+    """roc_auc with an interval of a hundredth either side; a value of None is insufficient."""
+    if value is None:
+        figure = Reading(place, "", "roc_auc", 40, "insufficient")
+    else:
+        figure = Reading(place, "", "roc_auc", 577, "ok", value, value - 0.01, value + 0.01)
+    return PerformanceView(place, place.start_ms, 577, 0.71, (figure,), settled)
+
+
+def model_view(
+    name: str = "fraud",
+    *,
+    features: tuple[str, ...] = ("amount", "country"),
+    versions: tuple[str, ...] = ("3",),
+    labels: Mapping[str, int] = MappingProxyType({}),
+    windows: Iterable[WindowView] = (),
+    performance: Iterable[PerformanceView] = (),
+    incidents: Iterable[Incident] = (),
+    triggers: Iterable[Trigger] = (),
+) -> ModelView:
+    return ModelView(
+        name=name,
+        task="binary",
+        metric="roc_auc",
+        features=features,
+        versions=versions,
+        last_event_ms=TEN_MS + HOUR_MS + 120,
+        watermark_ms=TEN_MS + HOUR_MS,
+        predictions=1624,
+        labels=labels,
+        windows=tuple(windows),
+        performance=tuple(performance),
+        incidents=tuple(incidents),
+        triggers=tuple(triggers),
+    )
+
+
+def snapshot(*models: ModelView, service: ServiceView | None = None) -> Snapshot:
+    return Snapshot(7, {model.name: model for model in models}, service or ServiceView())
+
+
+def trigger(
+    trigger_id: str,
+    place: Window,
+    evidence: tuple[Verdict, ...],
+    *,
+    performance: PerformanceEvidence | None = None,
+    withheld: str = "",
+) -> Trigger:
+    return Trigger(
+        id=trigger_id,
+        reason="drift",
+        severity="major",
+        summary="amount drifted",
+        window=place,
+        onset_ms=place.start_ms,
+        incident="inc_1",
+        evidence=evidence,
+        performance=performance,
+        labels=37_800,
+        rows=53_000,
+        offsets={"0": (1_200, 54_200)},
+        withheld=withheld,
+    )
+
+
+def drifting() -> Snapshot:
+    """Model `fraud`: `amount` drifts in the second hour, which opened an incident and sent a trigger. Model `churn`
+    has seen no event.
+    """
+    first, second = window(0), window(1)
+    windows = (
+        window_view(first, [verdict(first, "amount", "ok", 0.001, 0.019), verdict(first, "country", "ok", 0.0, 0.02)]),
+        window_view(
+            second,
+            [verdict(second, "amount", "drifting", 0.31, 0.019), verdict(second, "country", "ok", 0.012, 0.02)],
+            [
+                reading(second, "amount", "psi", 0.33),
+                reading(second, "amount", "missing_ratio", 0.05),
+                reading(second, "amount", "out_of_range_ratio", 0.25),
+                reading(second, "country", "psi", None),
+                reading(second, "country", "unseen_ratio", 0.125),
+                reading(second, "country", "invalid_ratio", 0.0),
+            ],
+        ),
+    )
+    incident = Incident("inc_1", "drift", "major", second, second, ("amount",))
+    closed = Incident("inc_0", "data", "minor", first, first, ("country",), open=False)
+    evidence = (verdict(second, "amount", "drifting", 0.31, 0.019),)
+    fell = PerformanceEvidence("roc_auc", 0.84, 0.82, 0.86, 0.91, 0.71)
+    sent = trigger("trg_1", second, evidence, performance=fell)
+    withheld = trigger("trg_0", first, evidence, withheld="too few labels")
+    fraud = model_view(
+        labels={"matched": 577, "waiting": 230, "expired": 0, "conflict": 1},
+        windows=windows,
+        performance=[performance_view(first, 0.84), performance_view(second, None, settled=False)],
+        incidents=[closed, incident],
+        triggers=[withheld, sent],
+    )
+    churn = ModelView("churn", "binary", "f1", ("age",), (), None, None, 0, {}, (), (), (), ())
+    return snapshot(fraud, churn, service=busy_service())
+
+
+def busy_service() -> ServiceView:
+    return ServiceView(
+        events={("predictions", "accepted"): 1624, ("predictions", "late"): 3, ("labels", "accepted"): 807},
+        unknown_keys=12,
+        lag={("predictions", 0): 40, ("predictions", 1): 0},
+        gaps=1,
+        outbox_pending={"airflow": 1},
+        deliveries={("airflow", "delivered"): 2, ("airflow", "failed"): 1},
+        delivery=(DeliveryView("trg_1", "airflow", "pending", 2, "the receiver answered 503"),),
+        commits=8,
+        commit_seconds=0.032,
+        poll_returned_ms=TEN_MS + 2 * HOUR_MS,
+    )

@@ -1,0 +1,314 @@
+"""Every route of the API: what it answers, how it pages, and how it refuses."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from monitor.exports.api import create_app
+from monitor.snapshot import Snapshot
+from tests.exports.client import Client, Response
+from tests.exports.snapshots import (
+    HOSTILE,
+    drifting,
+    model_view,
+    performance_view,
+    reading,
+    snapshot,
+    verdict,
+    window,
+    window_view,
+)
+
+
+def client(current: Callable[[], Snapshot] = drifting) -> Client:
+    return Client(create_app(current))
+
+
+def got(path: str, current: Callable[[], Snapshot] = drifting) -> Any:
+    answer = client(current).get(path)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def refused(answer: Response, status: int) -> str:
+    """The sentence of a problem document."""
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["status"] == status
+    assert problem["type"] == "about:blank"
+    assert problem["title"]
+    return str(problem["detail"])
+
+
+def many_windows(number: int) -> Snapshot:
+    return snapshot(model_view(windows=[window_view(window(hour)) for hour in range(number)]))
+
+
+def test_the_process_is_alive_even_where_it_is_not_ready() -> None:
+    down = replace(drifting(), service=replace(drifting().service, not_ready="no broker answers"))
+    assert got("/livez", lambda: down) == {"status": "alive"}
+    assert refused(client(lambda: down).get("/readyz"), 503) == "no broker answers"
+    assert got("/readyz") == {"status": "ready"}
+
+
+def test_metrics_are_negotiated() -> None:
+    text = client().get("/metrics")
+    assert text.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert "model_monitor_build_info" in text.text
+    openmetrics = client().get("/metrics", headers={"accept": "application/openmetrics-text;version=x;q=0.9"})
+    assert openmetrics.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert openmetrics.text.endswith("# EOF\n")
+
+
+def test_models_are_listed_by_name() -> None:
+    page = got("/api/v1/models")
+    assert [model["name"] for model in page["items"]] == ["churn", "fraud"]
+    assert page["total"] == 2
+    assert page["next"] is None
+    assert page["items"][1] == {
+        "name": "fraud",
+        "task": "binary",
+        "metric": "roc_auc",
+        "state": "drifting",
+        "versions": ["3"],
+        "last_event": "2026-11-23T11:00:00.120000Z",
+        "watermark": "2026-11-23T11:00:00Z",
+        "predictions": 1624,
+        "labels": {"matched": 577, "waiting": 230, "expired": 0, "conflict": 1},
+        "incidents_open": 1,
+    }
+    assert page["items"][0]["last_event"] is None
+    assert page["items"][0]["state"] == "learning"
+
+
+def test_a_model_is_shown_with_its_standing() -> None:
+    model = got("/api/v1/models/fraud")
+    (standing,) = model["current"]
+    assert model["features"] == ["amount", "country"]
+    assert standing["state"] == "drifting"
+    assert standing["window"] == {"window_start": "2026-11-23T11:00:00Z", "window_end": "2026-11-23T12:00:00Z"}
+    assert standing["features"][0] == {
+        "feature": "amount",
+        "window_start": "2026-11-23T11:00:00Z",
+        "window_end": "2026-11-23T12:00:00Z",
+        "rows": 812,
+        "state": "drifting",
+        "effect": 0.31,
+        "noise_floor": 0.019,
+        "psi": 0.31,
+    }
+    assert standing["performance"] == {
+        "window_start": "2026-11-23T10:00:00Z",
+        "window_end": "2026-11-23T11:00:00Z",
+        "labels": 577,
+        "label_coverage": 0.71,
+        "settled": True,
+        "metrics": [{"metric": "roc_auc", "status": "ok", "value": 0.84, "lower": 0.83, "upper": 0.85, "revision": 0}],
+    }
+
+
+def test_windows_are_listed_newest_first_with_what_moved() -> None:
+    newest, oldest = got("/api/v1/models/fraud/windows")["items"]
+    assert newest["window_start"] == oldest["window_end"] == "2026-11-23T11:00:00Z"
+    assert newest["drifting"] == ["amount"]
+    assert newest["states"] == {"drifting": 1, "ok": 1}
+    assert oldest["performance"]["settled"] is True
+    assert newest["performance"]["metrics"][0]["value"] is None
+    assert newest["performance"]["metrics"][0]["status"] == "insufficient"
+
+
+def test_windows_are_filtered_by_version_and_segment() -> None:
+    places = [window(0, version="1"), window(0, version="2"), window(0, version="2", segment="country=PL")]
+    current = snapshot(model_view(windows=[window_view(place) for place in places]))
+    path = "/api/v1/models/fraud/windows"
+    assert got(f"{path}?version=2", lambda: current)["total"] == 2
+    assert got(f"{path}?version=2&segment=", lambda: current)["total"] == 1
+    assert got(f"{path}?segment=country%3DPL", lambda: current)["items"][0]["segment"] == "country=PL"
+
+
+@pytest.mark.parametrize(("number", "pages"), [(20, [10, 10]), (25, [10, 10, 5])])
+def test_a_list_is_read_whole_by_following_next(number: int, pages: list[int]) -> None:
+    http = client(lambda: many_windows(number))
+    lengths: list[int] = []
+    starts: list[str] = []
+    path: str | None = "/api/v1/models/fraud/windows?limit=10"
+    while path is not None:
+        page = http.get(path).json()
+        assert page["total"] == number
+        lengths.append(len(page["items"]))
+        starts += [item["window_start"] for item in page["items"]]
+        path = page["next"]
+    assert lengths == pages
+    assert starts == sorted(set(starts), reverse=True)
+
+
+def test_the_next_page_keeps_the_filters() -> None:
+    places = [window(hour, version=version) for hour in range(3) for version in ("1", "2")]
+    http = client(lambda: snapshot(model_view(windows=[window_view(place) for place in places])))
+    first = http.get("/api/v1/models/fraud/windows?version=2&limit=1").json()
+    second = http.get(first["next"]).json()
+    assert (first["total"], second["total"]) == (3, 3)
+    assert second["items"][0]["version"] == "2"
+
+
+def test_a_page_beyond_the_end_is_empty() -> None:
+    assert got("/api/v1/incidents?offset=5") == {"items": [], "total": 2, "next": None}
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=501", "limit=many", "offset=-1", f"offset={'9' * 5000}"])
+def test_paging_out_of_bounds_is_refused_with_the_parameter_named(query: str) -> None:
+    answer = client().get(f"/api/v1/incidents?{query}")
+    name = query.partition("=")[0]
+    assert refused(answer, 422).startswith(f"{name}: ")
+    assert answer.json()["errors"][0]["parameter"] == name
+
+
+def test_a_feature_is_shown_window_by_window() -> None:
+    newest, oldest = got("/api/v1/models/fraud/features/amount")["items"]
+    assert newest["verdict"]["effect"] == 0.31
+    assert newest["readings"][0] == {"statistic": "psi", "status": "ok", "value": 0.33}
+    assert oldest["readings"] == []
+    country = got("/api/v1/models/fraud/features/country")["items"][0]
+    assert country["readings"][0] == {"statistic": "psi", "status": "insufficient", "value": None}
+
+
+def test_incidents_are_listed_newest_first_and_filtered() -> None:
+    assert [item["id"] for item in got("/api/v1/incidents")["items"]] == ["inc_1", "inc_0"]
+    assert [item["id"] for item in got("/api/v1/incidents?open=false")["items"]] == ["inc_0"]
+    assert got("/api/v1/incidents?model=churn")["total"] == 0
+
+
+def test_an_incident_is_shown() -> None:
+    assert got("/api/v1/incidents/inc_1") == {
+        "id": "inc_1",
+        "model": "fraud",
+        "version": "3",
+        "segment": "",
+        "cause": "drift",
+        "severity": "major",
+        "open": True,
+        "opened": {"window_start": "2026-11-23T11:00:00Z", "window_end": "2026-11-23T12:00:00Z"},
+        "latest": {"window_start": "2026-11-23T11:00:00Z", "window_end": "2026-11-23T12:00:00Z"},
+        "features": ["amount"],
+    }
+
+
+def test_a_trigger_is_shown_with_its_deliveries() -> None:
+    assert [item["id"] for item in got("/api/v1/triggers?model=fraud")["items"]] == ["trg_1", "trg_0"]
+    sent, withheld = got("/api/v1/triggers/trg_1"), got("/api/v1/triggers/trg_0")
+    assert sent["deliveries"] == [
+        {"receiver": "airflow", "state": "pending", "attempts": 2, "last_error": "the receiver answered 503"}
+    ]
+    assert sent["performance"]["reference"] == 0.91
+    assert sent["onset"] == "2026-11-23T11:00:00Z"
+    assert sent["offsets"] == {"0": [1200, 54200]}
+    assert sent["withheld"] is None
+    assert (withheld["withheld"], withheld["performance"], withheld["deliveries"]) == ("too few labels", None, [])
+
+
+@pytest.mark.parametrize(
+    ("path", "help_given"),
+    [
+        ("/api/v1/models/nope", "churn, fraud"),
+        ("/api/v1/models/nope/windows", "churn, fraud"),
+        ("/api/v1/models/fraud/features/nope", "amount, country"),
+        ("/api/v1/incidents/nope", "/api/v1/incidents"),
+        ("/api/v1/triggers/nope", "/api/v1/triggers"),
+        ("/nowhere", "/docs"),
+    ],
+)
+def test_what_does_not_exist_is_a_problem_that_says_what_does(path: str, help_given: str) -> None:
+    assert help_given in refused(client().get(path), 404)
+
+
+def test_a_method_that_is_not_taken_is_a_problem_that_names_those_that_are() -> None:
+    answer = client().post("/api/v1/models")
+    assert "POST" in refused(answer, 405)
+    assert answer.headers["allow"] == "GET"
+
+
+def test_an_unexpected_error_says_nothing_of_itself(caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> Snapshot:
+        raise RuntimeError("the password is hunter2")
+
+    with caplog.at_level(logging.ERROR):
+        answer = client(broken).get("/api/v1/models")
+    assert "hunter2" not in answer.text
+    assert "log" in refused(answer, 500)
+    assert "hunter2" in caplog.text
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("name", ["team/fraud", "with space", "ż", "100%", HOSTILE.replace("\n", ""), "a/windows/b"])
+def test_a_model_and_feature_of_any_name_are_found(name: str) -> None:
+    place = window(0, model=name)
+    view = window_view(place, [verdict(place, name, "ok", 0.1, 0.2)], [reading(place, name, "psi", 0.1)])
+    current = snapshot(model_view(name, features=(name,), windows=[view, view]))
+    http = client(lambda: current)
+    model = f"/api/v1/models/{quoted(name)}"
+    assert http.get(model).json()["name"] == name
+    assert http.get(f"{model}/features/{quoted(name)}").json()["items"][0]["verdict"]["feature"] == name
+    following = http.get(f"{model}/windows?limit=1").json()["next"]
+    assert re.fullmatch(r"[!-~]+", following)
+    assert http.get(following).json()["total"] == 2
+
+
+def quoted(name: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in name.encode())
+
+
+def test_names_and_times_that_cannot_be_written_do_not_break_an_answer() -> None:
+    place = window(0, version="\ud800")._replace(start_ms=-(10**18), end_ms=10**18)
+    odd = model_view(
+        versions=("\ud800",),
+        windows=[window_view(place, [verdict(place, "\udfff", "drifting", 0.1, 0.0)])],
+        performance=[performance_view(place, 0.5)],
+    )
+    odd = replace(odd, last_event_ms=10**30)
+    (item,) = got("/api/v1/models", lambda: snapshot(odd))["items"]
+    assert item["versions"] == ["\\ud800"]
+    assert item["last_event"].startswith("9999-12-31T")
+    for path in ("/", "/metrics", "/api/v1/models/fraud", "/api/v1/models/fraud/windows"):
+        assert client(lambda: snapshot(odd)).get(path).status_code == 200
+
+
+def test_the_openapi_document_describes_every_route_and_field() -> None:
+    document = got("/openapi.json")
+    assert set(document["paths"]) == {
+        "/livez",
+        "/readyz",
+        "/metrics",
+        "/api/v1/models",
+        "/api/v1/models/{model}",
+        "/api/v1/models/{model}/windows",
+        "/api/v1/models/{model}/features/{feature}",
+        "/api/v1/incidents",
+        "/api/v1/incidents/{incident}",
+        "/api/v1/triggers",
+        "/api/v1/triggers/{trigger}",
+    }
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            assert operation["description"], path
+            assert "application/problem+json" in operation["responses"]["default"]["content"], path
+            assert "422" not in operation["responses"], path
+    for name, schema in document["components"]["schemas"].items():
+        assert schema.get("description"), name
+    assert document["components"]["schemas"]["Verdict"]["properties"]["effect"]["description"]
+
+
+def test_the_reference_page_lists_every_route_and_loads_nothing() -> None:
+    page = client().get("/docs")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    for path in got("/openapi.json")["paths"]:
+        assert f"GET {path}</code>" in page.text
+    assert "<script" not in page.text
+    assert "src=" not in page.text
+    assert "http" not in page.text

@@ -1,0 +1,148 @@
+"""What every request passes: names, origins, sizes and headers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.types import Message, Receive, Scope, Send
+
+from monitor.exports.api import create_app
+from monitor.exports.guard import SECURITY_HEADERS, Guard, is_loopback, own_names
+from monitor.exports.problems import add_handlers
+from tests.exports.client import Client
+from tests.exports.snapshots import drifting
+
+
+def asked(host_header: str, *, bound: str = "127.0.0.1", origin: str | None = None) -> int:
+    headers = {"host": host_header} | ({} if origin is None else {"origin": origin})
+    return Client(create_app(drifting, host=bound)).get("/livez", headers=headers).status_code
+
+
+@pytest.mark.parametrize("name", ["localhost", "LOCALHOST:8000", "127.0.0.1", "127.0.0.1:8000", "[::1]", "[::1]:8000"])
+def test_a_loopback_server_answers_to_its_own_names(name: str) -> None:
+    assert asked(name) == 200
+    assert asked(name, bound="::1") == 200
+
+
+@pytest.mark.parametrize(
+    "name", ["evil.example", "127.0.0.1.evil.example", "localhost.", "evil@localhost", "localhost:80:80", "", "[::1"]
+)
+def test_a_loopback_server_refuses_every_other_name(name: str) -> None:
+    assert asked(name) == 421
+
+
+def test_the_bound_address_is_one_of_the_names() -> None:
+    assert asked("127.8.8.8:8000", bound="127.8.8.8") == 200
+    assert asked("127.8.8.8:8000") == 421
+
+
+def test_a_server_for_other_machines_answers_to_any_name() -> None:
+    assert asked("monitor.internal:8000", bound="0.0.0.0") == 200
+    assert own_names("0.0.0.0") is None
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://localhost:3000", 200),
+        ("http://127.0.0.1:8000", 200),
+        ("http://[::1]:8000", 200),
+        ("https://evil.example", 403),
+        ("null", 403),
+        ("", 403),
+    ],
+)
+def test_pages_of_another_origin_are_refused(origin: str, status: int) -> None:
+    assert asked("localhost:8000", origin=origin) == status
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("127.5.5.5", True),
+        ("::1", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("monitor.internal", False),
+    ],
+)
+def test_only_loopback_addresses_are_loopback(host: str, loopback: bool) -> None:
+    assert is_loopback(host) is loopback
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/livez", "/metrics", "/openapi.json", "/nowhere", "/api/v1/models?limit=0"]
+)
+def test_every_answer_carries_the_security_headers(path: str) -> None:
+    headers = Client(create_app(drifting), base_url="http://localhost").get(path).headers
+    assert headers.items() >= SECURITY_HEADERS.items()
+    assert headers["content-security-policy"].startswith("default-src 'none'")
+
+
+def test_a_refusal_carries_the_security_headers() -> None:
+    headers = Client(create_app(drifting), base_url="http://evil.example").get("/").headers
+    assert headers.items() >= SECURITY_HEADERS.items()
+
+
+def echo(body_max_bytes: int) -> Client:
+    """An application that counts the bytes it is sent."""
+    app = FastAPI()
+    add_handlers(app)
+    app.add_middleware(Guard, names=None, body_max_bytes=body_max_bytes)
+
+    @app.post("/")
+    async def count(request: Request) -> int:
+        return len(await request.body())
+
+    return Client(app)
+
+
+async def in_chunks(number: int) -> AsyncIterator[bytes]:
+    for _ in range(number):
+        yield b"x"
+
+
+def test_a_body_up_to_the_limit_is_read() -> None:
+    assert echo(10).post("/", content=b"x" * 10).json() == 10
+    assert echo(10).post("/", content=in_chunks(10)).json() == 10
+
+
+def test_a_body_beyond_the_limit_is_refused_whether_or_not_it_says_its_length() -> None:
+    for content in (b"x" * 11, in_chunks(11)):
+        answer = echo(10).post("/", content=content)
+        assert answer.status_code == 413
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert "10 bytes" in answer.json()["detail"]
+
+
+def test_an_announced_length_beyond_the_limit_is_refused_though_nobody_would_read_the_body() -> None:
+    assert echo(10).get("/", headers={"content-length": "11"}).status_code == 413
+
+
+@pytest.mark.parametrize("length", ["-1", "9" * 5000, "ten", ""])
+def test_a_length_that_is_no_number_is_refused(length: str) -> None:
+    assert echo(10).post("/", headers={"content-length": length}).status_code == 413
+
+
+def test_an_answer_that_fails_after_it_began_is_torn_not_mended() -> None:
+    async def torn(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    with pytest.raises(RuntimeError):
+        asyncio.run(Guard(torn, None)({"type": "http", "method": "GET", "headers": []}, receive, send))
+    assert [message["type"] for message in sent] == ["http.response.start"]

@@ -1,0 +1,153 @@
+"""The index page: what it shows, and that no name can break it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from html.parser import HTMLParser
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from monitor.detection.records import State
+from monitor.exports.pages import FEATURES_MAX, index
+from monitor.snapshot import Snapshot
+from tests.exports.snapshots import (
+    HOSTILE,
+    drifting,
+    model_view,
+    performance_view,
+    snapshot,
+    verdict,
+    window,
+    window_view,
+)
+
+
+class Read(HTMLParser):
+    """A page as a browser would read it: its elements, attributes and text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: Counter[str] = Counter()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.links: list[str] = []
+        self.parts: list[str] = []
+        self.feed(page)
+        self.close()
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.parts).split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements[tag] += 1
+        self.attributes += attrs
+        self.links += [value for name, value in attrs if name == "href" and value is not None]
+        if tag not in ("meta", "link"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.parts.append(data)
+
+
+def read(current: Snapshot) -> Read:
+    page = Read(index(current))
+    assert page.open == []
+    return page
+
+
+def test_the_page_shows_what_drifts_performs_and_was_decided() -> None:
+    text = read(drifting()).text
+    for shown in (
+        "2 models, 1 open incident",
+        "No window has closed yet.",
+        "amount drifting 0.310 0.019",
+        "0.840 0.830 to 0.850",
+        "577 labels, 71% labelled, 2026-11-23 10:00 to 11:00 UTC",
+        "Open incidents major drift : amount , version 3, since 2026-11-23 12:00 UTC",
+        "amount drifted , 2026-11-23 12:00 UTC , pending to airflow",
+        "withheld: too few labels",
+    ):
+        assert shown in text
+    assert "country" not in text
+
+
+def test_the_page_links_to_api_and_metrics() -> None:
+    links = read(drifting()).links
+    assert {"/docs", "/metrics", "/api/v1/models/fraud", "/api/v1/incidents/inc_1", "/api/v1/triggers/trg_1"} <= {
+        *links
+    }
+
+
+def test_the_page_loads_nothing_and_runs_nothing() -> None:
+    page = read(drifting())
+    assert not {"script", "img", "iframe", "object"} & page.elements.keys()
+    assert not [name for name, _ in page.attributes if name == "src" or name.startswith("on")]
+    assert "url(" not in index(drifting())
+    assert all(link.startswith("/") or link == "data:," for link in page.links)
+
+
+def test_a_service_that_is_not_ready_says_why() -> None:
+    down = replace(drifting(), service=replace(drifting().service, not_ready="no broker answers"))
+    assert "Not ready: no broker answers" in read(down).text
+    assert "Not ready" not in read(drifting()).text
+
+
+def test_only_the_most_drifted_features_are_shown_and_the_rest_counted() -> None:
+    place = window(0)
+    verdicts = [verdict(place, f"feature_{i:02}", "drifting", i / 100, 0.01) for i in range(15)]
+    page = read(snapshot(model_view(windows=[window_view(place, verdicts)])))
+    assert "feature_14" in page.text
+    assert "feature_04" not in page.text
+    assert f"and {15 - FEATURES_MAX} more" in page.text
+
+
+def test_segments_are_shown_where_something_moved() -> None:
+    states: dict[str, State] = {"": "ok", "country=PL": "drifting", "country=DE": "ok"}
+    places = {window(0, segment=segment): state for segment, state in states.items()}
+    views = [window_view(place, [verdict(place, "amount", state, 0.1, 0.1)]) for place, state in places.items()]
+    text = read(snapshot(model_view(windows=views))).text
+    assert "Version 3, country=PL" in text
+    assert "country=DE" not in text
+
+
+def test_what_could_not_be_judged_is_not_said_to_be_fine() -> None:
+    def said(state: State) -> str:
+        return read(snapshot(model_view(windows=[window_view(window(0), [verdict(window(0), "amount", state)])]))).text
+
+    assert "No feature drifts." in said("ok")
+    assert "No feature could be judged yet: learning." in said("learning")
+
+
+def test_a_span_of_several_days_shows_both_dates() -> None:
+    long = performance_view(window(0), 0.9)
+    long = replace(long, span_start_ms=long.window.end_ms - 3 * 86_400_000)
+    text = read(snapshot(model_view(performance=[long]))).text
+    assert "2026-11-20 11:00 UTC to 2026-11-23 11:00 UTC" in text
+
+
+@settings(deadline=None)
+@given(name=st.text(st.characters(), max_size=20))
+@example(name=HOSTILE)
+@example(name="\ud800")
+@example(name='" onmouseover="alert(1)')
+@example(name="{{7*7}}")
+def test_no_name_can_break_the_page(name: str) -> None:
+    def named(name: str) -> Read:
+        place = window(0, model=name, version=name, segment=name)
+        view = window_view(place, [verdict(place, name, "drifting", 0.5, 0.1)])
+        incident = replace(drifting().models["fraud"].incidents[1], opened=place, features=(name,))
+        trigger = replace(drifting().models["fraud"].triggers[0], summary=name, withheld=name or "x")
+        model = model_view(name, versions=(name,), windows=[view], incidents=[incident], triggers=[trigger])
+        return read(snapshot(model, service=replace(drifting().service, not_ready=name)))
+
+    plain = named("plain")
+    hostile = named(name or "x")
+    assert hostile.elements == plain.elements
+    assert Counter(key for key, _ in hostile.attributes) == Counter(key for key, _ in plain.attributes)
