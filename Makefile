@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SEED ?= 1
+DURATION ?= 60
 
 .PHONY: help demo test check bench simulate lock clean
 
@@ -17,7 +18,7 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	@touch $@
 
 demo: $(VENV)/installed  ## the main job on the embedded broker: drift, falling performance, a signed retrain request
-	$(BIN)/monitor demo
+	$(BIN)/monitor demo --duration $(DURATION)
 
 test: $(VENV)/installed  ## every test; on Apache Kafka where Java is present, else on the embedded broker
 	$(BIN)/pytest

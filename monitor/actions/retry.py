@@ -134,6 +134,6 @@ def _date_ms(text: str, default_ms: int) -> int:
     """Epoch milliseconds of an HTTP date in any of its three formats; the default where it is none."""
     try:
         date = email.utils.parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
+    except (ValueError, OverflowError):
         return default_ms
     return int((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() * 1000)

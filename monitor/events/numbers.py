@@ -61,8 +61,6 @@ def _number(value: object, lenient: bool) -> float | None:
 
 def _judged(values: NDArray[np.float64], missing: NDArray[np.bool_]) -> NumericColumn:
     usable = np.isfinite(values)
-    if usable.all() and not missing.any():
-        return NumericColumn(values + 0.0, np.full(len(values), PRESENT, dtype=np.uint8))
     state = np.where(missing, MISSING, np.where(usable, PRESENT, INVALID)).astype(np.uint8)
-    # Adding 0.0 makes -0.0 the same bits as 0.0, which some parsers make of "-0".
-    return NumericColumn(np.where(state == PRESENT, values, 0.0) + 0.0, state)
+    # Adding 0.0 makes 0.0 of -0.0, which is what some parsers read "-0" as.
+    return NumericColumn(np.where(usable & ~missing, values, 0.0) + 0.0, state)

@@ -95,7 +95,7 @@ async def post(request: httpx.Request, timeout_s: float) -> Outcome:
 
 
 def _transport() -> httpx.AsyncHTTPTransport:
-    """A connection of its own for every attempt. The system's trust store, to which SSL_CERT_FILE adds a private CA."""
+    """A connection of its own for every attempt. The system's trust store, or the one SSL_CERT_FILE names."""
     return httpx.AsyncHTTPTransport(verify=ssl.create_default_context(), trust_env=False)
 
 

@@ -64,10 +64,14 @@ def check_settings(settings: Mapping[str, object]) -> None:
 
 
 class Client:
-    """Reads assigned partitions. For one thread; its first exception is its last call but `failing` and `close`."""
+    """Reads assigned partitions. For one thread; after its first exception only `close` may be called.
+
+    failing: the partitions that the exception of `poll` was about, as far as they can be told.
+    """
 
     def __init__(self, settings: Mapping[str, object], topics: Iterable[str]) -> None:
         self._topics = sorted(topics)
+        self.failing: frozenset[Place] = frozenset()
         self._consumer, self._network = connect(KafkaConsumer, {**DEFAULTS, **_READING, **settings, **_ALWAYS})
 
     def await_metadata(self) -> None:
@@ -105,7 +109,11 @@ class Client:
             self._consumer.seek(TopicPartition(*place), offset)
 
     def poll(self, timeout_ms: int, max_records: int) -> Records:
-        records: Records = self._consumer.poll(timeout_ms, max_records)
+        try:
+            records: Records = self._consumer.poll(timeout_ms, max_records)
+        except Exception as error:
+            self.failing = self._find_failing(error)
+            raise
         return records
 
     def confirm(self) -> tuple[dict[Place, int], dict[Place, int]]:
@@ -122,13 +130,13 @@ class Client:
         high_water = self._consumer.highwater(part)
         return high_water is not None and bool(self._consumer.position(part, timeout_ms=0) >= max(high_water, end))
 
-    def failing(self, error: Exception) -> frozenset[Place]:
-        """The partitions that `error`, raised by `poll`, is about; empty where it cannot be known."""
+    def _find_failing(self, error: Exception) -> frozenset[Place]:
+        """The partitions that an error of `poll` is about; empty where it cannot be known."""
         if isinstance(error, OffsetOutOfRangeError) and error.args and isinstance(error.args[0], Mapping):
             return frozenset((part.topic, part.partition) for part in error.args[0])
         # No exception of unpacking names its partition, but the fetcher still holds the records it stumbled over.
         held = getattr(getattr(self._consumer, "_fetcher", None), "_next_partition_records", None)
-        part = getattr(held, "topic_partition", None)
+        part = getattr(held, "topic_partition", None) if held else None
         return frozenset() if part is None else frozenset({(part.topic, part.partition)})
 
     def close(self) -> None:

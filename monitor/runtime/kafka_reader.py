@@ -63,7 +63,7 @@ class Buffer:
     """
 
     def __init__(self, max_records: int, max_bytes: int) -> None:
-        self._max_records, self._max_bytes = max_records, max_bytes
+        self.max_records, self._max_bytes = max_records, max_bytes
         self._changed = threading.Condition()
         self._items: deque[Item] = deque()
         self._records = self._bytes = 0
@@ -104,7 +104,7 @@ class Buffer:
         return items
 
     def _has_room(self, records: int, size: int) -> bool:
-        fits = self._records + records <= self._max_records and self._bytes + size <= self._max_bytes
+        fits = self._records + records <= self.max_records and self._bytes + size <= self._max_bytes
         return fits or not records or not self._records
 
 
@@ -262,7 +262,7 @@ class Reader:
 
     def _fetch(self, client: Client, generation: int) -> bool:
         with self._watchdog:
-            records = client.poll(POLL_MS, _POLL_RECORDS)
+            records = client.poll(POLL_MS, min(_POLL_RECORDS, self._buffer.max_records))
         self.returned_ms = time.time_ns() // 1_000_000
         if records:
             number = sum(map(len, records.values()))
@@ -286,7 +286,7 @@ class Reader:
 
     def _fail(self, error: Exception, client: Client | None) -> float:
         """Say what is wrong, once; the seconds to wait before the next attempt."""
-        failing = frozenset() if client is None else client.failing(error)
+        failing = frozenset() if client is None else client.failing
         failed_at = (failing, {place: self._positions.get(place, 0) for place in failing})
         self._lost |= failing
         self._failures = self._failures + 1 if failed_at == self._failed_at else 1

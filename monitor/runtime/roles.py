@@ -22,37 +22,8 @@ THRESHOLD = 0.5
 """Scores from here on are positive where a table has no decisions."""
 
 _POSITIVE = frozenset(
-    [
-        "1",
-        "true",
-        "yes",
-        "y",
-        "t",
-        "positive",
-        "pos",
-        "fraud",
-        "fraudulent",
-        "bad",
-        "default",
-        "defaulted",
-        "churn",
-        "churned",
-        "spam",
-        "attack",
-        "anomaly",
-        "fail",
-        "failed",
-        "failure",
-        "sick",
-        "disease",
-        "malignant",
-        "win",
-        "won",
-        "click",
-        "clicked",
-        "converted",
-        ">50k",
-    ]
+    "1 true yes y t positive pos fraud fraudulent bad default defaulted churn churned spam attack anomaly fail failed "
+    "failure sick disease malignant win won click clicked converted >50k".split()  # noqa: SIM905
 )
 
 

@@ -104,8 +104,8 @@ def _flow(column: str | Mapping[str, str]) -> str:
 
 
 def _features(features: Mapping[str, Inferred]) -> Iterator[str]:
-    yield "    # Each is numeric or categorical. The long form, {type: numeric, monitor: quality}, says how it is"
-    yield "    # watched: for drift (the default), for missing and impossible values only (quality), or not at all (off)."
+    yield "    # Numeric or categorical each. The long form, {type: numeric, monitor: quality}, says how it is watched:"
+    yield "    # drift (the default), quality (only missing and impossible values) or off."
     yield "    features:" if features else "    features: {}"
     for name, inferred in features.items():
         if inferred.why:

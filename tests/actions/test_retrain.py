@@ -35,6 +35,7 @@ TRIGGER = Trigger(
     performance=PerformanceEvidence("roc_auc", 0.84, 0.82, 0.86, 0.91, 0.71),
     labels=37_800,
     rows=53_000,
+    offsets={},
 )
 RECEIPT = Receipt(
     monitor="0.1.0",

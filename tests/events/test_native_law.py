@@ -152,10 +152,21 @@ TRAPS = {
     "two events in one record": (None, [EVENT + EVENT, EVENT]),
     "two events in one record and none in another": (None, [EVENT + EVENT, b" "]),
     "an event across two records": (None, [EVENT[:40], EVENT[40:]]),
+    "an event across two records and two in another": (
+        "prediction",
+        [EVENT.removesuffix(b',"score":0.5}'), b',"score":0.5}', EVENT + EVENT],
+    ),
+    "an event and its features and two in another": (
+        "prediction",
+        [EVENT[: EVENT.index(b'{"amount"')], EVENT[EVENT.index(b'{"amount"') :], EVENT + EVENT],
+    ),
     "bytes that are not UTF-8": (None, [EVENT.replace(b'"a"', b'"\xff"'), EVENT]),
     "an encoded surrogate": (None, [EVENT.replace(b'"a"', b'"\xed\xa0\x80"'), EVENT]),
     "a type that stands elsewhere": (None, [UNTYPED.replace(b"0.5", b'{"fraud":1}') + b" ", UNTYPED]),
-    "no type but in the tags": (None, [UNTYPED[:-1] + b',"tags":{"type":"prediction"}}'] * 4),
+    "no type but in the tags": (
+        None,
+        [part[:-1] + b',"tags":{"type":"prediction"}}' for part in (EVENT, EVENT, UNTYPED, UNTYPED)],
+    ),
     "a label among predictions": ("prediction", [EVENT, EVENT.replace(b'"prediction"', b'"label"')] * 3),
     "no type where the topic says it": ("prediction", [UNTYPED, EVENT] * 3),
     "no type where the topic says another": ("label", [UNTYPED, EVENT] * 3),
@@ -179,8 +190,9 @@ TRAPS = {
 
 
 @pytest.mark.parametrize(("kind", "values"), TRAPS.values(), ids=TRAPS)
-def test_what_a_parse_in_bulk_could_get_wrong_is_read_right(kind, values) -> None:
-    learned = decoder(kind)
+@pytest.mark.parametrize("models", [("fraud",), tuple(SCHEMAS)], ids=len)
+def test_what_a_parse_in_bulk_could_get_wrong_is_read_right(models, kind, values) -> None:
+    learned = decoder(kind, {model: SCHEMAS[model] for model in models})
     learned.decode(poll(*[EVENT] * 4))
     expected = one_by_one(learned, values)
     assert plain(learned.decode(poll(*values))) == expected

@@ -15,7 +15,7 @@ from monitor.runtime.dead_letters import DeadLetter
 from monitor.runtime.kafka_dead_letters import KafkaDeadLetters
 from tests.brokers import Broker, RealBroker, Topics
 
-pytestmark = [pytest.mark.kafka, pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
 WAIT_S = 60.0
 LETTER = DeadLetter(

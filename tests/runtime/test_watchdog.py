@@ -111,7 +111,6 @@ while True:
 """
 
 
-@pytest.mark.kafka
 def test_the_poll_after_a_failed_fetch_never_returns_and_the_watchdog_ends_the_process(
     broker: Broker, topic: Topics, produce: Produce
 ) -> None:
