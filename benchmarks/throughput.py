@@ -25,9 +25,9 @@ import orjson
 from confluent_kafka import Producer
 
 from monitor.engine import Monitor
-from monitor.events.native import NativeDecoder
 from monitor.events.batch import CategoricalColumn, Column, NumericColumn, Origin, Predictions
 from monitor.events.ids import digests
+from monitor.events.native import NativeDecoder
 from monitor.events.schema import Kind, Schema
 from monitor.profiles.reference import Reference
 from monitor.runtime.delivery import wall_clock_ms
@@ -151,7 +151,9 @@ def service(servers: str, events: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="model-monitor-bench-") as directory, Store.open(Path(directory)) as store:
         source = KafkaSource({"bootstrap_servers": servers}, {TOPIC: NativeDecoder({"bench": SCHEMA}, "prediction")})
         topics = Topics(frozenset({TOPIC}), frozenset())
-        loop = Loop(lambda: Monitor([spec], {"bench": {"3": reference}}), store, source, topics, lambda *_: [], wall_clock_ms)
+        loop = Loop(
+            lambda: Monitor([spec], {"bench": {"3": reference}}), store, source, topics, lambda *_: [], wall_clock_ms
+        )
         read, started = 0, 0.0
         sizes = []
         while read < events:

@@ -148,3 +148,10 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # The reader of our output has gone; there is nobody left to tell.
         sys.exit(0)
+    except Exception:  # A bug of ours: the supervisor starts the service again from its durable state.
+        logging.getLogger("monitor").exception("monitor: internal error; please report it with these lines")
+        sys.exit(MonitorError.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,7 @@ from monitor.config.network import without_query
 
 
 def describe(config: Config) -> str:
-    """YAML of every value, with those that the file leaves to their defaults marked; never a secret."""
+    """YAML of every value, marked where the file leaves it to its default; never a secret."""
     return "\n".join(_lines(config, config.effective(), (), ""))
 
 
@@ -36,8 +36,13 @@ def _entry(config: Config, head: str, value: object, where: Location, indent: st
         yield from _lines(config, value, where, indent)
     else:
         text = without_query(value) if where[-1] == "url" and isinstance(value, str) else value
-        mark = "" if config.given(where) else "  # default"
-        yield f"{head} {_flow(text)}{mark}"
+        yield f"{head} {_flow(text)}{_mark(config, where)}"
+
+
+def _mark(config: Config, where: Location) -> str:
+    if config.given(where):
+        return ""
+    return "  # as above" if where[0] == "models" and config.given(where[2:]) else "  # default"
 
 
 def _is_feature(where: Location) -> bool:

@@ -23,7 +23,7 @@ Location = tuple[str | int, ...]
 """Keys and list indices from the root of a file to a value."""
 
 _DEPTH_MAX = 20
-_BARE = re.compile(r"(?:[A-Za-z_]|\./)[A-Za-z0-9_./-]*", re.ASCII)
+_BARE = re.compile(r"(?:[A-Za-z_]|\./)[A-Za-z0-9_./-]*|\d+(?:ms|[smhd])", re.ASCII)
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
 

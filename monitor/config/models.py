@@ -18,6 +18,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     ValidationInfo,
+    field_serializer,
     field_validator,
     model_validator,
 )
@@ -162,12 +163,12 @@ class Feature(Settings):
 class Columns(Settings):
     """Names of a table's columns where they are not the defaults; score may be {class: column}."""
 
-    id: Text | None = None
-    timestamp: Text | None = None
-    version: Text | None = None
-    prediction: Text | None = None
+    id: str | None = None
+    timestamp: str | None = None
+    version: str | None = None
+    prediction: str | None = None
     score: Score | None = None
-    label: Text | None = None
+    label: str | None = None
 
 
 class Performance(Settings):
@@ -264,6 +265,10 @@ class Model(Settings):
         refuse(*problems)
         return self
 
+    @field_serializer("reference", when_used="json")
+    def _as_written(self, paths: dict[str, str]) -> str | dict[str, str]:
+        return paths.get("", paths)
+
     @property
     def watched(self) -> Mapping[str, Feature]:
         """The features that are not off."""
@@ -299,13 +304,13 @@ class File(Settings):
     """The root of `monitor.yaml`."""
 
     kafka: Kafka
-    models: Annotated[tuple[Model, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
     state: Text = "./state"
     window: Window = Model.model_fields["window"].default
     lateness: Duration = Model.model_fields["lateness"].default
     idle_after: Span = Model.model_fields["idle_after"].default
     timezone: TimeZone = Model.model_fields["timezone"].default
     alarms: Alarms = Alarms()
+    models: Annotated[tuple[Model, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
     webhooks: dict[str, Webhook] = {}
     server: Server = Server()
 

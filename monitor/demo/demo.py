@@ -19,9 +19,8 @@ from monitor.actions.signing import generate_secret, parse_secret
 from monitor.config import load
 from monitor.demo.broker import EmbeddedBroker
 from monitor.demo.receiver import RetrainReceiver
-from monitor.demo.traffic import FEATURES, MODEL, VERSION, Traffic
+from monitor.demo.traffic import FEATURES, MODEL, SCHEMA, VERSION, Traffic
 from monitor.profiles.reference import Reference
-from monitor.demo.traffic import SCHEMA
 from monitor.runtime.service import Service
 from monitor.snapshot import Snapshot
 

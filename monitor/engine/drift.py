@@ -33,18 +33,25 @@ CELLS_MIN = 3
 
 @dataclass(slots=True)
 class DriftReader:
-    """Compares the windows of one model version with its reference; groups: decision cell of each fine cell."""
+    """Compares the windows of one model version with its reference.
+
+    groups: decision cell of each fine cell; cells, grids: the reference beside itself, of which windows take the place.
+    """
 
     spec: ModelSpec
     reference: Reference
-    groups: dict[str, Counts] = field(init=False)
+    groups: dict[str, Counts] = field(default_factory=dict)
+    cells: dict[str, Cells] = field(default_factory=dict)
+    grids: dict[str, Grid] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        profile = self.reference.profile
-        self.groups = {
-            name: decision_groups(layout, profile.features[name].counts)
-            for name, layout in self.reference.layout.features.items()
-        }
+        for name, layout in self.reference.layout.features.items():
+            summary = self.reference.profile.features[name]
+            groups = self.groups[name] = decision_groups(layout, summary.counts)
+            ordered = isinstance(layout, NumericLayout)
+            self.cells[name] = Cells.of(groups, summary.counts, summary.counts, ordered)
+            if isinstance(layout, NumericLayout) and isinstance(summary, NumericSummary):
+                self.grids[name] = Grid.of(layout, summary, summary)
 
     def read(self, window: Window, profile: Profile) -> tuple[list[Reading], dict[str, Effect | None]]:
         """Readings of every feature that is watched, and the effect of each that may drift (None: too few rows)."""
@@ -66,12 +73,10 @@ class DriftReader:
         return readings, effects
 
     def _views(self, name: str, summary: Summary) -> list[View]:
-        layout, reference = self.reference.layout.features[name], self.reference.profile.features[name]
-        ordered = isinstance(layout, NumericLayout)
-        views: list[View] = [Cells.of(self.groups[name], reference.counts, summary.counts, ordered)]
-        match layout, reference, summary:
-            case NumericLayout(), NumericSummary(), NumericSummary():
-                views.append(Grid.of(layout, reference, summary))
+        views: list[View] = [self.cells[name].facing(self.groups[name], summary.counts)]
+        layout = self.reference.layout.features[name]
+        if isinstance(layout, NumericLayout) and isinstance(summary, NumericSummary):
+            views.append(self.grids[name].facing(layout, summary))
         return views
 
 

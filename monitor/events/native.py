@@ -10,11 +10,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from monitor.events.decoder import BYTES_MAX, Decoded, RawRecords
-from monitor.events.native_arrow import Parsed, parse
+from monitor.events.native_arrow import Parsed, parse, parsed
 from monitor.events.native_columns import EventKind
 from monitor.events.native_merge import merged
 from monitor.events.native_rows import Rows
@@ -23,6 +27,9 @@ from monitor.events.schema import Schema
 
 GROUP_MIN = 64
 """Fewer records than this are read one by one: a parse in bulk costs as much as that many."""
+
+MISSES_MAX = 3
+"""After so many small groups in a row that have no one shape, the rest of a poll is read one by one."""
 
 Key = tuple[str, EventKind]
 
@@ -37,8 +44,8 @@ class NativeDecoder:
         self._kind = kind
         self._only_model = next(iter(schemas)) if len(schemas) == 1 else None
         self._models = {model.encode("utf-8", "replace"): model for model in schemas}
-        self._shapes = {
-            (model, of): Shape(schema, of, implied=of == kind)
+        self._bulk = {
+            (model, of): _Bulk(Shape(schema, of, implied=of == kind))
             for model, schema in schemas.items()
             for of in _KINDS.values()
         }
@@ -47,10 +54,10 @@ class NativeDecoder:
         """See `Decoder`."""
         rows = Rows(self._schemas, self._kind, records)
         groups, others = self._grouped(records.values)
-        parsed = [part for key, group in groups.items() for part in self._parsed(key, group, rows)]
+        parts = [part for key, group in groups.items() for part in self._parsed(key, group, rows)]
         for record in others:
             rows.add(record)
-        return merged(rows, parsed)
+        return merged(rows, parts)
 
     def decode_each(self, records: RawRecords) -> Decoded:
         """The same as `decode`, with every record read by itself: slower, and the definition."""
@@ -78,19 +85,62 @@ class NativeDecoder:
 
     def _parsed(self, key: Key, group: list[int], rows: Rows) -> Iterator[Parsed]:
         """What of `group` can be parsed in bulk; the rest is added to `rows`."""
+        pieces = list(self._bulk[key].pieces(group, rows))
+        for shape, run in groupby(pieces, key=lambda piece: piece.shape):
+            tables, parts = zip(*((piece.table, piece.part) for piece in run), strict=True)
+            yield parsed(tables, np.array([record for part in parts for record in part], dtype=np.int64), shape)
+
+
+class _Piece(NamedTuple):
+    """Records, by their indices, that were parsed in bulk."""
+
+    shape: Shape
+    part: Sequence[int]
+    table: pa.Table
+
+
+@dataclass(slots=True)
+class _Bulk:
+    """Parses events of one model and kind in bulk, and learns their shape from those it cannot.
+
+    misses: how many small groups in a row had no shape that was known. It decides how fast a poll is decoded, never
+    to what.
+    """
+
+    shape: Shape
+    misses: int = 0
+
+    def pieces(self, group: Sequence[int], rows: Rows) -> Iterator[_Piece]:
+        """What of `group` can be parsed; the rest is added to `rows`."""
         pending = [group]
+        if self.misses >= MISSES_MAX:
+            # The first few show whether it is worth trying again.
+            self.misses = MISSES_MAX - 1
+            pending = [part for part in (group[GROUP_MIN:], group[:GROUP_MIN]) if part]
         while pending:
             part = pending.pop()
-            payloads = [rows.records.values[record] or b"" for record in part]
-            parsed = parse(payloads, np.array(part, dtype=np.int64), self._shapes[key])
-            if parsed is not None:
-                yield parsed
-            elif len(part) > GROUP_MIN:
+            table = None if self.misses >= MISSES_MAX else parse(_payloads(part, rows), self.shape)
+            if table is not None:
+                self.misses = 0
+                yield _Piece(self.shape, part, table)
+            elif len(part) > GROUP_MIN and self.misses < MISSES_MAX:
                 pending += part[len(part) // 2 :], part[: len(part) // 2]
             else:
-                for record in part:
-                    rows.add(record)
-                self._shapes[key] = self._shapes[key].learned(rows.recent(*key))
+                self._read_each(part, rows)
+
+    def _read_each(self, part: Sequence[int], rows: Rows) -> None:
+        for record in part:
+            rows.add(record)
+        if self.misses < MISSES_MAX:
+            self.misses += 1
+            shape = self.shape.learned(rows.recent(self.shape.schema.model, self.shape.kind)[-len(part) :])
+            # The shape of the odd ones would be that of none of the others.
+            if parse(_payloads(part, rows), shape) is not None:
+                self.shape = shape
+
+
+def _payloads(part: Sequence[int], rows: Rows) -> list[bytes]:
+    return [rows.records.values[record] or b"" for record in part]
 
 
 def _text(payload: bytes, key: bytes) -> bytes:

@@ -39,22 +39,22 @@ class Parsed:
     unknown_keys: int
 
 
-def parse(payloads: Sequence[bytes], records: NDArray[np.int64], shape: Shape) -> Parsed | None:
-    """The events of `payloads`, each of which begins with { and ends with }; None where any is not of `shape`.
-
-    records: int64[n], the index of each payload in the poll.
-    """
-    schema, kind = shape.schema, shape.kind
+def parse(payloads: Sequence[bytes], shape: Shape) -> pa.Table | None:
+    """The events of `payloads`, each of which begins with { and ends with }; None where any is not of `shape`."""
     table = _table(payloads, shape.arrow)
     if table is None or table.num_rows != len(payloads):
         return None
-    columns = {name: table.column(name).combine_chunks() for name in table.column_names}
-    types = {kind, None} if shape.implied else {kind}
-    if not (_holds_only(columns["type"], types) and _holds_only(columns["model"], {schema.model})):
+    types = {shape.kind, None} if shape.implied else {shape.kind}
+    if not (_holds_only(table["type"], types) and _holds_only(table["model"], {shape.schema.model})):
         return None
+    return table if _is_exact(table, shape) else None
+
+
+def parsed(tables: Sequence[pa.Table], records: NDArray[np.int64], shape: Shape) -> Parsed:
+    """The events of tables that `parse` made with `shape`; records: int64[n], the index of each in its poll."""
+    schema, kind = shape.schema, shape.kind
+    columns = _columns(pa.concat_tables(tables))
     features = _features(columns["features"], schema) if kind == "prediction" else {}
-    if features is None or not _is_exact(columns, features, schema):
-        return None
     unknown = [column for name, column in columns.items() if name not in KNOWN_KEYS[kind]]
     unknown += [column for name, column in features.items() if name not in schema.features]
     raw = Raw(
@@ -84,14 +84,37 @@ def _table(payloads: Sequence[bytes], shape: pa.Schema | None) -> pa.Table | Non
 
 
 def _is_finite(table: pa.Table) -> bool:
-    floats = (values for column in table.columns for chunk in column.chunks for values in _floats(chunk))
-    return all(pc.all(pc.is_finite(values)).as_py() is not False for values in floats)
+    return all(np.isfinite(values).all() for column in _columns(table).values() for values in _floats(column))
 
 
-def _floats(values: pa.Array) -> Iterator[pa.Array]:
-    """The floats in `values`, at any depth."""
+def _is_exact(table: pa.Table, shape: Shape) -> bool:
+    """Whether arrays are as long as they must be, and no category an integer that a float may have rounded."""
+    columns = _columns(table)
+    categories = [columns[name] for name in ("version", "prediction", "label") if name in columns]
+    if shape.kind == "prediction":
+        values, schema = columns["features"], shape.schema
+        if pa.types.is_list(values.type) and not _holds_only(pc.list_value_length(values), {len(schema.feature_order)}):
+            return False
+        features = _features(values, schema)
+        categories += [features[name] for name in features if schema.features.get(name) == "categorical"]
+    return all((np.abs(floats) < _EXACT_MAX).all() for values in categories for floats in _floats(values))
+
+
+def _columns(table: pa.Table) -> dict[str, pa.Array]:
+    return {name: table[name].combine_chunks() for name in table.column_names}
+
+
+def _features(values: pa.Array, schema: Schema) -> dict[str, pa.Array]:
+    if pa.types.is_struct(values.type):
+        return dict(zip((field.name for field in values.type), values.flatten(), strict=True))
+    flat, width = values.flatten(), len(schema.feature_order)
+    return {name: flat[position::width] for position, name in enumerate(schema.feature_order)}
+
+
+def _floats(values: pa.Array) -> Iterator[NDArray[np.float64]]:
+    """The floats in `values`, at any depth; what stands where they are null, too."""
     if pa.types.is_floating(values.type):
-        yield values
+        yield np.frombuffer(values.buffers()[1], np.float64, len(values), values.offset * 8)
     elif pa.types.is_struct(values.type):
         for child in values.flatten():
             yield from _floats(child)
@@ -99,25 +122,5 @@ def _floats(values: pa.Array) -> Iterator[pa.Array]:
         yield from _floats(values.flatten())
 
 
-def _holds_only(values: pa.Array, allowed: Set[object]) -> bool:
+def _holds_only(values: pa.Array | pa.ChunkedArray, allowed: Set[object]) -> bool:
     return set(pc.unique(values).to_pylist()) <= allowed
-
-
-def _features(values: pa.Array, schema: Schema) -> dict[str, pa.Array] | None:
-    if pa.types.is_struct(values.type):
-        return dict(zip((field.name for field in values.type), values.flatten(), strict=True))
-    width = len(schema.feature_order)
-    if not _holds_only(pc.list_value_length(values), {width}):
-        return None
-    flat = values.flatten()
-    return {name: flat[position::width] for position, name in enumerate(schema.feature_order)}
-
-
-def _is_exact(columns: Mapping[str, pa.Array], features: Mapping[str, pa.Array], schema: Schema) -> bool:
-    """Whether no category was an integer that a float cannot tell from its neighbours."""
-    classes = [columns[name] for name in ("version", "prediction", "label") if name in columns]
-    categories = [
-        features[name] for name, kind in schema.features.items() if kind == "categorical" and name in features
-    ]
-    floats = [values for values in classes + categories if pa.types.is_floating(values.type)]
-    return not any(pc.any(pc.greater_equal(pc.abs(values), _EXACT_MAX)).as_py() for values in floats)

@@ -123,6 +123,7 @@ def run_backtest(
         Topics(frozenset({_PREDICTIONS}), frozenset({_LABELS})),
         lambda trigger, now_ms: [],
         clock,
+        history=False,
     )
     outputs: list[Output] = []
     while not source.exhausted:

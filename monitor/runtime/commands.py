@@ -118,10 +118,9 @@ def _when(line: Line) -> str:
 def _features(shown: Sequence[Line]) -> Iterator[str]:
     """One line a feature, the worst first."""
     worst: dict[str, Line] = {}
-    for line in shown:
-        if line["kind"] == "verdict" and line["effect"] is not None:
-            if line["feature"] not in worst or line["effect"] > worst[line["feature"]]["effect"]:
-                worst[line["feature"]] = line
+    judged = [line for line in shown if line["kind"] == "verdict" and line["effect"] is not None]
+    for line in sorted(judged, key=lambda each: each["effect"]):
+        worst[line["feature"]] = line
     for name, line in sorted(worst.items(), key=lambda each: -each[1]["effect"]):
         yield f"{name}: largest effect {line['effect']:.3f} (chance alone {line['noise_floor']:.3f}) at {_when(line)}"
 
@@ -143,7 +142,8 @@ def _kafka_problems(config: Config) -> Iterator[str]:
             bootstrap_timeout_ms=int(_REACH_S * 1000),
         )
     except KafkaError as error:
-        yield f"Kafka at {servers} does not answer ({type(error).__name__}): start it, or correct kafka.bootstrap_servers"
+        reason = type(error).__name__
+        yield f"Kafka at {servers} does not answer ({reason}): start it, or correct kafka.bootstrap_servers"
         return
     try:
         existing = set(admin.list_topics())

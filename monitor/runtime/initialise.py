@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from monitor.config import Columns
+from monitor.config.models import DROP
 from monitor.config.problems import listed
 from monitor.config.units import window_text
 from monitor.errors import CodecError, ConfigError
@@ -22,7 +23,7 @@ from monitor.runtime.starter import Starter, is_unedited, render, sealed
 from monitor.runtime.tables import Table
 from monitor.windows.window import WindowSpec
 
-_DROP = 0.1  # Of the reference's mean absolute error.
+_DROP_SHARE = 0.1  # Of the reference's mean absolute error.
 _HOUR_MS = 3_600_000
 _ROWS_AN_HOUR = 50
 
@@ -52,7 +53,7 @@ def initialise(
             columns=plan.columns,
             window=window_text(window),
             metric=plan.metric,
-            drop=_drop(table) if plan.schema.task == "regression" else None,
+            drop=_drop(table) if plan.schema.task == "regression" else DROP,
             threshold=plan.threshold,
             source=f"{file.name}, {len(table.predictions)} rows",
         )
@@ -83,7 +84,7 @@ def _drop(table: Table) -> float:
     prediction = table.predictions.prediction
     if error == 0.0 and isinstance(prediction, NumericColumn):
         error = float(np.std(prediction.values[prediction.state == PRESENT]))
-    return float(f"{_DROP * error:.2g}") or _DROP
+    return float(f"{_DROP_SHARE * error:.2g}") or _DROP_SHARE
 
 
 def _mean_error(pairs: Pairs) -> float:

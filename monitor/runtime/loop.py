@@ -91,8 +91,12 @@ class Loop:
         clock: Callable[[], int],
         outbound: Outbound | None = None,
         sender: DeadLetterSender | None = None,
+        history: bool = True,
     ) -> None:
-        """messages: what a trigger asks of its receivers, at a wall clock. clock: epoch ms."""
+        """messages: what a trigger asks of its receivers, at a wall clock. clock: epoch ms. history: whether the store
+        keeps what was said, beside returning it.
+        """
+        self._history = history
         self._make_monitor = make_monitor
         self._store = store
         self._source = source
@@ -234,9 +238,10 @@ class Loop:
         """Write down what was said; the messages that follow from it."""
         messages: list[Message] = []
         for output in outputs:
-            self._store.add_readings(output.readings)
-            self._store.add_incident_changes(output.changes)
-            self._store.add_triggers(output.triggers)
+            if self._history:
+                self._store.add_readings(output.readings)
+                self._store.add_incident_changes(output.changes)
+                self._store.add_triggers(output.triggers)
             messages += [
                 message
                 for trigger in output.triggers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,9 +22,10 @@ ROLES = ("id", "timestamp", "version", "prediction", "score", "label")
 THRESHOLD = 0.5
 """Scores from here on are positive where a table has no decisions."""
 
-_POSITIVE = frozenset(
-    "1 true yes y t positive pos fraud fraudulent bad default defaulted churn churned spam attack anomaly fail failed "
-    "failure sick disease malignant win won click clicked converted >50k".split()  # noqa: SIM905
+_POSITIVE = re.compile(
+    r"1|true|yes|y|t|pos(itive)?|fraud(ulent)?|bad|default(ed)?|churn(ed)?|spam|attack|anomaly|fail(ed|ure)?|sick|"
+    r"disease|malignant|win|won|click(ed)?|converted|>50k",
+    re.IGNORECASE,
 )
 
 
@@ -125,7 +127,7 @@ def _positive(frame: Frame, roles: Mapping[str, str | Mapping[str, str]]) -> tup
         higher = _higher_score(classes, cells.numbers(frame.columns[score]))
         if higher is not None:
             return higher, "its scores are higher"
-    named = [value for value in found if value.casefold().removesuffix(".") in _POSITIVE]
+    named = [value for value in found if _POSITIVE.fullmatch(value.removesuffix("."))]
     if len(named) == 1:
         return named[0], "by its name"
     if not found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from monitor.actions.retrain import Receipt, retrain_request
 from monitor.actions.signing import parse_secret
 from monitor.config import Config
 from monitor.detection.records import Trigger
-from monitor.engine import Monitor
+from monitor.engine import Monitor, Output
 from monitor.events.decoder import Decoder
 from monitor.events.native import NativeDecoder
 from monitor.exports.api import create_app
@@ -49,6 +49,7 @@ class Service:
         """port: instead of the configured one; 0 takes any free one."""
         self._closing = ExitStack()
         self._stop = threading.Event()
+        self._trouble: str | None = None
         specs, references = config.specs(), config.references()
         self._receivers = {name: spec.retrain.receiver for name, spec in specs.items() if spec.retrain}
         self._digest = config.digest
@@ -102,9 +103,7 @@ class Service:
             while not self._stop.is_set():
                 started = time.monotonic()
                 read, outputs = self._loop.step(POLL_MS)
-                for output in outputs:
-                    for change in output.changes:
-                        _log.warning("%s incident %s: %s", change.incident.cause, change.event, change.reason)
+                self._tell(outputs)
                 if read < BUSY:
                     self._stop.wait(max(0.0, started + PACE_S - time.monotonic()))
             self._delivery.close(DRAIN_S)
@@ -115,6 +114,15 @@ class Service:
     def stop(self) -> None:
         """Ask `run` to return; from any thread or a signal handler."""
         self._stop.set()
+
+    def _tell(self, outputs: Sequence[Output]) -> None:
+        """Log what changed: incidents, and whether Kafka can be read."""
+        for change in (change for output in outputs for change in output.changes):
+            _log.warning("%s incident %s: %s", change.incident.cause, change.event, change.reason)
+        trouble = self._source.trouble()
+        if trouble != self._trouble:
+            _log.warning(trouble or "Kafka can be read again")
+            self._trouble = trouble
 
     def _messages(self, trigger: Trigger, now_ms: int) -> list[Message]:
         window = trigger.window

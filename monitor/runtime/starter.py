@@ -17,7 +17,7 @@ _SEAL = "# Written by `monitor init`, which replaces it as long as nobody edits 
 
 @dataclass(frozen=True, slots=True)
 class Starter:
-    """What is known of one model. reference: path and digest of its compiled profile. drop: None where not needed."""
+    """What is known of one model. reference: path and digest of its compiled profile."""
 
     name: str
     task: Task
@@ -27,7 +27,7 @@ class Starter:
     columns: Columns
     window: str
     metric: str
-    drop: float | None
+    drop: float
     threshold: float | None
     source: str
 
@@ -118,8 +118,7 @@ def _performance(starter: Starter) -> Iterator[str]:
     yield "    # Known once labels arrive: {type: label, id: ..., model: ..., label: ...} on the topic of labels."
     yield "    performance:"
     yield f"      metric: {starter.metric}"
-    if starter.drop is not None:
-        yield f"      drop: {starter.drop:g}  # worse than the reference by this much is an incident"
+    yield f"      drop: {starter.drop:g}  # worse than the reference by this much is an incident"
     if starter.threshold is not None:
         yield f"      threshold: {starter.threshold:g}  # scores from here on count as {_comment(starter.positive)}"
     yield "      wait: 14d  # after that a window is judged by the labels it has"

@@ -20,7 +20,7 @@ from collections.abc import Callable
 import numpy as np
 
 from monitor.profiles.numeric import UNIT
-from monitor.statistics.views import REACH, Floats, Grid, GridCounts
+from monitor.statistics.views import REACH, Floats, Grid
 
 ROUNDING = 1.0 / UNIT
 """Standard deviations: half a unit for each side, the masses of each summing to 1."""
@@ -32,10 +32,9 @@ def integral(grid: Grid, convex: Callable[[Floats], Floats], slope: float) -> tu
     convex: even, 0 at 0, with at most `slope` between -1 and 1. The value is the least before rounding: the most
     that the data prove.
     """
-    limits = _limits(grid)
+    limits, x, y = grid.heights
     width = np.diff(limits)
     f, g = grid.cdf
-    x, y = _shares_high(grid.reference, limits), _shares_high(grid.current, limits)
     both = np.maximum(0.0, x + y - 1.0)
     greatest = width * (
         convex(f[:-1] - g[:-1]) * (1.0 - x - y + both)
@@ -54,21 +53,6 @@ def pointwise(grid: Grid) -> tuple[Floats, Floats]:
     f, g = grid.cdf
     low, high = f[:-1] - g[1:], f[1:] - g[:-1]
     return np.maximum(0.0, np.maximum(low, -high)), np.maximum(high, -low)
-
-
-def _limits(grid: Grid) -> Floats:
-    """float64[k+3]: the edges, and the extremes of both sides where these lie outside, up to REACH."""
-    low = min(grid.reference.low, grid.current.low, grid.edges[0])
-    high = max(grid.reference.high, grid.current.high, grid.edges[-1])
-    return np.concatenate([[max(low, -REACH)], grid.edges, [min(high, REACH)]])
-
-
-def _shares_high(side: GridCounts, limits: Floats) -> Floats:
-    """The x of each cell; 0 for a cell without rows or width, where it does not matter."""
-    counted = np.maximum(side.counts, 1)
-    width = np.diff(limits)
-    x = np.divide(limits[1:] - side.sums / counted, width, out=np.zeros_like(width), where=width > 0)
-    return np.clip(x, 0.0, 1.0)
 
 
 def _beyond_reach(grid: Grid, convex: Callable[[Floats], Floats], limits: Floats, x: Floats, y: Floats) -> float:

@@ -1,4 +1,4 @@
-"""Every statistic of features by name: what configuration may ask for, and what HELP texts, API schema and docs are made of."""
+"""Every statistic of features by name: what configuration may ask for, and what help texts and docs are made of."""
 
 from __future__ import annotations
 

@@ -68,13 +68,22 @@ class Cells:
             raise LayoutMismatchError(f"{len(groups)} groups, {len(reference)} and {len(current)} cells")
         return cls(_merge(groups, reference), _merge(groups, current), ordered)
 
+    def facing(self, groups: Counts, current: Counts) -> Cells:
+        """The same reference beside other fine counts."""
+        return Cells(self.reference, _merge(groups, current), self.ordered)
+
     @property
     def kind(self) -> str:
         return "numeric" if self.ordered else "categorical"
 
-    @property
+    @cached_property
+    def totals(self) -> tuple[int, int]:
+        """Rows of the reference and of the current side."""
+        return int(self.reference.sum()), int(self.current.sum())
+
+    @cached_property
     def rows(self) -> int:
-        return int(min(self.reference.sum(), self.current.sum()))
+        return min(self.totals)
 
     def merge(self, groups: Counts) -> Cells:
         """The same rows in coarser cells; groups: int64[B], the new cell of each."""
@@ -82,9 +91,18 @@ class Cells:
 
     def shares(self, prior: float = 0.0) -> tuple[Floats, Floats]:
         """Share of each cell in reference and current; `prior` rows are added to every cell first."""
-        reference = self.reference + prior
-        current = self.current + prior
-        return reference / reference.sum(), current / current.sum()
+        if prior == 0.0:
+            return self._plain_shares
+        m, n = self.totals
+        added = prior * len(self.reference)
+        p: Floats = np.divide(self.reference + prior, m + added)
+        q: Floats = np.divide(self.current + prior, n + added)
+        return p, q
+
+    @cached_property
+    def _plain_shares(self) -> tuple[Floats, Floats]:
+        m, n = self.totals
+        return self.reference / m, self.current / n
 
 
 @dataclass(frozen=True)
@@ -105,11 +123,11 @@ class GridCounts:
     @classmethod
     def of(cls, layout: NumericLayout, summary: NumericSummary) -> GridCounts:
         _check_cells(layout, summary.counts)
-        low, high = (float(value) for value in _standard(layout, np.array([summary.low, summary.high])))
+        low, high = _standard(layout, np.array([summary.low, summary.high])).tolist()
         unit = replace(layout, centre=0.0, scale=1.0)
         return cls(summary.counts, summary.sums / UNIT, low, high, summary.mean(unit), summary.deviation(unit))
 
-    @property
+    @cached_property
     def rows(self) -> int:
         return int(self.counts.sum())
 
@@ -140,7 +158,11 @@ class Grid:
             GridCounts.of(layout, current),
         )
 
-    @property
+    def facing(self, layout: NumericLayout, current: NumericSummary) -> Grid:
+        """The same reference beside another summary of its layout."""
+        return replace(self, current=GridCounts.of(layout, current))
+
+    @cached_property
     def rows(self) -> int:
         return min(self.reference.rows, self.current.rows)
 
@@ -148,6 +170,17 @@ class Grid:
     def cdf(self) -> tuple[Floats, Floats]:
         """F of the reference and G of the current at the cells' limits, from 0 to 1: float64[k+3] each."""
         return _cdf(self.reference.counts), _cdf(self.current.counts)
+
+    @cached_property
+    def heights(self) -> tuple[Floats, Floats, Floats]:
+        """The cells' limits, float64[k+3]: the edges, and the extremes of both sides up to `REACH` where these lie
+        outside; and the shares of each cell that reference and current would stand high if they only stood low or high,
+        float64[k+2] each (0 for a cell without rows or width).
+        """
+        low = min(self.reference.low, self.current.low, self.edges[0])
+        high = max(self.reference.high, self.current.high, self.edges[-1])
+        limits = np.concatenate([[max(low, -REACH)], self.edges, [min(high, REACH)]])
+        return limits, _shares_high(self.reference, limits), _shares_high(self.current, limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +212,13 @@ def _merge(groups: Counts, counts: Counts) -> Counts:
 def _standard(layout: NumericLayout, values: Floats) -> Floats:
     with np.errstate(over="ignore"):  # What overflows is clipped.
         return np.clip((values - layout.centre) / layout.scale, -_FARTHEST, _FARTHEST)
+
+
+def _shares_high(side: GridCounts, limits: Floats) -> Floats:
+    counted = np.maximum(side.counts, 1)
+    width = np.diff(limits)
+    x = np.divide(limits[1:] - side.sums / counted, width, out=np.zeros_like(width), where=width > 0)
+    return np.clip(x, 0.0, 1.0)
 
 
 def _cdf(counts: Counts) -> Floats:

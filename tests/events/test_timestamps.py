@@ -24,7 +24,7 @@ from monitor.events.timestamps import (
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ZONES = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-TIMES = st.datetimes(datetime(1990, 1, 2), datetime(2199, 12, 30), timezones=ZONES)
+TIMES = st.datetimes(datetime.fromisoformat("1990-01-02"), datetime.fromisoformat("2199-12-30"), timezones=ZONES)
 
 
 @given(st.lists(TIMES, min_size=1), st.sampled_from(["T", " "]), st.sampled_from(["auto", "minutes", "milliseconds"]))

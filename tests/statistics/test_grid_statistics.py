@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import cramervonmises_2samp, energy_distance, ks_2samp, wasserstein_distance
 
+from monitor.profiles.layout import NumericLayout
 from monitor.statistics.reading import Estimate
 from monitor.statistics.registry import REGISTRY
 from monitor.statistics.views import Grid
@@ -93,6 +94,16 @@ def test_bounds_hold_the_exact_value_of_rows_far_out_of_range(name: str) -> None
         view = Grid.of(layout, numeric(layout, later), numeric(layout, current))
         truth = exact(name, later, current, view.scale)
         assert within(REGISTRY[name](view), truth)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bounds_hold_the_exact_value_where_the_range_itself_is_beyond_the_reach_of_sums(name: str) -> None:
+    rng = np.random.default_rng(9)
+    layout = NumericLayout(np.array([-1e6, -1e5, -5e3, 0.0, 3e3, 1e5, 2e5]), 0.0, 1.0)
+    for _ in range(20):
+        reference, current = (rng.choice([1.0, 1e3, 1e5]) * rng.normal(size=rng.integers(1, 200)) for _ in range(2))
+        view = Grid.of(layout, numeric(layout, reference), numeric(layout, current))
+        assert within(REGISTRY[name](view), exact(name, reference, current, view.scale))
 
 
 def test_the_kolmogorov_smirnov_gap_is_at_most_one_cell_of_the_reference() -> None:

@@ -50,6 +50,11 @@ def test_decision_cells_of_a_reference_without_values_are_inside_and_outside() -
     assert decision_groups(layout, np.zeros(4, dtype=np.int64)).tolist() == [0, 1, 1, 2]
 
 
+def test_there_are_no_more_decision_cells_than_asked_for_when_the_last_are_empty() -> None:
+    layout = NumericLayout(np.arange(5.0), 0.0, 1.0)
+    assert decision_groups(layout, np.array([0, 9, 9, 0, 0, 0]), cells=2).tolist() == [0, 1, 2, 2, 2, 3]
+
+
 def test_the_most_frequent_categories_keep_a_cell_and_the_rest_share_one() -> None:
     layout = CategoricalLayout(("a", "b", "c", "d"), ("e", "f"))
     groups = decision_groups(layout, np.array([5, 90, 70, 4, 3, 0]), cells=3)

@@ -54,6 +54,13 @@ def test_the_value_is_scikit_learns_where_cells_hold_true_ties(rows: int, seed: 
     assert population.estimate("pr_auc").value == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.parametrize("certain", [0.0, 1.0])
+def test_scores_of_exactly_0_or_1_leave_no_doubt(certain: float) -> None:
+    label = np.tile([0, 1], 20)
+    least, most = extremes(*cells_of(binary(label, np.full(40, certain))))
+    assert least == most == 0.5
+
+
 def test_the_interval_is_that_of_the_infinitesimal_jackknife() -> None:
     """Of scores that are at the lower edge of their cells, so that the doubt can be taken off again."""
     population = typical_binary(150, 9)

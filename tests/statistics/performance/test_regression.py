@@ -63,6 +63,13 @@ def test_labels_far_from_the_layouts_centre_do_not_cancel() -> None:
         assert (there.value, there.lower, there.upper) == pytest.approx((here.value, here.lower, here.upper), abs=1e-3)
 
 
+def test_labels_that_hardly_differ_far_from_the_centre_keep_a_finite_interval() -> None:
+    """Their fourth powers, rounded to doubles, say nothing of their spread."""
+    label = 29.0 + 2.5 * (4000.0 + np.tile([0.0, 1e-6], 50))
+    got = regression(label, label + 1.0).estimate("r2")
+    assert (1 - got.lower) / (1 - got.value) <= math.exp(2 * 1.96)
+
+
 @pytest.mark.parametrize("constant", [29.0, 0.0, 10_000.0, -1e300])
 def test_labels_that_are_all_alike_have_no_r2(constant: float) -> None:
     population = regression(np.full(50, constant), np.linspace(0.0, 1.0, 50))
