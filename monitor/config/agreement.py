@@ -76,7 +76,8 @@ def reference_problems(model: Model, path: str, reference: Reference) -> list[Pr
         (("performance", "threshold"), model.performance.threshold, outcome.threshold),
     ):
         if said != known:
-            problems.append((key, f"is {said!r}, but {known!r} in the reference {path}: correct it, or {again}"))
+            text = f"is {said or 'absent'}, but {known or 'absent'} in the reference {path}: correct it, or {again}"
+            problems.append((key, text))
     for name, feature in model.features.items():
         if name not in compiled and feature.monitor != "off":
             text = f"is not in the reference {path}: {again}, or write monitor: off"

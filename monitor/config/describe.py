@@ -10,6 +10,8 @@ from monitor.config.config import Config
 from monitor.config.document import Location, quoted
 from monitor.config.network import without_query
 
+_REFERENCE = (("task",), ("positive",), ("features",))
+
 
 def describe(config: Config) -> str:
     """YAML of every value, marked where the file leaves it to its default; never a secret."""
@@ -42,7 +44,9 @@ def _entry(config: Config, head: str, value: object, where: Location, indent: st
 def _mark(config: Config, where: Location) -> str:
     if config.given(where):
         return ""
-    return "  # as above" if where[0] == "models" and config.given(where[2:]) else "  # default"
+    if where[0] == "models" and config.given(where[2:]):
+        return "  # as above"
+    return "  # from the reference" if where[2:3] in _REFERENCE else "  # default"
 
 
 def _is_feature(where: Location) -> bool:

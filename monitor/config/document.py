@@ -58,11 +58,9 @@ def read(path: Path) -> Document:
 
 def parse(text: str, path: Path) -> Document:
     """The document of a text; `path` is what errors call it."""
-    loader = _Loader(text)
     try:
-        root = loader.get_single_node()
-        walk = _Walk(loader)
-        content = walk.value(root, ()) if root is not None else None
+        walk = _Walk(_Loader(text))
+        content = walk.document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = " ".join(part for part in (error.context, error.problem) if part)
@@ -70,8 +68,8 @@ def parse(text: str, path: Path) -> Document:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise ConfigError(f"{path}:{line}: holds the control character {error.character:#04x}: remove it") from None
-    finally:
-        loader.dispose()
+    except RecursionError:
+        raise ConfigError(f"{path}:1: is nested too deep to be read: take some of the brackets out") from None
     return Document(path, content, walk.lines, tuple(walk.repeated))
 
 
@@ -103,6 +101,10 @@ class _Walk:
     loader: _Loader
     lines: dict[Location, int] = field(default_factory=dict)
     repeated: list[Location] = field(default_factory=list)
+
+    def document(self) -> object:
+        root = self.loader.get_single_node()
+        return None if root is None else self.value(root, ())
 
     def value(self, node: yaml.Node, location: Location) -> object:
         self.lines.setdefault(location, node.start_mark.line + 1)

@@ -242,17 +242,14 @@ class Model(Settings):
         """Fill in what the reference knows, and the defaults that depend on other values."""
         if not isinstance(value, Mapping):
             return value
-        model = dict(value)
-        if isinstance(info.context, Context):
-            model = {**info.context.references.known(model.get("reference")), **model}
-        performance, retrain = model.get("performance", {}), model.get("retrain")
+        known = info.context.references.known(value.get("reference")) if isinstance(info.context, Context) else {}
+        model = {**known, **value}
+        performance, retrain = value.get("performance", {}), value.get("retrain")
         if isinstance(performance, Mapping):
-            model["performance"] = _performance(model.get("task"), performance)
+            model["performance"] = _performance(model.get("task"), {**known.get("performance", {}), **performance})
         if isinstance(retrain, Mapping):
-            model["retrain"] = {
-                "on": ["drift"] if model.get("labels") == "none" else ["performance", "drift"],
-                **retrain,
-            }
+            reasons = ["drift"] if value.get("labels") == "none" else ["performance", "drift"]
+            model["retrain"] = {"on": reasons, **retrain}
         return model
 
     @model_validator(mode="after")
@@ -280,7 +277,7 @@ class Webhook(Settings):
 
     url: Annotated[str, AfterValidator(receiver_url)]
     secret_file: Text | None = None
-    secret_files: Names = ()
+    secret_files: Names | None = None
 
     @model_validator(mode="after")
     def _signed(self) -> Self:
@@ -290,7 +287,7 @@ class Webhook(Settings):
 
     @property
     def files(self) -> tuple[str, ...]:
-        return self.secret_files if self.secret_file is None else (self.secret_file,)
+        return self.secret_files or (self.secret_file or "",)
 
 
 class Server(Settings):

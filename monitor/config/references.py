@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from monitor.errors import CodecError
 from monitor.events.schema import Kind
@@ -35,14 +36,19 @@ class References:
         except CodecError:
             return f"is {path}, which is not a compiled reference: compile it with `monitor init`"
 
-    def known(self, written: object) -> dict[str, object]:
-        """Task, positive class and features of a model, from the first of its references that can be read."""
+    def known(self, written: object) -> dict[str, Any]:
+        """What the first reference that can be read knows: task, positive, features, performance.threshold."""
         paths = written.values() if isinstance(written, Mapping) else [written]
         for path in paths:
             reference = self.get(path) if isinstance(path, str) else None
             if isinstance(reference, Reference):
                 outcome = reference.layout.outcome
-                return {"task": outcome.task, "positive": outcome.positive, "features": kinds(reference)}
+                return {
+                    "task": outcome.task,
+                    "positive": outcome.positive,
+                    "features": kinds(reference),
+                    "performance": {"threshold": outcome.threshold},
+                }
         return {}
 
 

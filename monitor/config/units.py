@@ -8,8 +8,8 @@ from monitor.windows.window import WindowSpec
 
 _UNITS_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 _LONGEST_MS = 3_650 * _UNITS_MS["d"]
-_DURATION = re.compile(r"(\d{1,15})\s*(ms|s|m|h|d)")
-_ROWS = re.compile(r"(\d{1,9})\s*rows")
+_DURATION = re.compile(r"(\d{1,15})\s*(ms|s|m|h|d)", re.ASCII)
+_ROWS = re.compile(r"(\d{1,9})\s*rows", re.ASCII)
 
 
 def duration_ms(value: object) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from monitor.detection import drift
 from monitor.detection.drift import FeatureState
@@ -12,16 +14,18 @@ from monitor.detection.triggers import Evidence, describe_drift
 from monitor.engine.pane import Pane
 from monitor.profiles.layout import NumericLayout
 from monitor.profiles.numeric import NumericSummary
-from monitor.profiles.profile import Profile, Summary
+from monitor.profiles.profile import Profile
 from monitor.profiles.reference import Reference
 from monitor.snapshot import WindowView
 from monitor.spec import FeatureSpec, ModelSpec
 from monitor.statistics.effect import Effect, debiased_effect
 from monitor.statistics.reading import Estimate, Reading
 from monitor.statistics.registry import DRIFT, QUALITY
-from monitor.statistics.statistic import Absence, View, evaluate
+from monitor.statistics.statistic import Absence, Statistic
 from monitor.statistics.views import Cells, Counts, Grid, Quality, decision_groups
 from monitor.windows.window import Window
+
+V = TypeVar("V", Cells, Grid, Quality)
 
 ROWS_MIN = 200
 """Rows with a value that a drift verdict needs: below it chance alone often exceeds the threshold."""
@@ -55,43 +59,77 @@ class DriftReader:
 
     def read(self, window: Window, profile: Profile) -> tuple[list[Reading], dict[str, Effect | None]]:
         """Readings of every feature that is watched, and the effect of each that may drift (None: too few rows)."""
-        readings: list[Reading] = []
-        effects: dict[str, Effect | None] = {}
+        qualities: dict[str, Quality] = {}
+        cells: dict[str, Cells] = {}
+        grids: dict[str, Grid] = {}
         for name, summary in profile.features.items():
             watched = self.spec.features.get(name, FeatureSpec()).monitor
-            if watched == "off":
-                continue
-            views: list[View] = [Quality.of(summary)]
-            statistics = QUALITY
+            if watched != "off":
+                qualities[name] = Quality.of(summary)
             if watched == "drift":
-                statistics = DRIFT + QUALITY
-                views += self._views(name, summary)
-                effects[name] = _effect(views)
-            readings += [
-                _reading(window, name, entry.name, summary.rows, evaluate(entry, views)) for entry in statistics
-            ]
-        return readings, effects
-
-    def _views(self, name: str, summary: Summary) -> list[View]:
-        views: list[View] = [self.cells[name].facing(self.groups[name], summary.counts)]
-        layout = self.reference.layout.features[name]
-        if isinstance(layout, NumericLayout) and isinstance(summary, NumericSummary):
-            views.append(self.grids[name].facing(layout, summary))
-        return views
+                cells[name] = self.cells[name].facing(self.groups[name], summary.counts)
+                layout = self.reference.layout.features[name]
+                if isinstance(layout, NumericLayout) and isinstance(summary, NumericSummary):
+                    grids[name] = self.grids[name].facing(layout, summary)
+        figures = _Figures(window, {name: summary.rows for name, summary in profile.features.items()})
+        figures.read(QUALITY, qualities, lambda view: view.kind)
+        figures.read(DRIFT, cells, lambda view: (view.ordered, len(view.reference)))
+        figures.read(DRIFT, grids, lambda view: len(view.edges))
+        names = [entry.name for entry in DRIFT + QUALITY]
+        found = figures.found
+        ordered = [found[name, each] for name in qualities for each in names if (name, each) in found]
+        return ordered, {name: _effect(each) for name, each in cells.items()}
 
 
-def _effect(views: list[View]) -> Effect | None:
-    cells = next(view for view in views if isinstance(view, Cells))
+@dataclass(slots=True)
+class _Figures:
+    """The readings of one window, by (feature, statistic); features of one shape are computed together."""
+
+    window: Window
+    rows: Mapping[str, int]
+    found: dict[tuple[str, str], Reading] = field(default_factory=dict)
+
+    def read(
+        self, statistics: Iterable[Statistic[Any]], views: Mapping[str, V], shape: Callable[[V], Hashable]
+    ) -> None:
+        """Every statistic over this kind of view, of each feature."""
+        stacks: dict[Hashable, dict[str, V]] = {}
+        for name, view in views.items():
+            stacks.setdefault(shape(view), {})[name] = view
+        for stack in stacks.values():
+            kind = type(next(iter(stack.values())))
+            mine = [entry for entry in statistics if entry.over is kind]
+            enough = {name: view for name, view in stack.items() if view.rows > 0}
+            stacked = kind.stack(list(enough.values())) if enough else None
+            for entry in mine:
+                for name in stack.keys() - enough.keys():
+                    self._note(name, entry, "insufficient")
+                if stacked is not None:
+                    self._evaluate(entry, list(enough), stacked)
+
+    def _evaluate(self, entry: Statistic[Any], names: Sequence[str], view: Any) -> None:
+        if view.kind not in entry.applies:
+            for name in names:
+                self._note(name, entry, "not_applicable")
+            return
+        figures = entry.figures(view)
+        for place, (name, rows) in enumerate(zip(names, view.rows.tolist(), strict=True)):
+            self._note(name, entry, figures.at(place) if rows >= entry.rows_min else "insufficient")
+
+    def _note(self, feature: str, entry: Statistic[Any], outcome: Estimate | Absence) -> None:
+        rows, key = self.rows[feature], (feature, entry.name)
+        if isinstance(outcome, str):
+            self.found[key] = Reading(self.window, feature, entry.name, rows, outcome)
+        else:
+            figures = (outcome.value, outcome.lower, outcome.upper)
+            self.found[key] = Reading(self.window, feature, entry.name, rows, "ok", *figures)
+
+
+def _effect(cells: Cells) -> Effect | None:
     if cells.rows < ROWS_MIN:
         return None
     effect = debiased_effect(cells)
     return effect if effect.cells >= CELLS_MIN else None
-
-
-def _reading(window: Window, feature: str, statistic: str, rows: int, outcome: Estimate | Absence) -> Reading:
-    if isinstance(outcome, str):
-        return Reading(window, feature, statistic, rows, outcome)
-    return Reading(window, feature, statistic, rows, "ok", outcome.value, outcome.lower, outcome.upper)
 
 
 def judge_window(

@@ -89,9 +89,11 @@ def _of_arrow(values: pa.Array | pa.ChunkedArray) -> CategoricalColumn:
     if pa.types.is_nested(values.type) or pa.types.is_null(values.type):
         return canonical_column(values.to_pylist())
     encoded = values.dictionary_encode()
-    codes, texts = _codes(encoded.dictionary.to_pylist())
-    positions = encoded.indices.cast(pa.int32()).fill_null(len(codes)).to_numpy(zero_copy_only=False)
-    return CategoricalColumn(np.append(codes, np.int32(MISSING_CODE))[positions], texts)
+    codes, texts = _codes([*encoded.dictionary.to_pylist(), None])
+    positions = encoded.indices
+    if positions.null_count:
+        positions = positions.cast(pa.int32()).fill_null(len(codes) - 1)
+    return CategoricalColumn(codes[positions.to_numpy()], texts)
 
 
 def _codes(values: Iterable[object]) -> tuple[NDArray[np.int32], tuple[str, ...]]:

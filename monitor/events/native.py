@@ -25,8 +25,11 @@ from monitor.events.native_rows import Rows
 from monitor.events.native_shapes import Shape
 from monitor.events.schema import Schema
 
-GROUP_MIN = 64
-"""Fewer records than this are read one by one: a parse in bulk costs as much as that many."""
+GROUP_MIN = 256
+"""Fewer events of a kind are read one by one: below this, what a parse in bulk costs once weighs more."""
+
+PART_MIN = 64
+"""Down to here a group is halved to find the events that its shape does not fit."""
 
 MISSES_MAX = 3
 """After so many small groups in a row that have no one shape, the rest of a poll is read one by one."""
@@ -40,13 +43,13 @@ class NativeDecoder:
     """Decodes the records of one topic. `kind`: what an event without `type` is; None where each must say it."""
 
     def __init__(self, schemas: Mapping[str, Schema], kind: EventKind | None) -> None:
-        self._schemas = dict(schemas)
+        self._schemas = {schema.model: schema for schema in schemas.values()}
         self._kind = kind
-        self._only_model = next(iter(schemas)) if len(schemas) == 1 else None
-        self._models = {model.encode("utf-8", "replace"): model for model in schemas}
+        self._only_model = next(iter(self._schemas)) if len(schemas) == 1 else None
+        self._models = {model.encode("utf-8", "replace"): model for model in self._schemas}
         self._bulk = {
             (model, of): _Bulk(Shape(schema, of, implied=of == kind))
-            for model, schema in schemas.items()
+            for model, schema in self._schemas.items()
             for of in _KINDS.values()
         }
 
@@ -116,14 +119,14 @@ class _Bulk:
         if self.misses >= MISSES_MAX:
             # The first few show whether it is worth trying again.
             self.misses = MISSES_MAX - 1
-            pending = [part for part in (group[GROUP_MIN:], group[:GROUP_MIN]) if part]
+            pending = [part for part in (group[PART_MIN:], group[:PART_MIN]) if part]
         while pending:
             part = pending.pop()
             table = None if self.misses >= MISSES_MAX else parse(_payloads(part, rows), self.shape)
             if table is not None:
                 self.misses = 0
                 yield _Piece(self.shape, part, table)
-            elif len(part) > GROUP_MIN and self.misses < MISSES_MAX:
+            elif len(part) > PART_MIN and self.misses < MISSES_MAX:
                 pending += part[len(part) // 2 :], part[: len(part) // 2]
             else:
                 self._read_each(part, rows)

@@ -8,7 +8,7 @@ definition in `native_rows` does not is looked for here, so that `parse` gives e
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,7 +84,8 @@ def _table(payloads: Sequence[bytes], shape: pa.Schema | None) -> pa.Table | Non
 
 
 def _is_finite(table: pa.Table) -> bool:
-    return all(np.isfinite(values).all() for column in _columns(table).values() for values in _floats(column))
+    floats = [values for column in _columns(table).values() for values in _floats(column)]
+    return not floats or bool(np.isfinite(np.concatenate(floats)).all())
 
 
 def _is_exact(table: pa.Table, shape: Shape) -> bool:
@@ -101,7 +102,8 @@ def _is_exact(table: pa.Table, shape: Shape) -> bool:
 
 
 def _columns(table: pa.Table) -> dict[str, pa.Array]:
-    return {name: table[name].combine_chunks() for name in table.column_names}
+    columns = {name: table[name] for name in table.column_names}
+    return {name: each.chunk(0) if each.num_chunks == 1 else each.combine_chunks() for name, each in columns.items()}
 
 
 def _features(values: pa.Array, schema: Schema) -> dict[str, pa.Array]:
@@ -113,7 +115,7 @@ def _features(values: pa.Array, schema: Schema) -> dict[str, pa.Array]:
 
 def _floats(values: pa.Array) -> Iterator[NDArray[np.float64]]:
     """The floats in `values`, at any depth; what stands where they are null, too."""
-    if pa.types.is_floating(values.type):
+    if pa.types.is_floating(values.type) and len(values):
         yield np.frombuffer(values.buffers()[1], np.float64, len(values), values.offset * 8)
     elif pa.types.is_struct(values.type):
         for child in values.flatten():

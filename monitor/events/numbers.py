@@ -35,13 +35,14 @@ def missing_column(rows: int) -> NumericColumn:
 def _column(values: pa.Array | Sequence[object], *, lenient: bool) -> NumericColumn:
     if isinstance(values, pa.Array):
         if pa.types.is_floating(values.type) or pa.types.is_integer(values.type):
-            missing = pc.is_null(values).to_numpy(zero_copy_only=False)
-            return _judged(values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), missing)
+            missing = pc.is_null(values).to_numpy(zero_copy_only=False) if values.null_count else None
+            floats = values if pa.types.is_float64(values.type) else values.cast(pa.float64(), safe=False)
+            return _judged(floats.to_numpy(zero_copy_only=False), missing)
         values = values.to_pylist()
     kinds = set(map(type, values))
     if not kinds <= _NUMBERS:
         values = [_number(value, lenient) for value in values]
-    missing = np.array([value is None for value in values] if type(None) in kinds else [False] * len(values), np.bool_)
+    missing = np.array([value is None for value in values], dtype=np.bool_) if type(None) in kinds else None
     return _judged(np.array(values, dtype=np.float64), missing)
 
 
@@ -59,8 +60,13 @@ def _number(value: object, lenient: bool) -> float | None:
             return math.nan
 
 
-def _judged(values: NDArray[np.float64], missing: NDArray[np.bool_]) -> NumericColumn:
-    usable = np.isfinite(values)
-    state = np.where(missing, MISSING, np.where(usable, PRESENT, INVALID)).astype(np.uint8)
+def _judged(values: NDArray[np.float64], missing: NDArray[np.bool_] | None) -> NumericColumn:
     # Adding 0.0 makes 0.0 of -0.0, which is what some parsers read "-0" as.
-    return NumericColumn(np.where(usable & ~missing, values, 0.0) + 0.0, state)
+    values = values + 0.0
+    usable = np.isfinite(values)
+    if usable.all():
+        return NumericColumn(values, np.full(len(values), PRESENT, dtype=np.uint8))
+    state = np.where(usable, PRESENT, INVALID).astype(np.uint8)
+    if missing is not None:
+        state[missing] = MISSING
+    return NumericColumn(np.where(usable, values, 0.0), state)

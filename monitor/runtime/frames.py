@@ -159,8 +159,8 @@ def _json_lines(path: Path) -> Frame:
 def _mixed_json(path: Path) -> Frame:
     """As `_json_lines`, slower: for columns whose values differ in type, and for one list of all rows."""
     with pa.input_stream(str(path), compression="detect") as stream:
-        text = stream.read().strip()
-    rows = _list_of_rows(path, text) if text.startswith(b"[") else _rows(path, text.splitlines())
+        text = stream.read()
+    rows = _list_of_rows(path, text) if text.lstrip().startswith(b"[") else _rows(path, text.splitlines())
     names = dict.fromkeys(name for row in rows for name in row)
     return _frame(path, list(names), [[row.get(name) for row in rows] for name in names], typed=True)
 

@@ -35,7 +35,6 @@ DEFAULTS: Mapping[str, object] = {
     "metadata_max_age_ms": 30_000,  # How soon a new partition is seen.
     "metrics_enabled": False,
 }
-_READING: Mapping[str, object] = {"max_partition_fetch_bytes": 4 << 20}
 _ALWAYS: Mapping[str, object] = {
     "group_id": None,
     "auto_offset_reset": "none",
@@ -72,7 +71,7 @@ class Client:
     def __init__(self, settings: Mapping[str, object], topics: Iterable[str]) -> None:
         self._topics = sorted(topics)
         self.failing: frozenset[Place] = frozenset()
-        self._consumer, self._network = connect(KafkaConsumer, {**DEFAULTS, **_READING, **settings, **_ALWAYS})
+        self._consumer, self._network = connect(KafkaConsumer, {**DEFAULTS, **settings, **_ALWAYS})
 
     def await_metadata(self) -> None:
         """Wait for the broker to say what it knows of the topics; raises when it does not answer."""

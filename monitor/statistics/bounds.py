@@ -26,7 +26,7 @@ ROUNDING = 1.0 / UNIT
 """Standard deviations: half a unit for each side, the masses of each summing to 1."""
 
 
-def integral(grid: Grid, convex: Callable[[Floats], Floats], slope: float) -> tuple[float, float, float]:
+def integral(grid: Grid, convex: Callable[[Floats], Floats], slope: float) -> tuple[Floats, Floats, Floats]:
     """Value, least and greatest of the integral of convex(F - G) over the line, in standard deviations.
 
     convex: even, 0 at 0, with at most `slope` between -1 and 1. The value is the least before rounding: the most
@@ -35,37 +35,39 @@ def integral(grid: Grid, convex: Callable[[Floats], Floats], slope: float) -> tu
     limits, x, y = grid.heights
     width = np.diff(limits)
     f, g = grid.cdf
+    f_low, f_high, g_low, g_high = f[..., :-1], f[..., 1:], g[..., :-1], g[..., 1:]
     both = np.maximum(0.0, x + y - 1.0)
     greatest = width * (
-        convex(f[:-1] - g[:-1]) * (1.0 - x - y + both)
-        + convex(f[1:] - g[:-1]) * (x - both)
-        + convex(f[:-1] - g[1:]) * (y - both)
-        + convex(f[1:] - g[1:]) * both
+        convex(f_low - g_low) * (1.0 - x - y + both)
+        + convex(f_high - g_low) * (x - both)
+        + convex(f_low - g_high) * (y - both)
+        + convex(f_high - g_high) * both
     )
-    mean = f[:-1] - g[:-1] + np.diff(f) * x - np.diff(g) * y
-    value = float(width @ convex(mean))
-    upper = float(greatest.sum()) + _beyond_reach(grid, convex, limits, x, y)
-    return value, max(0.0, value - slope * ROUNDING), max(value, upper + slope * ROUNDING)
+    mean = f_low - g_low + np.diff(f) * x - np.diff(g) * y
+    value = np.sum(width * convex(mean), axis=-1)
+    upper = greatest.sum(axis=-1) + _beyond_reach(grid, convex, limits, x, y)
+    return value, np.maximum(0.0, value - slope * ROUNDING), np.maximum(value, upper + slope * ROUNDING)
 
 
 def pointwise(grid: Grid) -> tuple[Floats, Floats]:
-    """Least and greatest |F - G| that is possible inside each cell: float64[k+2] each."""
+    """Least and greatest |F - G| that is possible inside each cell: float64[..., k+2] each."""
     f, g = grid.cdf
-    low, high = f[:-1] - g[1:], f[1:] - g[:-1]
+    low, high = f[..., :-1] - g[..., 1:], f[..., 1:] - g[..., :-1]
     return np.maximum(0.0, np.maximum(low, -high)), np.maximum(high, -low)
 
 
-def _beyond_reach(grid: Grid, convex: Callable[[Floats], Floats], limits: Floats, x: Floats, y: Floats) -> float:
+def _beyond_reach(
+    grid: Grid, convex: Callable[[Floats], Floats], limits: Floats, x: Floats, y: Floats
+) -> Floats | float:
     """Greatest integral beyond REACH on either side; 0.0 unless a value lies there."""
     sides = ((grid.reference, x), (grid.current, y))
-    below = max(0.0, *(-REACH - side.low for side, _ in sides))
-    above = max(0.0, *(side.high - REACH for side, _ in sides))
-    if not below and not above:
+    below = np.maximum(0.0, -REACH - np.minimum(grid.reference.low, grid.current.low))
+    above = np.maximum(0.0, np.maximum(grid.reference.high, grid.current.high) - REACH)
+    if not below.any() and not above.any():
         return 0.0
     # By Markov's inequality a cell that ends at REACH has at most this share of its values there.
-    starts, lies_below = limits[:-1] <= -REACH, limits[1:] <= -REACH
-    ends = limits[1:] >= REACH
-    mass_below = max(side.counts @ np.where(lies_below, 1.0, starts * x) / side.rows for side, x in sides)
-    mass_above = max(side.counts @ (ends * (1.0 - x)) / side.rows for side, x in sides)
-    at_most = convex(np.array([mass_below, mass_above]))
-    return below * float(at_most[0]) + above * float(at_most[1])
+    starts, lies_below = limits[..., :-1] <= -REACH, limits[..., 1:] <= -REACH
+    ends = limits[..., 1:] >= REACH
+    mass_below = [np.sum(side.counts * np.where(lies_below, 1.0, starts * x), axis=-1) / side.rows for side, x in sides]
+    mass_above = [np.sum(side.counts * (ends * (1.0 - x)), axis=-1) / side.rows for side, x in sides]
+    return below * convex(np.maximum(*mass_below)) + above * convex(np.maximum(*mass_above))

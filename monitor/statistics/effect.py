@@ -37,9 +37,9 @@ def debiased_effect(cells: Cells, dispersion: float = 1.0) -> Effect:
     dispersion: factor by which clustered rows vary more than independent ones, 1 + (n - 1) rho.
     """
     pooled = pool_rare(cells)
-    n, m = int(cells.current.sum()), int(cells.reference.sum())
+    m, n = (int(rows) for rows in cells.totals)
     noise_floor = (len(pooled.reference) - 1) * dispersion * (1.0 / n + 1.0 / m)
-    raw = 8.0 * jensen_shannon_divergence(*pooled.shares())
+    raw = 8.0 * float(jensen_shannon_divergence(*pooled.shares()))
     return Effect(max(0.0, raw - noise_floor), noise_floor, len(pooled.reference))
 
 
@@ -49,7 +49,8 @@ def pool_rare(cells: Cells, expected_min: float = EXPECTED_MIN) -> Cells:
     Ordered cells join their neighbours, categories the other rare ones. The choice does not look at where the current
     rows lie, only at how many there are: looking would bias the effect.
     """
-    expected = cells.reference * (cells.current.sum() / cells.reference.sum())
+    m, n = cells.totals
+    expected = cells.reference * (n / m)
     if expected.min() >= expected_min:
         return cells
     groups = _runs(expected, expected_min) if cells.ordered else _rare_together(expected, expected_min)

@@ -5,15 +5,14 @@ A figure is of the window alone; the reference's own is the same statistic of it
 
 from __future__ import annotations
 
-from monitor.statistics.reading import Estimate
-from monitor.statistics.statistic import statistic
-from monitor.statistics.views import Quality
+from monitor.statistics.statistic import Figures, statistic
+from monitor.statistics.views import Counts, Quality
 
 _PAPER = "Breck et al. 2019, Data Validation for Machine Learning, MLSys"
 
 
-def _share(count: int, view: Quality) -> Estimate:
-    return Estimate(count / view.rows)
+def _share(count: Counts, view: Quality) -> Figures:
+    return Figures(count / view.rows)
 
 
 @statistic(
@@ -26,7 +25,7 @@ def _share(count: int, view: Quality) -> Estimate:
     rows_min=1,
     paper=_PAPER,
 )
-def missing(view: Quality) -> Estimate:
+def missing(view: Quality) -> Figures:
     """Share of rows without a value: absent, or null."""
     return _share(view.missing, view)
 
@@ -41,7 +40,7 @@ def missing(view: Quality) -> Estimate:
     rows_min=1,
     paper=_PAPER,
 )
-def invalid(view: Quality) -> Estimate:
+def invalid(view: Quality) -> Figures:
     """Share of rows whose value has the wrong type: no finite number, or no category."""
     return _share(view.invalid, view)
 
@@ -57,7 +56,7 @@ def invalid(view: Quality) -> Estimate:
     paper=_PAPER,
     applies=("numeric",),
 )
-def out_of_range(view: Quality) -> Estimate:
+def out_of_range(view: Quality) -> Figures:
     """Share of rows below the reference's least value or above its greatest."""
     return _share(view.unusual, view)
 
@@ -73,6 +72,6 @@ def out_of_range(view: Quality) -> Estimate:
     paper=_PAPER,
     applies=("categorical",),
 )
-def unseen(view: Quality) -> Estimate:
+def unseen(view: Quality) -> Figures:
     """Share of rows of a category that the reference never had."""
     return _share(view.unusual, view)

@@ -1,17 +1,15 @@
-"""One figure of one window."""
+"""One figure of one window. Named tuples: a window has hundreds of readings, and they are made fast."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from monitor.windows.window import Window
 
 Status = Literal["ok", "learning", "insufficient", "not_applicable"]
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(NamedTuple):
     """A finite value, with bounds or a confidence interval where the statistic has one."""
 
     value: float
@@ -19,8 +17,7 @@ class Estimate:
     upper: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One statistic of one window: a finite value, or a status that says why there is none.
 
     feature: empty for the model's performance. rows: rows the figure was computed on. revision: 0 for the first

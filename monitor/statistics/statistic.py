@@ -6,12 +6,16 @@ Adding one: a file with a decorated function, and its name in `monitor.statistic
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from monitor.statistics.reading import Estimate
+
+Floats = NDArray[np.float64]
 
 Worse = Literal["higher", "lower", "away"]
 """Which way is worse; "away": the farther from neutral on either side."""
@@ -23,17 +27,31 @@ FEATURES = ("numeric", "categorical")
 """Kinds of features."""
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A statistic of every feature of a view: float64[...], finite; with bounds where counts give only these."""
+
+    value: Floats
+    lower: Floats | None = None
+    upper: Floats | None = None
+
+    def at(self, place: int | tuple[()]) -> Estimate:
+        """The figure of one feature of a stack, or of the only one there is: `at(())`."""
+        lower = None if self.lower is None else float(self.lower[place])
+        return Estimate(float(self.value[place]), lower, None if self.upper is None else float(self.upper[place]))
+
+
 class View(Protocol):
-    """What a statistic reads."""
+    """What a statistic reads: one feature, or a stack of features of one kind and shape along its leading axis."""
 
     @property
     def kind(self) -> str:
-        """Kind of the feature: one of FEATURES."""
+        """Kind of the features: one of FEATURES."""
         ...
 
     @property
-    def rows(self) -> int:
-        """Rows the figure rests on: of the smaller side where two sides are compared."""
+    def rows(self) -> NDArray[np.int64]:
+        """int64[...]: rows each figure rests on: of the smaller side where two sides are compared."""
         ...
 
 
@@ -51,7 +69,7 @@ class Statistic(Generic[V]):
 
     name: str
     over: type[V]
-    compute: Callable[[V], Estimate]
+    compute: Callable[[V], Figures]
     worse: Worse
     unit: str
     rows_min: int
@@ -65,8 +83,14 @@ class Statistic(Generic[V]):
         assert self.rows_min > 0, f"{self.name} would be called on nothing"
 
     def __call__(self, view: V) -> Estimate:
-        """The finite figure of `view`, which has at least one row on each side."""
-        return self.compute(view)
+        """The finite figure of a single feature, which has at least one row on each side."""
+        return self.figures(view).at(())
+
+    def figures(self, view: V) -> Figures:
+        """The finite figures of `view`, each feature of which has at least one row on each side."""
+        figures = self.compute(view)
+        assert np.isfinite(figures.value).all(), f"{self.name} gave {figures.value}"
+        return figures
 
     @property
     def summary(self) -> str:
@@ -86,10 +110,10 @@ def statistic(
     greatest: float | None = None,
     neutral: float | None = None,
     applies: tuple[str, ...] = FEATURES,
-) -> Callable[[Callable[[V], Estimate]], Statistic[V]]:
+) -> Callable[[Callable[[V], Figures]], Statistic[V]]:
     """Turns a function of a view into a `Statistic`, whose fields are explained there."""
 
-    def decorate(compute: Callable[[V], Estimate]) -> Statistic[V]:
+    def decorate(compute: Callable[[V], Figures]) -> Statistic[V]:
         return Statistic(name, over, compute, worse, unit, rows_min, paper, least, greatest, neutral, applies)
 
     return decorate
@@ -98,13 +122,11 @@ def statistic(
 def evaluate(entry: Statistic[Any], views: Iterable[View]) -> Estimate | Absence:
     """The figure of the one view that `entry` reads, or why there is none.
 
-    views: what is known of one feature, each of another type.
+    views: everything known of one feature, or of one model's outcome, each of another type.
     """
     view = next((view for view in views if isinstance(view, entry.over)), None)
     if view is None or view.kind not in entry.applies:
         return "not_applicable"
     if view.rows < entry.rows_min:
         return "insufficient"
-    estimate = entry(view)
-    assert math.isfinite(estimate.value), f"{entry.name} gave {estimate.value}"
-    return estimate
+    return entry(view)

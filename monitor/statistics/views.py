@@ -5,7 +5,8 @@ Missing and invalid values have statistics of their own and are in neither `Cell
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -50,11 +51,11 @@ def decision_groups(layout: FeatureLayout, counts: Counts, cells: int = DECISION
     return np.concatenate([[0], dense + 1, [dense[-1] + 2]]).astype(np.int64)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cells:
-    """Counts of present values in the same decision cells; reference, current: int64[B].
+    """Counts of present values in the same decision cells; reference, current: int64[..., B].
 
-    ordered: neighbouring cells are neighbouring values.
+    One feature, or a stack of them. ordered: neighbouring cells are neighbouring values.
     """
 
     reference: Counts
@@ -63,13 +64,19 @@ class Cells:
 
     @classmethod
     def of(cls, groups: Counts, reference: Counts, current: Counts, ordered: bool) -> Cells:
-        """Of fine counts, merged by `decision_groups`."""
+        """Of one feature's fine counts, merged by `decision_groups`."""
         if not len(groups) == len(reference) == len(current):
             raise LayoutMismatchError(f"{len(groups)} groups, {len(reference)} and {len(current)} cells")
         return cls(_merge(groups, reference), _merge(groups, current), ordered)
 
+    @classmethod
+    def stack(cls, cells: Sequence[Cells]) -> Cells:
+        """Features with equally many cells, all of them ordered or none, as one view."""
+        reference, current = (np.stack([getattr(each, side) for each in cells]) for side in ("reference", "current"))
+        return cls(reference, current, cells[0].ordered)
+
     def facing(self, groups: Counts, current: Counts) -> Cells:
-        """The same reference beside other fine counts."""
+        """One feature's reference beside other fine counts."""
         return Cells(self.reference, _merge(groups, current), self.ordered)
 
     @property
@@ -77,16 +84,16 @@ class Cells:
         return "numeric" if self.ordered else "categorical"
 
     @cached_property
-    def totals(self) -> tuple[int, int]:
-        """Rows of the reference and of the current side."""
-        return int(self.reference.sum()), int(self.current.sum())
+    def totals(self) -> tuple[Counts, Counts]:
+        """int64[...] each: rows of the reference and of the current side."""
+        return self.reference.sum(axis=-1), self.current.sum(axis=-1)
 
     @cached_property
-    def rows(self) -> int:
-        return min(self.totals)
+    def rows(self) -> Counts:
+        return np.minimum(*self.totals)
 
     def merge(self, groups: Counts) -> Cells:
-        """The same rows in coarser cells; groups: int64[B], the new cell of each."""
+        """One feature's rows in coarser cells; groups: int64[B], the new cell of each."""
         return Cells.of(groups, self.reference, self.current, self.ordered)
 
     def shares(self, prior: float = 0.0) -> tuple[Floats, Floats]:
@@ -94,55 +101,69 @@ class Cells:
         if prior == 0.0:
             return self._plain_shares
         m, n = self.totals
-        added = prior * len(self.reference)
-        p: Floats = np.divide(self.reference + prior, m + added)
-        q: Floats = np.divide(self.current + prior, n + added)
-        return p, q
+        added = prior * self.reference.shape[-1]
+        return (self.reference + prior) / (m + added)[..., None], (self.current + prior) / (n + added)[..., None]
+
+    @cached_property
+    def pooled(self) -> Floats:
+        """Share of each cell in both sides together."""
+        m, n = self.totals
+        return (self.reference + self.current) / (m + n)[..., None]
 
     @cached_property
     def _plain_shares(self) -> tuple[Floats, Floats]:
         m, n = self.totals
-        return self.reference / m, self.current / n
+        return self.reference / m[..., None], self.current / n[..., None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GridCounts:
-    """One side of a `Grid`. counts: int64[k+2]; all other figures in the grid's unit.
+    """One side of a `Grid`. counts: int64[..., k+2]; all other figures in the grid's unit.
 
-    sums: float64[k+2], of the values in each cell, clipped to `REACH`. mean, deviation: of the clipped values. low,
-    high: the extremes, not clipped; infinite (low above high) where there are no rows.
+    sums: float64[..., k+2], of the values in each cell, clipped to `REACH`. mean, deviation: float64[...], of the
+    clipped values. low, high: float64[...], the extremes, not clipped; infinite, low above high, where there are no
+    rows.
     """
 
     counts: Counts
     sums: Floats
-    low: float
-    high: float
-    mean: float
-    deviation: float
+    low: Floats
+    high: Floats
+    mean: Floats
+    deviation: Floats
 
     @classmethod
     def of(cls, layout: NumericLayout, summary: NumericSummary) -> GridCounts:
+        """Of one feature."""
         _check_cells(layout, summary.counts)
-        low, high = _standard(layout, np.array([summary.low, summary.high])).tolist()
+        low, high = _standard(layout, np.array([summary.low, summary.high]))
         unit = replace(layout, centre=0.0, scale=1.0)
-        return cls(summary.counts, summary.sums / UNIT, low, high, summary.mean(unit), summary.deviation(unit))
+        moments = np.array([summary.mean(unit), summary.deviation(unit)])
+        return cls(summary.counts, summary.sums / UNIT, low, high, moments[0], moments[1])
+
+    @classmethod
+    def stack(cls, sides: Sequence[GridCounts]) -> GridCounts:
+        """Features with equally many cells as one side."""
+        return cls(*(np.stack([getattr(side, field.name) for side in sides]) for field in fields(cls)))
 
     @cached_property
-    def rows(self) -> int:
-        return int(self.counts.sum())
+    def rows(self) -> Counts:
+        rows: Counts = self.counts.sum(axis=-1)
+        return rows
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Grid:
-    """Fine cells of a numeric feature on both sides. Unit: the reference's standard deviation, from its mean.
+    """Fine cells of a numeric feature, or of a stack of them, on both sides.
 
-    A value x stands as (x - centre) / scale; a distance times `scale` is in the feature's own unit. edges:
-    float64[k+1], the layout's, clipped to `REACH`; counts have one cell more at either end.
+    Unit: the reference's standard deviation, from its mean: a value x stands as (x - centre) / scale (float64[...]
+    each), and a distance times `scale` is in the feature's own unit. edges: float64[..., k+1], the layout's, clipped to
+    `REACH`; counts have one cell more at either end.
     """
 
     edges: Floats
-    centre: float
-    scale: float
+    centre: Floats
+    scale: Floats
     reference: GridCounts
     current: GridCounts
 
@@ -150,53 +171,73 @@ class Grid:
 
     @classmethod
     def of(cls, layout: NumericLayout, reference: NumericSummary, current: NumericSummary) -> Grid:
-        return cls(
-            np.clip(_standard(layout, layout.edges), -REACH, REACH),
-            layout.centre,
-            layout.scale,
-            GridCounts.of(layout, reference),
-            GridCounts.of(layout, current),
+        """Of one feature."""
+        edges = np.clip(_standard(layout, layout.edges), -REACH, REACH)
+        unit = np.array([layout.centre, layout.scale])
+        return cls(edges, unit[0], unit[1], GridCounts.of(layout, reference), GridCounts.of(layout, current))
+
+    @classmethod
+    def stack(cls, grids: Sequence[Grid]) -> Grid:
+        """Features with equally many cells as one view."""
+        edges, centre, scale = (
+            np.stack([getattr(each, name) for each in grids]) for name in ("edges", "centre", "scale")
         )
+        reference, current = (
+            GridCounts.stack([getattr(each, name) for each in grids]) for name in ("reference", "current")
+        )
+        return cls(edges, centre, scale, reference, current)
 
     def facing(self, layout: NumericLayout, current: NumericSummary) -> Grid:
-        """The same reference beside another summary of its layout."""
+        """One feature's reference beside another summary of its layout."""
         return replace(self, current=GridCounts.of(layout, current))
 
     @cached_property
-    def rows(self) -> int:
-        return min(self.reference.rows, self.current.rows)
+    def rows(self) -> Counts:
+        return np.minimum(self.reference.rows, self.current.rows)
 
     @cached_property
     def cdf(self) -> tuple[Floats, Floats]:
-        """F of the reference and G of the current at the cells' limits, from 0 to 1: float64[k+3] each."""
-        return _cdf(self.reference.counts), _cdf(self.current.counts)
+        """F of the reference and G of the current at the cells' limits, from 0 to 1: float64[..., k+3] each."""
+        return _cdf(self.reference), _cdf(self.current)
 
     @cached_property
     def heights(self) -> tuple[Floats, Floats, Floats]:
-        """The cells' limits, float64[k+3]: the edges, and the extremes of both sides up to `REACH` where these lie
+        """The cells' limits, float64[..., k+3]: the edges, and the extremes of both sides up to `REACH` where these lie
         outside; and the shares of each cell that reference and current would stand high if they only stood low or high,
-        float64[k+2] each (0 for a cell without rows or width).
+        float64[..., k+2] each (0 for a cell without rows or width).
         """
-        low = min(self.reference.low, self.current.low, self.edges[0])
-        high = max(self.reference.high, self.current.high, self.edges[-1])
-        limits = np.concatenate([[max(low, -REACH)], self.edges, [min(high, REACH)]])
+        low = np.minimum(np.minimum(self.reference.low, self.current.low), self.edges[..., 0])
+        high = np.maximum(np.maximum(self.reference.high, self.current.high), self.edges[..., -1])
+        ends = np.maximum(low, -REACH)[..., None], np.minimum(high, REACH)[..., None]
+        limits = np.concatenate([ends[0], self.edges, ends[1]], axis=-1)
         return limits, _shares_high(self.reference, limits), _shares_high(self.current, limits)
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Counts of one summary's rows: missing, invalid, and unusual (out of the reference's range, or unseen)."""
+    """Counts of one summary's rows, int64[...]: missing, invalid, unusual (out of the reference's range, or unseen).
+
+    One feature, or a stack of one kind.
+    """
 
     kind: str
-    rows: int
-    missing: int
-    invalid: int
-    unusual: int
+    rows: Counts
+    missing: Counts
+    invalid: Counts
+    unusual: Counts
 
     @classmethod
     def of(cls, summary: NumericSummary | CategoricalSummary) -> Quality:
+        """Of one feature."""
         kind = "numeric" if isinstance(summary, NumericSummary) else "categorical"
-        return cls(kind, summary.rows, summary.missing, summary.invalid, summary.unusual)
+        figures = np.array([summary.rows, summary.missing, summary.invalid, summary.unusual], dtype=np.int64)
+        return cls(kind, *figures)
+
+    @classmethod
+    def stack(cls, parts: Sequence[Quality]) -> Quality:
+        """Features of one kind as one view."""
+        figures = (np.stack([getattr(part, field.name) for part in parts]) for field in fields(cls)[1:])
+        return cls(parts[0].kind, *figures)
 
 
 def _check_cells(layout: FeatureLayout, counts: Counts) -> None:
@@ -217,10 +258,10 @@ def _standard(layout: NumericLayout, values: Floats) -> Floats:
 def _shares_high(side: GridCounts, limits: Floats) -> Floats:
     counted = np.maximum(side.counts, 1)
     width = np.diff(limits)
-    x = np.divide(limits[1:] - side.sums / counted, width, out=np.zeros_like(width), where=width > 0)
+    x = np.divide(limits[..., 1:] - side.sums / counted, width, out=np.zeros_like(width), where=width > 0)
     return np.clip(x, 0.0, 1.0)
 
 
-def _cdf(counts: Counts) -> Floats:
-    share: Floats = np.concatenate([[0], np.cumsum(counts)]) / counts.sum()
-    return share
+def _cdf(side: GridCounts) -> Floats:
+    at_most = np.concatenate([np.zeros_like(side.counts[..., :1]), np.cumsum(side.counts, axis=-1)], axis=-1)
+    return at_most / side.rows[..., None]

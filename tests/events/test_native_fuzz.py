@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from unittest import mock
 
-from hypothesis import example, given, settings
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.events import native
 from monitor.events.decoder import Decoded
 from tests.events.records import decoder, label, poll, prediction
 
@@ -44,11 +47,30 @@ def is_counted(decoded: Decoded) -> bool:
 @given(
     st.lists(st.none() | st.binary(max_size=50) | damaged(), max_size=8), st.sampled_from([None, "prediction", "label"])
 )
-@example([b"[" * 500_000, b'{"a":' * 100_000, b"9" * 1_000_000, b"-" * 1_000_000, b'"' + b"\\" * 1_000_000], None)
-@example([json.dumps([[]] * 30_000).encode(), json.dumps([prediction()] * 5000).encode()[: 1 << 20]], None)
 def test_any_bytes_decode_and_every_record_is_counted(payloads, kind) -> None:
     of = decoder(kind)
-    for values in (payloads, payloads * 16):
-        decoded = of.decode(poll(*values))
-        assert is_counted(decoded)
-        assert len({(reject.record, reject.row) for reject in decoded.rejects}) == len(decoded.rejects)
+    with mock.patch.multiple(native, GROUP_MIN=2, PART_MIN=2):
+        for values in (payloads, payloads * 3):
+            decoded = of.decode(poll(*values))
+            assert is_counted(decoded)
+            assert len({(reject.record, reject.row) for reject in decoded.rejects}) == len(decoded.rejects)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"[" * 500_000,
+        b'{"a":' * 100_000,
+        b"9" * 1_000_000,
+        b"-" * 1_000_000,
+        b'"' + b"\\" * 1_000_000,
+        b"[" + b"[]," * 30_000 + b"[]]",
+        json.dumps([prediction()] * 5000).encode()[: 1 << 20],
+        json.dumps(prediction(id="9" * 1_000_000, timestamp="9" * 1_000)).encode(),
+        json.dumps(prediction(features={"amount": "9" * 500_000, "country": "e\u0301" * 50_000})).encode(),
+        json.dumps(prediction()).encode().replace(b"12.5", b"9" * 1_000_000),
+    ],
+    ids=lambda payload: repr(payload[:20]),
+)
+def test_a_payload_of_the_largest_size_decodes_whatever_it_is(payload: bytes) -> None:
+    assert is_counted(decoder().decode(poll(payload)))

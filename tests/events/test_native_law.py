@@ -103,7 +103,7 @@ def payloads(draw: st.DrawFn, shapes: list[Pairs]) -> bytes | None:
 
 @pytest.fixture(autouse=True, scope="module")
 def _small_groups() -> Iterator[None]:
-    with mock.patch.object(native, "GROUP_MIN", 2):
+    with mock.patch.multiple(native, GROUP_MIN=2, PART_MIN=2):
         yield
 
 

@@ -219,11 +219,14 @@ def test_without_a_pair_there_are_no_rows(store: Store) -> None:
 
 
 def test_a_transaction_sees_its_own_rows_and_a_rollback_takes_model_and_class_with_it(store: Store) -> None:
-    for _ in range(2):
-        with pytest.raises(KeyError), store.transaction():
+    def undone() -> None:
+        with store.transaction():
             add(store, [P(1, 5, 10, scores=(0.1, 0.2))], [L(1, 6, 6)], "undone", classes="a b")
             assert len(store.matched("undone", since_ms=0, until_ms=10)) == 1
             raise KeyError
+
+    for _ in range(2):
+        pytest.raises(KeyError, undone)
         assert len(store.matched("undone", since_ms=0, until_ms=10)) == 0
     with store.transaction():
         add(store, [P(1, 5, 10, scores=(0.7,))], [L(1, 6, 6)], "undone", classes="b")
@@ -267,12 +270,17 @@ def test_waiting_labels_are_those_without_a_pending_prediction(store: Store) -> 
 
 def test_whole_windows_and_labels_expire_by_their_own_bounds(store: Store) -> None:
     with store.transaction():
-        add(store, [P(key, 10 * key, 10 * key + 10) for key in range(4)], [L(key, key, key) for key in range(4)], "old")
-        assert store.expire("old", 20, 3) == (2, 3)
-        assert store.expire("old", 20, 3) == (0, 0)
+        add(
+            store,
+            [P(key, 10 * key, 10 * key + 10) for key in range(4)],
+            [L(key, key, key) for key in range(4)],
+            "expiring",
+        )
+        assert store.expire("expiring", 20, 3) == (2, 3)
+        assert store.expire("expiring", 20, 3) == (0, 0)
         assert store.expire("unheard of", 20, 3) == (0, 0)
-    assert {key for _, keys, _ in store.open_predictions("old", -EVER) for key in keys.tolist()} == {2, 3}
-    assert store.waiting("old") == 0
+    assert {key for _, keys, _ in store.open_predictions("expiring", -EVER) for key in keys.tolist()} == {2, 3}
+    assert store.waiting("expiring") == 0
 
 
 def test_a_label_may_come_long_before_its_prediction(store: Store) -> None:

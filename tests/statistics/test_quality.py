@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from monitor.statistics.registry import REGISTRY
@@ -18,5 +19,5 @@ from monitor.statistics.views import Quality
     ],
 )
 def test_each_share_is_of_all_rows(name: str, kind: str, share: float) -> None:
-    view = Quality(kind, rows=50, missing=5, invalid=10, unusual=15)
+    view = Quality(kind, *np.array([50, 5, 10, 15]))
     assert REGISTRY[name](view).value == pytest.approx(share)

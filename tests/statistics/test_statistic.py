@@ -2,25 +2,26 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from monitor.statistics.reading import Estimate
 from monitor.statistics.registry import REGISTRY
-from monitor.statistics.statistic import evaluate, statistic
+from monitor.statistics.statistic import Figures, evaluate, statistic
 from monitor.statistics.views import Quality
 
 
 @statistic(name="rows", over=Quality, worse="lower", rows_min=10, paper="none", applies=("numeric",))
-def rows(view: Quality) -> Estimate:
+def rows(view: Quality) -> Figures:
     """Number of rows.
 
     More text.
     """
-    return Estimate(float(view.rows))
+    return Figures(np.float64(view.rows))
 
 
 def quality(kind: str = "numeric", rows: int = 10) -> Quality:
-    return Quality(kind, rows, missing=0, invalid=0, unusual=0)
+    return Quality(kind, *np.array([rows, 0, 0, 0]))
 
 
 def test_a_statistic_is_evaluated_on_the_view_it_reads() -> None:
@@ -37,7 +38,7 @@ def test_another_kind_or_no_view_is_not_applicable() -> None:
 
 
 def test_a_figure_that_is_not_finite_is_a_bug_of_the_statistic() -> None:
-    broken = dataclasses.replace(rows, compute=lambda view: Estimate(float("nan")))
+    broken = dataclasses.replace(rows, compute=lambda view: Figures(np.float64("nan")))
     with pytest.raises(AssertionError, match="rows gave nan"):
         evaluate(broken, [quality()])
 

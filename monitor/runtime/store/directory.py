@@ -125,4 +125,6 @@ def rename(fresh: Path, path: Path) -> None:
 
 
 def _unwritable(path: Path, error: OSError) -> StateError:
-    return StateError(f"The state directory {path} cannot be used ({error.strerror}): it needs space and the right to write")
+    return StateError(
+        f"The state directory {path} cannot be used ({error.strerror}): it needs space and the right to write"
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 
 from pydantic import TypeAdapter
 
@@ -13,7 +12,7 @@ from monitor.runtime.store.database import Database
 from monitor.statistics.reading import Reading
 from monitor.windows.window import Window
 
-_READING_FIELDS = tuple(field.name for field in fields(Reading))[1:]
+_READING_FIELDS = Reading._fields[1:]
 _DECISION = ("model", "end_ms", "body")
 
 _change_json = TypeAdapter(IncidentChange)
@@ -40,7 +39,7 @@ _EXPIRE = "DELETE FROM {table} WHERE end_ms < ?"
 
 def add_readings(database: Database, readings: Sequence[Reading]) -> None:
     if readings:
-        rows = ((*reading.window, *(getattr(reading, name) for name in _READING_FIELDS)) for reading in readings)
+        rows = ((*reading.window, *reading[1:]) for reading in readings)
         database.append("reading", from_rows((*Window._fields, *_READING_FIELDS), rows))
 
 

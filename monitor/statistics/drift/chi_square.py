@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitor.statistics.reading import Estimate
-from monitor.statistics.statistic import statistic
+from monitor.statistics.statistic import Figures, statistic
 from monitor.statistics.views import Cells
 
 
@@ -18,7 +17,7 @@ from monitor.statistics.views import Cells
     rows_min=100,
     paper="Pearson 1911, Biometrika 8(1/2)",
 )
-def chi_square(cells: Cells) -> Estimate:
+def chi_square(cells: Cells) -> Figures:
     """Pearson's two-sample statistic of homogeneity: the sum of (observed - expected)^2 / expected over 2 B cells.
 
     It is the test statistic, not a p-value, and grows with the number of rows; without drift its mean is B - 1 for B
@@ -29,7 +28,7 @@ def chi_square(cells: Cells) -> Estimate:
     2.0202...
     """
     p, q = cells.shares()
-    m, n = int(cells.reference.sum()), int(cells.current.sum())
-    pooled = (cells.reference + cells.current) / (m + n)
-    filled = pooled > 0
-    return Estimate(float(np.sum((q - p)[filled] ** 2 / pooled[filled])) / (1.0 / m + 1.0 / n))
+    m, n = cells.totals
+    pooled = cells.pooled
+    # A cell that is empty on both sides has q - p = 0.
+    return Figures(np.sum((q - p) ** 2 / np.where(pooled > 0, pooled, 1.0), axis=-1) / (1.0 / m + 1.0 / n))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from scipy.special import kl_div
 
-from monitor.statistics.reading import Estimate
-from monitor.statistics.statistic import statistic
+from monitor.statistics.statistic import Figures, statistic
 from monitor.statistics.views import Cells
 
 
@@ -18,7 +17,7 @@ from monitor.statistics.views import Cells
     rows_min=100,
     paper="Wilks 1935, Annals of Mathematical Statistics 6(4)",
 )
-def g(cells: Cells) -> Estimate:
+def g(cells: Cells) -> Figures:
     """Likelihood-ratio statistic of homogeneity: twice the sum of observed ln(observed / expected) over 2 B cells.
 
     It is the test statistic, not a p-value, and grows with the number of rows; without drift its mean is about B - 1
@@ -29,6 +28,5 @@ def g(cells: Cells) -> Estimate:
     2.0237...
     """
     p, q = cells.shares()
-    m, n = int(cells.reference.sum()), int(cells.current.sum())
-    pooled = (cells.reference + cells.current) / (m + n)
-    return Estimate(2.0 * float(m * kl_div(p, pooled).sum() + n * kl_div(q, pooled).sum()))
+    m, n = cells.totals
+    return Figures(2.0 * (m * kl_div(p, cells.pooled).sum(axis=-1) + n * kl_div(q, cells.pooled).sum(axis=-1)))

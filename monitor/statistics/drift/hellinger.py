@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from monitor.statistics.reading import Estimate
-from monitor.statistics.statistic import statistic
+from monitor.statistics.statistic import Figures, statistic
 from monitor.statistics.views import Cells
 
 
@@ -21,7 +18,7 @@ from monitor.statistics.views import Cells
     rows_min=100,
     paper="Hellinger 1909, Journal für die reine und angewandte Mathematik 136",
 )
-def hellinger(cells: Cells) -> Estimate:
+def hellinger(cells: Cells) -> Figures:
     """Hellinger distance: the square root of half the sum over cells of (sqrt(p) - sqrt(q))^2, from 0 to 1.
 
     Without drift it is about sqrt((B - 1)(1/n + 1/m) / 8) for B cells, n and m rows.
@@ -31,4 +28,4 @@ def hellinger(cells: Cells) -> Estimate:
     1.0
     """
     p, q = cells.shares()
-    return Estimate(min(1.0, math.sqrt(float(np.sum((np.sqrt(p) - np.sqrt(q)) ** 2)) / 2.0)))
+    return Figures(np.minimum(1.0, np.sqrt(np.sum((np.sqrt(p) - np.sqrt(q)) ** 2, axis=-1) / 2.0)))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from scipy.special import kl_div
 
 from monitor.statistics.drift.psi import PRIOR
-from monitor.statistics.reading import Estimate
-from monitor.statistics.statistic import statistic
+from monitor.statistics.statistic import Figures, statistic
 from monitor.statistics.views import Cells
 
 
@@ -20,7 +19,7 @@ from monitor.statistics.views import Cells
     rows_min=200,
     paper="Kullback & Leibler 1951, Annals of Mathematical Statistics 22(1)",
 )
-def kl(cells: Cells) -> Estimate:
+def kl(cells: Cells) -> Figures:
     """Kullback-Leibler divergence of the current from the reference: the sum over cells of p ln(p / q), in nats.
 
     p, q: shares of reference and current after `PRIOR` rows were added to every cell. Without drift its mean is about
@@ -32,4 +31,4 @@ def kl(cells: Cells) -> Estimate:
     """
     p, q = cells.shares(PRIOR)
     # kl_div adds q - p to each term, which sums to 0 and leaves no term below 0.
-    return Estimate(float(kl_div(p, q).sum()))
+    return Figures(kl_div(p, q).sum(axis=-1))

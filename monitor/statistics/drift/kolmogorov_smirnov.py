@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from monitor.statistics.bounds import pointwise
-from monitor.statistics.reading import Estimate
-from monitor.statistics.statistic import statistic
+from monitor.statistics.statistic import Figures, statistic
 from monitor.statistics.views import Grid
 
 
@@ -22,12 +21,12 @@ from monitor.statistics.views import Grid
     paper="Smirnov 1939, Bulletin mathématique de l'Université de Moscou 2(2)",
     applies=("numeric",),
 )
-def kolmogorov_smirnov(grid: Grid) -> Estimate:
+def kolmogorov_smirnov(grid: Grid) -> Figures:
     """Kolmogorov-Smirnov statistic D: the greatest distance between the two distribution functions.
 
     The value is D over the limits of the cells. D over all values lies between lower and upper, which differ by at
     most the mass that some cell holds on both sides: 1/256 for cells of equal reference mass.
     """
     f, g = grid.cdf
-    at_limits = float(np.abs(f - g).max())
-    return Estimate(at_limits, lower=at_limits, upper=max(at_limits, float(pointwise(grid)[1].max())))
+    at_limits = np.abs(f - g).max(axis=-1)
+    return Figures(at_limits, lower=at_limits, upper=np.maximum(at_limits, pointwise(grid)[1].max(axis=-1)))

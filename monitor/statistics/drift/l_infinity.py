@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitor.statistics.reading import Estimate
-from monitor.statistics.statistic import statistic
+from monitor.statistics.statistic import Figures, statistic
 from monitor.statistics.views import Cells
 
 
@@ -20,7 +19,7 @@ from monitor.statistics.views import Cells
     rows_min=100,
     paper="Breck et al. 2019, Data Validation for Machine Learning, MLSys",
 )
-def l_infinity(cells: Cells) -> Estimate:
+def l_infinity(cells: Cells) -> Figures:
     """L-infinity distance: the greatest change of any one cell's share.
 
     >>> import numpy as np
@@ -28,4 +27,4 @@ def l_infinity(cells: Cells) -> Estimate:
     0.1
     """
     p, q = cells.shares()
-    return Estimate(float(np.abs(q - p).max()))
+    return Figures(np.abs(q - p).max(axis=-1))

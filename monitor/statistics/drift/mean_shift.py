@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.statistics.reading import Estimate
-from monitor.statistics.statistic import statistic
+from monitor.statistics.statistic import Figures, statistic
 from monitor.statistics.views import Grid
 
 
@@ -17,10 +16,10 @@ from monitor.statistics.views import Grid
     paper="Cohen 1988, Statistical Power Analysis for the Behavioral Sciences, chapter 2",
     applies=("numeric",),
 )
-def mean_shift(grid: Grid) -> Estimate:
+def mean_shift(grid: Grid) -> Figures:
     """How far the mean has moved, in reference standard deviations: positive is up.
 
     Values count as at most 4096 standard deviations from the reference's mean, so that one of them cannot hide the
     others.
     """
-    return Estimate(grid.current.mean - grid.reference.mean)
+    return Figures(grid.current.mean - grid.reference.mean)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitor.statistics.reading import Estimate
-from monitor.statistics.statistic import statistic
+from monitor.statistics.statistic import Figures, statistic
 from monitor.statistics.views import Cells
 
 PRIOR = 0.5
@@ -22,7 +21,7 @@ PRIOR = 0.5
     rows_min=200,
     paper="Yurdakul & Naranjo 2020, Journal of Risk Model Validation 14(4)",
 )
-def psi(cells: Cells) -> Estimate:
+def psi(cells: Cells) -> Figures:
     """Population stability index: the sum over cells of (q - p) ln(q / p), in nats.
 
     p, q: shares of reference and current after `PRIOR` rows were added to every cell. Without drift its mean is not 0
@@ -33,4 +32,4 @@ def psi(cells: Cells) -> Estimate:
     0.0405
     """
     p, q = cells.shares(PRIOR)
-    return Estimate(float(np.sum((q - p) * np.log(q / p))))
+    return Figures(np.sum((q - p) * np.log(q / p), axis=-1))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitor.statistics.reading import Estimate
-from monitor.statistics.statistic import statistic
+from monitor.statistics.statistic import Figures, statistic
 from monitor.statistics.views import Cells
 
 
@@ -20,7 +19,7 @@ from monitor.statistics.views import Cells
     rows_min=100,
     paper="Gibbs & Su 2002, International Statistical Review 70(3)",
 )
-def total_variation(cells: Cells) -> Estimate:
+def total_variation(cells: Cells) -> Figures:
     """Total variation distance: half the sum over cells of |q - p|, the share of rows that changed cells.
 
     >>> import numpy as np
@@ -28,4 +27,4 @@ def total_variation(cells: Cells) -> Estimate:
     0.1
     """
     p, q = cells.shares()
-    return Estimate(min(1.0, float(np.abs(q - p).sum()) / 2.0))
+    return Figures(np.minimum(1.0, np.abs(q - p).sum(axis=-1) / 2.0))

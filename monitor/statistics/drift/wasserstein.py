@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from monitor.statistics.bounds import integral
-from monitor.statistics.reading import Estimate
-from monitor.statistics.statistic import statistic
+from monitor.statistics.statistic import Figures, statistic
 from monitor.statistics.views import Grid
 
 
@@ -21,10 +20,10 @@ from monitor.statistics.views import Grid
     paper="Vallender 1974, Theory of Probability & Its Applications 18(4)",
     applies=("numeric",),
 )
-def wasserstein(grid: Grid) -> Estimate:
+def wasserstein(grid: Grid) -> Figures:
     """Wasserstein-1 distance, the mean way a row has moved: the integral of |F - G|, in reference standard deviations.
 
     The value is exact wherever one distribution stays above the other through a cell, elsewhere its lower bound.
     Beyond 4096 standard deviations, where sums are clipped, it counts nothing; upper does.
     """
-    return Estimate(*integral(grid, np.abs, slope=1.0))
+    return Figures(*integral(grid, np.abs, slope=1.0))

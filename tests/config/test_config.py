@@ -1,0 +1,290 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from monitor.config import Receiver, describe, load
+from monitor.errors import ConfigError
+from monitor.spec import FeatureSpec, RetrainSpec
+from monitor.windows.window import WindowSpec
+from tests.config.conftest import Write
+
+HERE = Path(__file__).parent
+SMALLEST = (HERE / "good" / "smallest.yaml").read_text()
+WHOLE = (HERE / "good" / "whole.yaml").read_text()
+HOUR_MS = 3_600_000
+
+
+def problems(write: Write, text: str) -> list[str]:
+    path = write(text)
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    return [problem.replace(f"{path.parent}/", "") for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize("file", sorted((HERE / "bad").glob("*.yaml")), ids=lambda file: file.stem)
+def test_every_problem_of_a_file_is_said_at_once_with_its_line(file: Path, write: Write) -> None:
+    assert problems(write, file.read_text()) == file.with_suffix(".txt").read_text().splitlines()
+
+
+@pytest.mark.parametrize("file", sorted((HERE / "bad").glob("*.yaml")), ids=lambda file: file.stem)
+def test_no_problem_quotes_a_secret(file: Path, write: Write) -> None:
+    assert not any("hunter2" in problem for problem in problems(write, file.read_text()))
+
+
+def test_a_missing_file_says_how_to_write_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"does not exist: write it with `monitor init`"):
+        load(tmp_path / "monitor.yaml")
+
+
+def test_the_smallest_file_takes_the_rest_from_its_reference(write: Write) -> None:
+    config = load(write(SMALLEST))
+    spec = config.specs()["fraud"]
+    assert (spec.schema.task, spec.schema.positive) == ("binary", "fraud")
+    assert spec.schema.features == {"amount": "numeric", "country": "categorical"}
+    assert (spec.performance.metric, spec.performance.drop, spec.performance.threshold) == ("roc_auc", 0.03, None)
+    assert spec.window == WindowSpec(HOUR_MS)
+    assert spec.retrain is None
+    assert list(config.references()["fraud"]) == ["3"]
+
+
+def test_the_threshold_is_the_one_that_the_reference_was_compiled_with(write: Write) -> None:
+    config = load(write(SMALLEST.replace("fraud.profile", "scored.profile")))
+    assert config.specs()["fraud"].performance.threshold == 0.5
+
+
+def test_values_of_a_model_win_over_those_of_the_file(write: Write) -> None:
+    specs = load(write(WHOLE)).specs()
+    fraud, digits = specs["fraud"], specs["digits"]
+    assert fraud.window == WindowSpec(500, "rows")
+    assert (fraud.lateness_ms, fraud.idle_after_ms, fraud.persistence) == (60_000, 600_000, 1)
+    assert digits.window == WindowSpec(HOUR_MS // 2)
+    assert (digits.lateness_ms, digits.idle_after_ms, digits.persistence) == (0, 90_000, 3)
+
+
+def test_a_model_without_labels_keeps_none_and_needs_none(write: Write) -> None:
+    digits = load(write(WHOLE)).specs()["digits"]
+    assert not digits.labelled
+    assert digits.retrain == RetrainSpec("pipeline", frozenset({"drift"}), 24 * HOUR_MS, labels_min=0)
+
+
+def test_references_are_by_version(write: Write) -> None:
+    assert list(load(write(WHOLE)).references()["fraud"]) == ["3", "4"]
+
+
+def test_only_features_that_the_reference_has_cells_for_are_decoded(write: Write) -> None:
+    spec = load(write(WHOLE)).specs()["fraud"]
+    assert list(spec.schema.features) == ["amount", "country"]
+    assert spec.features == {
+        "amount": FeatureSpec("quality"),
+        "country": FeatureSpec("drift"),
+        "session": FeatureSpec("off"),
+    }
+
+
+def test_a_feature_that_is_switched_off_later_is_still_decoded(write: Write) -> None:
+    features = "features: {amount: numeric, country: {type: categorical, monitor: off}}"
+    spec = load(write(SMALLEST.replace("}]", f", {features}}}]"))).specs()["fraud"]
+    assert list(spec.schema.features) == ["amount", "country"]
+    assert spec.features["country"] == FeatureSpec("off")
+
+
+def test_on_off_and_no_are_words_as_in_yaml_1_2(write: Write) -> None:
+    text = SMALLEST.replace("}]", ", retrain: {webhook: off, on: [drift]}}]") + (
+        "webhooks: {off: {url: 'http://localhost/', secret_file: no}}\n"
+    )
+    config = load(write(text))
+    assert config.file.models[0].retrain is not None
+    assert config.file.models[0].retrain.on == ("drift",)
+    assert config.file.webhooks["off"].files == ("no",)
+
+
+def test_anchors_and_merges_are_understood(write: Write) -> None:
+    text = """
+kafka: {bootstrap_servers: b}
+models:
+  - &base {name: a, window: 2h, reference: references/fraud.profile}
+  - {<<: *base, name: b}
+"""
+    specs = load(write(text)).specs()
+    assert specs["b"].window == specs["a"].window == WindowSpec(2 * HOUR_MS)
+
+
+def test_an_alias_of_itself_is_refused(write: Write) -> None:
+    assert "nested too deep" in problems(write, "kafka: &a [*a]\n")[0]
+
+
+def test_the_digest_is_of_what_a_file_means_not_of_how_it_is_written(write: Write) -> None:
+    config = load(write(SMALLEST))
+    spelled = "# a comment\nwindow: 60m\n" + SMALLEST.replace("broker:9092", '["broker:9092"]') + "lateness: 300s\n"
+    assert load(write(spelled)).digest == config.digest
+    assert load(write(SMALLEST + "lateness: 301s\n")).digest != config.digest
+    assert config.digest.startswith("sha256:")
+
+
+def test_the_digest_does_not_depend_on_the_directory(write: Write, tmp_path: Path) -> None:
+    here = load(write(SMALLEST)).digest
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shutil.move(tmp_path / "references", elsewhere)
+    shutil.move(tmp_path / "monitor.yaml", elsewhere)
+    assert load(elsewhere / "monitor.yaml").digest == here
+
+
+@pytest.mark.parametrize("text", [SMALLEST, WHOLE.replace("?token=abc", "")], ids=["smallest", "whole"])
+def test_what_check_prints_is_a_configuration_that_means_the_same(text: str, write: Write) -> None:
+    config = load(write(text))
+    again = load(write(describe(config)))
+    assert again.effective() == config.effective()
+    assert again.specs() == config.specs()
+    assert "# default" not in describe(again)
+
+
+def test_check_says_where_a_value_that_is_not_in_the_file_comes_from(write: Write) -> None:
+    lines = describe(load(write(SMALLEST + "lateness: 1m\n"))).splitlines()
+    assert "lateness: 1m" in lines
+    assert "  lateness: 1m  # as above" in lines
+    assert "  task: binary  # from the reference" in lines
+    assert "  retention: 90d  # default" in lines
+
+
+def secrets(directory: Path, mode: int = 0o600) -> None:
+    for name in ("secret-1", "secret-2", "kafka-password"):
+        path = directory / name
+        path.write_text(f"\n  {name}-hunter2 \n")
+        path.chmod(mode)
+
+
+def test_secrets_are_read_from_files_and_stripped(write: Write, tmp_path: Path) -> None:
+    config = load(write(WHOLE))
+    secrets(tmp_path)
+    airflow, pipeline = config.webhooks()
+    assert airflow == Receiver("airflow", "https://airflow.example/run?token=abc", ("secret-1-hunter2",))
+    assert pipeline.secrets == ("secret-2-hunter2", "secret-1-hunter2")
+    assert config.kafka_settings()["sasl_plain_password"] == "kafka-password-hunter2"
+    assert config.warnings() == []
+
+
+def test_secrets_are_never_shown(write: Write, tmp_path: Path) -> None:
+    config = load(write(WHOLE))
+    secrets(tmp_path)
+    shown = f"{config!r} {config} {config.webhooks()!r} {describe(config)} {config.warnings()}"
+    assert "hunter2" not in shown
+    assert "token=abc" not in shown
+
+
+def test_every_secret_that_cannot_be_used_is_named_with_its_line(write: Write, tmp_path: Path) -> None:
+    config = load(write(WHOLE))
+    (tmp_path / "secret-1").write_text(" \n")
+    (tmp_path / "secret-2").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError) as caught:
+        config.webhooks()
+    assert [problem.replace(f"{tmp_path}/", "") for problem in caught.value.problems] == [
+        "monitor.yaml:51: webhooks.airflow names secret-1, which is empty: put the secret there",
+        "monitor.yaml:52: webhooks.pipeline names secret-1, which is empty: put the secret there",
+        "monitor.yaml:52: webhooks.pipeline names secret-2, which is not text: put the secret there as UTF-8",
+    ]
+    with pytest.raises(ConfigError, match=r"kafka-password, which cannot be read \(No such file"):
+        config.kafka_settings()
+
+
+def test_secrets_that_every_user_can_read_are_warned_of(write: Write, tmp_path: Path) -> None:
+    config = load(write(WHOLE))
+    secrets(tmp_path, 0o644)
+    assert [warning.partition("names ")[2].partition(",")[0] for warning in config.warnings()] == [
+        "kafka-password",
+        "secret-1",
+        "secret-1",
+        "secret-2",
+    ]
+
+
+def test_client_settings_are_passed_through_beside_the_file(write: Write, tmp_path: Path) -> None:
+    secrets(tmp_path)
+    assert load(write(WHOLE)).kafka_settings() == {
+        "bootstrap_servers": ["broker-1:9092", "[::1]:9093"],
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": "monitor",
+        "sasl_plain_password": "kafka-password-hunter2",
+        "ssl_cafile": str(tmp_path / "ca.pem"),
+        "request_timeout_ms": 40000,
+        "api_version": (2, 1),
+    }
+
+
+def test_relative_paths_are_relative_to_the_file(write: Write, tmp_path: Path) -> None:
+    assert load(write(SMALLEST)).state == tmp_path / "state"
+    assert load(write(WHOLE)).state == Path("/var/lib/monitor")
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("server: {host: 0.0.0.0}", "server.host is not a loopback address"),
+        ("server: {host: '::'}", "server.host is not a loopback address"),
+        ("server: {host: monitor.example}", "server.host is not a loopback address"),
+        ("timezone: Mars/Olympus", "timezone is not a time zone"),
+        ("window: 0s", "window is an empty window"),
+        ("window: 3600", "window is not a window"),
+        ("idle_after: 0s", "idle_after must be longer than 0s"),
+        ("lateness: 99999d", "lateness is longer than 3650d"),
+        ("alarms: {persistence: 1.5}", "alarms.persistence must be a whole number"),
+        ("webhooks: {a: {url: 'http://a/'}}", "webhooks.a must have either secret_file or secret_files"),
+        ("webhooks: {a: {url: 'http://a/#x', secret_file: s}}", "webhooks.a.url holds a fragment"),
+        ("webhooks: {a: {url: 'http:// a/', secret_file: s}}", "webhooks.a.url is not an address"),
+        ("webhooks: {a: {url: 'http://[a/', secret_file: s}}", "webhooks.a.url is not an address"),
+    ],
+)
+def test_a_wrong_value_is_refused(setting: str, sentence: str, write: Write) -> None:
+    (problem,) = problems(write, f"{SMALLEST}{setting}\n")
+    assert problem.startswith(f"monitor.yaml:3: {sentence}")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_a_loopback_host_is_accepted(host: str, write: Write) -> None:
+    assert load(write(f"{SMALLEST}server: {{host: '{host}'}}\n")).server.host == host
+
+
+_VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["off", "1h"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [at, *(place for key, child in pairs for place in places(child, (*at, key)))]
+
+
+def replaced(value: Any, at: tuple[Any, ...], other: Any) -> Any:
+    if not at:
+        return other
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[at[0]] = replaced(copy[at[0]], at[1:], other)
+    return copy
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_value_anywhere_gives_a_configuration_or_sentences(data: st.DataObject, write: Write) -> None:
+    content = yaml.safe_load(WHOLE)
+    place = data.draw(st.sampled_from(places(content)))
+    path = write(yaml.safe_dump(replaced(content, place, data.draw(_VALUES))))
+    config, problems = None, ()
+    try:
+        config = load(path)
+    except ConfigError as error:
+        problems = error.problems
+    assert (config is None) == bool(problems)
+    assert all(problem.startswith(f"{path}:") and "\n" not in problem for problem in problems)
+    if config is not None:
+        assert config.specs().keys() == config.references().keys()
+        assert describe(config)
