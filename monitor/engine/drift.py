@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
+
+import numpy as np
 
 from monitor.detection import drift
 from monitor.detection.drift import FeatureState
@@ -18,14 +20,14 @@ from monitor.profiles.profile import Profile
 from monitor.profiles.reference import Reference
 from monitor.snapshot import WindowView
 from monitor.spec import FeatureSpec, ModelSpec
-from monitor.statistics.effect import Effect, debiased_effect
-from monitor.statistics.reading import Estimate, Reading
+from monitor.statistics.effect import Effect, debiased_effects
+from monitor.statistics.reading import Reading
 from monitor.statistics.registry import DRIFT, QUALITY
-from monitor.statistics.statistic import Absence, Statistic
+from monitor.statistics.statistic import Statistic
 from monitor.statistics.views import Cells, Counts, Grid, Quality, decision_groups
 from monitor.windows.window import Window
 
-V = TypeVar("V", Cells, Grid, Quality)
+K = TypeVar("K", bound=Hashable)
 
 ROWS_MIN = 200
 """Rows with a value that a drift verdict needs: below it chance alone often exceeds the threshold."""
@@ -36,100 +38,143 @@ CELLS_MIN = 3
 
 
 @dataclass(slots=True)
-class DriftReader:
-    """Compares the windows of one model version with its reference.
+class CellStack:
+    """Features with equally many decision cells, all ordered or none. places: the cell of each fine count of all."""
 
-    groups: decision cell of each fine cell; cells, grids: the reference beside itself, of which windows take the place.
-    """
+    names: tuple[str, ...]
+    places: Counts
+    reference: Cells
 
-    spec: ModelSpec
-    reference: Reference
-    groups: dict[str, Counts] = field(default_factory=dict)
-    cells: dict[str, Cells] = field(default_factory=dict)
-    grids: dict[str, Grid] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name, layout in self.reference.layout.features.items():
-            summary = self.reference.profile.features[name]
-            groups = self.groups[name] = decision_groups(layout, summary.counts)
-            ordered = isinstance(layout, NumericLayout)
-            self.cells[name] = Cells.of(groups, summary.counts, summary.counts, ordered)
-            if isinstance(layout, NumericLayout) and isinstance(summary, NumericSummary):
-                self.grids[name] = Grid.of(layout, summary, summary)
-
-    def read(self, window: Window, profile: Profile) -> tuple[list[Reading], dict[str, Effect | None]]:
-        """Readings of every feature that is watched, and the effect of each that may drift (None: too few rows)."""
-        qualities: dict[str, Quality] = {}
-        cells: dict[str, Cells] = {}
-        grids: dict[str, Grid] = {}
-        for name, summary in profile.features.items():
-            watched = self.spec.features.get(name, FeatureSpec()).monitor
-            if watched != "off":
-                qualities[name] = Quality.of(summary)
-            if watched == "drift":
-                cells[name] = self.cells[name].facing(self.groups[name], summary.counts)
-                layout = self.reference.layout.features[name]
-                if isinstance(layout, NumericLayout) and isinstance(summary, NumericSummary):
-                    grids[name] = self.grids[name].facing(layout, summary)
-        figures = _Figures(window, {name: summary.rows for name, summary in profile.features.items()})
-        figures.read(QUALITY, qualities, lambda view: view.kind)
-        figures.read(DRIFT, cells, lambda view: (view.ordered, len(view.reference)))
-        figures.read(DRIFT, grids, lambda view: len(view.edges))
-        names = [entry.name for entry in DRIFT + QUALITY]
-        found = figures.found
-        ordered = [found[name, each] for name in qualities for each in names if (name, each) in found]
-        return ordered, {name: _effect(each) for name, each in cells.items()}
+    def facing(self, profile: Profile) -> Cells:
+        counts = np.concatenate([profile.features[name].counts for name in self.names])
+        reference = self.reference.reference
+        # Sums of counts are exact in float64: a feature has fewer than 2**53 rows.
+        current = np.bincount(self.places, weights=counts, minlength=reference.size)
+        return Cells(reference, current.astype(np.int64).reshape(reference.shape), self.reference.ordered)
 
 
 @dataclass(slots=True)
-class _Figures:
-    """The readings of one window, by (feature, statistic); features of one shape are computed together."""
+class GridStack:
+    """Numeric features with equally many fine cells."""
 
-    window: Window
-    rows: Mapping[str, int]
-    found: dict[tuple[str, str], Reading] = field(default_factory=dict)
+    names: tuple[str, ...]
+    reference: Grid
 
-    def read(
-        self, statistics: Iterable[Statistic[Any]], views: Mapping[str, V], shape: Callable[[V], Hashable]
-    ) -> None:
-        """Every statistic over this kind of view, of each feature."""
-        stacks: dict[Hashable, dict[str, V]] = {}
-        for name, view in views.items():
-            stacks.setdefault(shape(view), {})[name] = view
-        for stack in stacks.values():
-            kind = type(next(iter(stack.values())))
-            mine = [entry for entry in statistics if entry.over is kind]
-            enough = {name: view for name, view in stack.items() if view.rows > 0}
-            stacked = kind.stack(list(enough.values())) if enough else None
-            for entry in mine:
-                for name in stack.keys() - enough.keys():
-                    self._note(name, entry, "insufficient")
-                if stacked is not None:
-                    self._evaluate(entry, list(enough), stacked)
+    def facing(self, profile: Profile) -> Grid:
+        return self.reference.facing(_numeric(profile, self.names))
 
-    def _evaluate(self, entry: Statistic[Any], names: Sequence[str], view: Any) -> None:
+
+class DriftReader:
+    """Compares the windows of one model version with its reference; features of one shape are computed together."""
+
+    def __init__(self, spec: ModelSpec, reference: Reference) -> None:
+        self.spec = spec
+        watched = {name: spec.features.get(name, FeatureSpec()).monitor for name in reference.layout.features}
+        self._order = {name: place for place, name in enumerate(watched)}
+        self._kinds = _by(schema_kind(reference), [name for name in watched if watched[name] != "off"])
+        drifting = [name for name in watched if watched[name] == "drift"]
+        self._cells = _cell_stacks(reference, drifting)
+        self._grids = _grid_stacks(reference, drifting)
+
+    def read(self, window: Window, profile: Profile) -> tuple[list[Reading], dict[str, Effect | None]]:
+        """Readings of every feature that is watched, and the effect of each that may drift (None: too few rows)."""
+        rows = {name: summary.rows for name, summary in profile.features.items()}
+        readings: list[Reading] = []
+        effects: dict[str, Effect | None] = {}
+        for names in self._kinds.values():
+            view = Quality.stack([profile.features[name] for name in names])
+            readings += _readings(window, QUALITY, names, rows, view)
+        for stack in self._cells:
+            cells = stack.facing(profile)
+            readings += _readings(window, DRIFT, stack.names, rows, cells)
+            effects |= _effects(stack.names, cells)
+        for grids in self._grids:
+            readings += _readings(window, DRIFT, grids.names, rows, grids.facing(profile))
+        readings.sort(key=lambda reading: self._order[reading.feature])
+        return readings, effects
+
+
+def schema_kind(reference: Reference) -> Callable[[str], str]:
+    """What kind a feature is of."""
+    layouts = reference.layout.features
+    return lambda name: "numeric" if isinstance(layouts[name], NumericLayout) else "categorical"
+
+
+def _cell_stacks(reference: Reference, names: Sequence[str]) -> list[CellStack]:
+    features = reference.profile.features
+    groups = {name: decision_groups(reference.layout.features[name], features[name].counts) for name in names}
+    kind = schema_kind(reference)
+    stacks = []
+    for (cells, feature_kind), members in _by(lambda name: (int(groups[name].max()) + 1, kind(name)), names).items():
+        places = np.concatenate([groups[name] + cells * place for place, name in enumerate(members)])
+        empty = np.zeros((len(members), cells), dtype=np.int64)
+        stack = CellStack(members, places, Cells(empty, empty, feature_kind == "numeric"))
+        counts = stack.facing(reference.profile).current
+        stacks.append(CellStack(members, places, Cells(counts, counts, stack.reference.ordered)))
+    return stacks
+
+
+def _grid_stacks(reference: Reference, names: Sequence[str]) -> list[GridStack]:
+    layouts = {
+        name: layout
+        for name, layout in reference.layout.features.items()
+        if name in names and isinstance(layout, NumericLayout)
+    }
+    return [
+        GridStack(members, Grid.against([layouts[name] for name in members], _numeric(reference.profile, members)))
+        for members in _by(lambda name: len(layouts[name].edges), list(layouts)).values()
+    ]
+
+
+def _numeric(profile: Profile, names: Sequence[str]) -> list[NumericSummary]:
+    summaries = [profile.features[name] for name in names]
+    return [summary for summary in summaries if isinstance(summary, NumericSummary)]
+
+
+def _by(key: Callable[[str], K], names: Sequence[str]) -> dict[K, tuple[str, ...]]:
+    groups: dict[K, tuple[str, ...]] = {}
+    for name in names:
+        groups[key(name)] = (*groups.get(key(name), ()), name)
+    return groups
+
+
+def _readings(
+    window: Window,
+    statistics: Sequence[Statistic[Any]],
+    names: Sequence[str],
+    rows: Mapping[str, int],
+    view: Cells | Grid | Quality,
+) -> list[Reading]:
+    """Every statistic over this kind of view, of each feature of a stack."""
+    readings: list[Reading] = []
+    usable = view.rows.tolist()
+    enough = view.rows > 0
+    filled = view if enough.all() else view.take(enough)
+    places = (np.cumsum(enough) - 1).tolist()
+    for entry in statistics:
+        if entry.over is not type(view):
+            continue
         if view.kind not in entry.applies:
-            for name in names:
-                self._note(name, entry, "not_applicable")
-            return
-        figures = entry.figures(view)
-        for place, (name, rows) in enumerate(zip(names, view.rows.tolist(), strict=True)):
-            self._note(name, entry, figures.at(place) if rows >= entry.rows_min else "insufficient")
-
-    def _note(self, feature: str, entry: Statistic[Any], outcome: Estimate | Absence) -> None:
-        rows, key = self.rows[feature], (feature, entry.name)
-        if isinstance(outcome, str):
-            self.found[key] = Reading(self.window, feature, entry.name, rows, outcome)
-        else:
-            figures = (outcome.value, outcome.lower, outcome.upper)
-            self.found[key] = Reading(self.window, feature, entry.name, rows, "ok", *figures)
+            readings += [Reading(window, name, entry.name, rows[name], "not_applicable") for name in names]
+            continue
+        figures = entry.figures(filled).tolist() if enough.any() else []
+        for name, count, place in zip(names, usable, places, strict=True):
+            if count < entry.rows_min:
+                readings.append(Reading(window, name, entry.name, rows[name], "insufficient"))
+            else:
+                readings.append(Reading(window, name, entry.name, rows[name], "ok", *figures[place]))
+    return readings
 
 
-def _effect(cells: Cells) -> Effect | None:
-    if cells.rows < ROWS_MIN:
-        return None
-    effect = debiased_effect(cells)
-    return effect if effect.cells >= CELLS_MIN else None
+def _effects(names: Sequence[str], cells: Cells) -> dict[str, Effect | None]:
+    """The effect of each feature of a stack; None where too few rows, or cells after pooling, say nothing."""
+    enough = cells.rows >= ROWS_MIN
+    found: dict[str, Effect | None] = dict.fromkeys(names)
+    if enough.any():
+        judged = [name for name, held in zip(names, enough.tolist(), strict=True) if held]
+        for name, effect in zip(judged, debiased_effects(cells.take(enough)), strict=True):
+            found[name] = effect if effect.cells >= CELLS_MIN else None
+    return found
 
 
 def judge_window(

@@ -147,6 +147,11 @@ def labels(raw: Raw, records: RawRecords) -> Judged[Labels]:
     return _judged(Labels(schema.model, origin, time_ms, received_ms, key, value), raw, flaws)
 
 
+def may_be_id(value: object) -> bool:
+    """Whether `value` is a string or an integer, or null."""
+    return value is None or (isinstance(value, str | int) and not isinstance(value, bool))
+
+
 def absent(column: Column) -> NDArray[np.bool_]:
     """bool[n]: where a column has no value."""
     missing: NDArray[np.bool_] = (
@@ -174,7 +179,7 @@ def _keys(raw: Raw, origin: Origin, flaws: _Flaws) -> tuple[NDArray[np.uint64], 
     values = raw.fields["id"]
     ids: Sequence[object] = values.to_pylist() if isinstance(values, pa.Array) else values
     if not set(map(type, ids)) <= {str, int, type(None)}:
-        flaws.mark(np.array([not _may_be_id(value) for value in ids], dtype=np.bool_), ID_TYPE)
+        flaws.mark(np.array([not may_be_id(value) for value in ids], dtype=np.bool_), ID_TYPE)
     texts = [canonical(value) for value in ids]
     identified = np.fromiter(map(bool, texts), np.bool_, len(texts))
     key = np.empty(len(texts), dtype=np.uint64)
@@ -182,10 +187,6 @@ def _keys(raw: Raw, origin: Origin, flaws: _Flaws) -> tuple[NDArray[np.uint64], 
     if not identified.all():
         key[~identified] = position_digests(origin.take(~identified))
     return key, identified
-
-
-def _may_be_id(value: object) -> bool:
-    return value is None or (isinstance(value, str | int) and not isinstance(value, bool))
 
 
 def _times(raw: Raw, records: RawRecords, flaws: _Flaws) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ import numpy as np
 from monitor.events.batch import BatchEnd
 from monitor.events.canonical import canonical
 from monitor.events.decoder import BYTES_MAX, RawRecords
-from monitor.events.native_columns import EventKind, Raw
+from monitor.events.native_columns import EventKind, Raw, may_be_id
 from monitor.events.payload import Flaw, parse
 from monitor.events.reject import Reason, Reject
 from monitor.events.schema import Schema
@@ -152,15 +152,15 @@ class Rows:
         return None
 
     def _put_end(self, record: int, row: int, event: Mapping[str, object], schema: Schema) -> Flaw | None:
-        batch = event.get("id")
-        if batch is None or batch == "":
-            return NO_END_ID
-        if isinstance(batch, bool) or not isinstance(batch, str | int):
+        if not may_be_id(event.get("id")):
             return END_ID_TYPE
+        batch = canonical(event.get("id"))
+        if not batch:
+            return NO_END_ID
         partition, offset = int(self.records.partition[record]), int(self.records.offset[record])
         self.unknown_keys += _unknown(event, _KNOWN_END)
         self.read += 1
-        self.ends.append((record, row, BatchEnd(schema.model, canonical(batch) or "", partition, offset)))
+        self.ends.append((record, row, BatchEnd(schema.model, batch, partition, offset)))
         return None
 
     def _put_batch(self, record: int, batch: Mapping[str, object], schema: Schema, kind: EventKind) -> Flaw | None:

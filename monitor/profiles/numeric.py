@@ -95,19 +95,22 @@ class NumericSummary:
             max(self.high, other.high),
         )
 
-    def mean(self, layout: NumericLayout) -> float:
-        """Mean of the present values (clipped as the module says); 0.0 of none."""
+    def standard_moments(self) -> tuple[float, float]:
+        """Mean and population standard deviation of z; 0.0 of no values."""
+        n = self.present
+        if n == 0:
+            return 0.0, 0.0
         total = int(self.sums.sum())
-        return layout.centre + layout.scale * (total / UNIT / self.present) if self.present else 0.0
+        # Integers throughout: n * sum(z^2) - sum(z)^2 cannot cancel.
+        return total / (n * UNIT), math.sqrt(n * self.square - total * total) / (n * UNIT)
+
+    def mean(self, layout: NumericLayout) -> float:
+        """Mean of the present values, clipped as the module says; the reference's of none."""
+        return layout.centre + layout.scale * self.standard_moments()[0]
 
     def deviation(self, layout: NumericLayout) -> float:
         """Population standard deviation of the present values; 0.0 of none."""
-        n = self.present
-        if n == 0:
-            return 0.0
-        total = int(self.sums.sum())
-        # Integers throughout: n * sum(z^2) - sum(z)^2 cannot cancel.
-        return layout.scale * (math.sqrt(n * self.square - total * total) / (n * UNIT))
+        return layout.scale * self.standard_moments()[1]
 
     def plain(self) -> list[Any]:
         square = self.square.to_bytes((self.square.bit_length() + 7) // 8, "little")

@@ -18,6 +18,8 @@ from monitor.events.batch import MISSING, MISSING_CODE, CategoricalColumn, Colum
 SIZE = 500
 """Rows that a sample keeps: enough for a report a person reads, about 10 kB a feature column of text."""
 
+_VALUES_MAX = 4 * SIZE  # Categories that are carried along unused; dropping them each time would cost more.
+
 
 def mix(key: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """uint64[n]: the finaliser of SplitMix64, a bijection, so that order by it is independent of the id's digest."""
@@ -49,15 +51,18 @@ class Sample:
         """The sample of both samples' rows; the two stay as they are."""
         order = np.concatenate([self.order, other.order])
         keep = np.argsort(order, kind="stable")[:SIZE]
-        columns = {}
-        for name in sorted({*self.columns, *other.columns}):
-            column = _compact(_joined(self, other, name).take(keep))
-            if name.startswith("feature:") or not _all_missing(column):
-                columns[name] = column
-        return Sample(order[keep], columns)
+        names = {*self.columns, *other.columns}
+        return Sample(order[keep], {name: _joined(self, other, name).take(keep) for name in names})
 
     def plain(self) -> list[Any]:
-        return [self.order.tobytes(), {name: _plain(column) for name, column in self.columns.items()}]
+        """The same rows give the same plain value, whatever they were cut from."""
+        columns = {name: _compact(self.columns[name]) for name in sorted(self.columns)}
+        kept = {
+            name: _plain(column)
+            for name, column in columns.items()
+            if name.startswith("feature:") or not _all_missing(column)
+        }
+        return [self.order.tobytes(), kept]
 
     @classmethod
     def of_plain(cls, plain: list[Any]) -> Sample:
@@ -83,7 +88,8 @@ def _joined(one: Sample, other: Sample, name: str) -> Column:
     ]
     if numeric:
         return NumericColumn.concatenate([part for part in filled if isinstance(part, NumericColumn)])
-    return CategoricalColumn.concatenate([part for part in filled if isinstance(part, CategoricalColumn)])
+    column = CategoricalColumn.concatenate([part for part in filled if isinstance(part, CategoricalColumn)])
+    return _compact(column) if len(column.values) > _VALUES_MAX else column
 
 
 def _missing(numeric: bool, rows: int) -> Column:
@@ -99,7 +105,7 @@ def _all_missing(column: Column) -> bool:
 
 
 def _compact(column: Column) -> Column:
-    """The column with the values it uses alone, in sorted order: the same bytes whatever it was cut from."""
+    """The column with the values it uses alone, in sorted order."""
     if isinstance(column, NumericColumn):
         return column
     values = sorted({column.values[code] for code in column.codes.tolist() if code >= 0})

@@ -22,7 +22,7 @@ from monitor.runtime.tables import Table
 from monitor.spec import ModelSpec
 from monitor.windows.window import Place, WindowSpec
 
-CHUNK = 20_000
+CHUNK = 50_000
 """Rows of a table that one step takes in."""
 
 _PREDICTIONS, _LABELS = "predictions", "labels"

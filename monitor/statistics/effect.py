@@ -9,6 +9,7 @@ are those of PSI, so effects read on PSI's familiar scale. Source: Lin 1991, IEE
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -32,29 +33,46 @@ class Effect:
 
 
 def debiased_effect(cells: Cells, dispersion: float = 1.0) -> Effect:
-    """Effect of `cells`, which hold a row on each side at least.
+    """Effect of one feature's `cells`, which hold a row on each side at least.
 
     dispersion: factor by which clustered rows vary more than independent ones, 1 + (n - 1) rho.
     """
-    pooled = pool_rare(cells)
-    m, n = (int(rows) for rows in cells.totals)
-    noise_floor = (len(pooled.reference) - 1) * dispersion * (1.0 / n + 1.0 / m)
-    raw = 8.0 * float(jensen_shannon_divergence(*pooled.shares()))
-    return Effect(max(0.0, raw - noise_floor), noise_floor, len(pooled.reference))
+    return debiased_effects(cells.take(None), dispersion)[0]
 
 
-def pool_rare(cells: Cells, expected_min: float = EXPECTED_MIN) -> Cells:
-    """Coarser cells in each of which the reference lets expect `expected_min` current rows; one cell if none can.
+def debiased_effects(cells: Cells, dispersion: float = 1.0) -> list[Effect]:
+    """The same of each feature of a stack."""
+    m, n = cells.totals
+    pools = pools_of(cells)
+    left = pools.max(axis=-1) + 1
+    floor = (left - 1) * dispersion * (1.0 / n + 1.0 / m)
+    # Pools are numbered from 0, so that those a feature does not need are empty on both sides and add nothing.
+    raw = 8.0 * jensen_shannon_divergence(*cells.merge(pools).shares())
+    effect = np.maximum(0.0, raw - floor)
+    return [Effect(*each) for each in zip(effect.tolist(), floor.tolist(), left.tolist(), strict=True)]
+
+
+def pools_of(cells: Cells, expected_min: float = EXPECTED_MIN) -> Counts:
+    """int64[..., B]: coarser cells in each of which the reference lets expect `expected_min` current rows, or one cell.
 
     Ordered cells join their neighbours, categories the other rare ones. The choice does not look at where the current
     rows lie, only at how many there are: looking would bias the effect.
     """
-    m, n = cells.totals
-    expected = cells.reference * (n / m)
-    if expected.min() >= expected_min:
-        return cells
-    groups = _runs(expected, expected_min) if cells.ordered else _rare_together(expected, expected_min)
-    return cells.merge(groups)
+    n = cells.totals[1]
+    pools = _pools(cells.reference.tobytes(), n.tobytes(), cells.reference.shape, cells.ordered, expected_min)
+    return pools.reshape(cells.reference.shape)
+
+
+@lru_cache(maxsize=256)  # Windows of one size ask for the same pools again and again.
+def _pools(reference: bytes, current_rows: bytes, shape: tuple[int, ...], ordered: bool, expected_min: float) -> Counts:
+    counts = np.frombuffer(reference, dtype=np.int64).reshape(-1, shape[-1])
+    rows = np.frombuffer(current_rows, dtype=np.int64)
+    expected = counts * (rows / counts.sum(axis=-1))[:, None]
+    pool = _runs if ordered else _rare_together
+    own = np.arange(shape[-1])
+    pools = np.stack([own if each.min() >= expected_min else pool(each, expected_min) for each in expected])
+    pools.flags.writeable = False
+    return pools
 
 
 def _runs(expected: Floats, expected_min: float) -> Counts:

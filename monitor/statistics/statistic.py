@@ -35,10 +35,11 @@ class Figures:
     lower: Floats | None = None
     upper: Floats | None = None
 
-    def at(self, place: int | tuple[()]) -> Estimate:
-        """The figure of one feature of a stack, or of the only one there is: `at(())`."""
-        lower = None if self.lower is None else float(self.lower[place])
-        return Estimate(float(self.value[place]), lower, None if self.upper is None else float(self.upper[place]))
+    def tolist(self) -> list[Estimate]:
+        """One estimate a feature of a stack."""
+        absent: list[None] = [None] * self.value.size
+        bounds = (absent if bound is None else bound.ravel().tolist() for bound in (self.lower, self.upper))
+        return list(map(Estimate, self.value.ravel().tolist(), *bounds))
 
 
 class View(Protocol):
@@ -84,7 +85,7 @@ class Statistic(Generic[V]):
 
     def __call__(self, view: V) -> Estimate:
         """The finite figure of a single feature, which has at least one row on each side."""
-        return self.figures(view).at(())
+        return self.figures(view).tolist()[0]
 
     def figures(self, view: V) -> Figures:
         """The finite figures of `view`, each feature of which has at least one row on each side."""

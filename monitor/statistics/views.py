@@ -26,6 +26,7 @@ REACH = 4096.0
 _FARTHEST = 1e300  # Standard deviations beyond which values are not told apart, so that products stay finite.
 
 Counts = NDArray[np.int64]
+Rows = int | NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
 
@@ -69,15 +70,9 @@ class Cells:
             raise LayoutMismatchError(f"{len(groups)} groups, {len(reference)} and {len(current)} cells")
         return cls(_merge(groups, reference), _merge(groups, current), ordered)
 
-    @classmethod
-    def stack(cls, cells: Sequence[Cells]) -> Cells:
-        """Features with equally many cells, all of them ordered or none, as one view."""
-        reference, current = (np.stack([getattr(each, side) for each in cells]) for side in ("reference", "current"))
-        return cls(reference, current, cells[0].ordered)
-
-    def facing(self, groups: Counts, current: Counts) -> Cells:
-        """One feature's reference beside other fine counts."""
-        return Cells(self.reference, _merge(groups, current), self.ordered)
+    def take(self, rows: Rows | None) -> Cells:
+        """Some features of a stack; None makes a stack of the only one there is."""
+        return Cells(self.reference[rows], self.current[rows], self.ordered)
 
     @property
     def kind(self) -> str:
@@ -93,8 +88,8 @@ class Cells:
         return np.minimum(*self.totals)
 
     def merge(self, groups: Counts) -> Cells:
-        """One feature's rows in coarser cells; groups: int64[B], the new cell of each."""
-        return Cells.of(groups, self.reference, self.current, self.ordered)
+        """The same rows in at most as many coarser cells; groups: int64[..., B], the new cell of each."""
+        return Cells(_merge(groups, self.reference), _merge(groups, self.current), self.ordered)
 
     def shares(self, prior: float = 0.0) -> tuple[Floats, Floats]:
         """Share of each cell in reference and current; `prior` rows are added to every cell first."""
@@ -133,18 +128,17 @@ class GridCounts:
     deviation: Floats
 
     @classmethod
-    def of(cls, layout: NumericLayout, summary: NumericSummary) -> GridCounts:
-        """Of one feature."""
-        _check_cells(layout, summary.counts)
-        low, high = _standard(layout, np.array([summary.low, summary.high]))
-        unit = replace(layout, centre=0.0, scale=1.0)
-        moments = np.array([summary.mean(unit), summary.deviation(unit)])
-        return cls(summary.counts, summary.sums / UNIT, low, high, moments[0], moments[1])
+    def facing(cls, centre: Floats, scale: Floats, summaries: Sequence[NumericSummary]) -> GridCounts:
+        """Of a stack of features with equally many cells, in the unit of each."""
+        ends = np.array([(summary.low, summary.high) for summary in summaries])
+        low, high = _standard(centre, scale, ends.T)
+        mean, deviation = np.array([summary.standard_moments() for summary in summaries]).T
+        counts = np.stack([summary.counts for summary in summaries])
+        sums = np.stack([summary.sums for summary in summaries]) / UNIT
+        return cls(counts, sums, low, high, mean, deviation)
 
-    @classmethod
-    def stack(cls, sides: Sequence[GridCounts]) -> GridCounts:
-        """Features with equally many cells as one side."""
-        return cls(*(np.stack([getattr(side, field.name) for side in sides]) for field in fields(cls)))
+    def take(self, rows: Rows) -> GridCounts:
+        return GridCounts(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     @cached_property
     def rows(self) -> Counts:
@@ -172,24 +166,27 @@ class Grid:
     @classmethod
     def of(cls, layout: NumericLayout, reference: NumericSummary, current: NumericSummary) -> Grid:
         """Of one feature."""
-        edges = np.clip(_standard(layout, layout.edges), -REACH, REACH)
-        unit = np.array([layout.centre, layout.scale])
-        return cls(edges, unit[0], unit[1], GridCounts.of(layout, reference), GridCounts.of(layout, current))
+        _check_cells(layout, reference.counts)
+        _check_cells(layout, current.counts)
+        return cls.against([layout], [reference]).facing([current]).take(0)
 
     @classmethod
-    def stack(cls, grids: Sequence[Grid]) -> Grid:
-        """Features with equally many cells as one view."""
-        edges, centre, scale = (
-            np.stack([getattr(each, name) for each in grids]) for name in ("edges", "centre", "scale")
-        )
-        reference, current = (
-            GridCounts.stack([getattr(each, name) for each in grids]) for name in ("reference", "current")
-        )
-        return cls(edges, centre, scale, reference, current)
+    def against(cls, layouts: Sequence[NumericLayout], references: Sequence[NumericSummary]) -> Grid:
+        """A stack of features with equally many cells, each reference beside itself."""
+        centre, scale = np.array([(layout.centre, layout.scale) for layout in layouts]).T
+        edges = np.stack([layout.edges for layout in layouts])
+        edges = np.clip(_standard(centre[:, None], scale[:, None], edges), -REACH, REACH)
+        side = GridCounts.facing(centre, scale, references)
+        return cls(edges, centre, scale, side, side)
 
-    def facing(self, layout: NumericLayout, current: NumericSummary) -> Grid:
-        """One feature's reference beside another summary of its layout."""
-        return replace(self, current=GridCounts.of(layout, current))
+    def facing(self, summaries: Sequence[NumericSummary]) -> Grid:
+        """The stack's references beside other summaries of the same layouts."""
+        return replace(self, current=GridCounts.facing(self.centre, self.scale, summaries))
+
+    def take(self, rows: Rows) -> Grid:
+        """Some features of a stack, or one of them."""
+        units = (self.edges[rows], self.centre[rows], self.scale[rows])
+        return Grid(*units, self.reference.take(rows), self.current.take(rows))
 
     @cached_property
     def rows(self) -> Counts:
@@ -229,15 +226,20 @@ class Quality:
     @classmethod
     def of(cls, summary: NumericSummary | CategoricalSummary) -> Quality:
         """Of one feature."""
-        kind = "numeric" if isinstance(summary, NumericSummary) else "categorical"
-        figures = np.array([summary.rows, summary.missing, summary.invalid, summary.unusual], dtype=np.int64)
-        return cls(kind, *figures)
+        return cls.stack([summary]).take(0)
 
     @classmethod
-    def stack(cls, parts: Sequence[Quality]) -> Quality:
+    def stack(cls, summaries: Sequence[NumericSummary | CategoricalSummary]) -> Quality:
         """Features of one kind as one view."""
-        figures = (np.stack([getattr(part, field.name) for part in parts]) for field in fields(cls)[1:])
-        return cls(parts[0].kind, *figures)
+        kind = "numeric" if isinstance(summaries[0], NumericSummary) else "categorical"
+        figures = np.array(
+            [(each.rows, each.missing, each.invalid, each.unusual) for each in summaries], dtype=np.int64
+        )
+        return cls(kind, *figures.T)
+
+    def take(self, rows: Rows) -> Quality:
+        """Some features of a stack, or one of them."""
+        return Quality(self.kind, self.rows[rows], self.missing[rows], self.invalid[rows], self.unusual[rows])
 
 
 def _check_cells(layout: FeatureLayout, counts: Counts) -> None:
@@ -246,13 +248,18 @@ def _check_cells(layout: FeatureLayout, counts: Counts) -> None:
 
 
 def _merge(groups: Counts, counts: Counts) -> Counts:
-    # Sums of counts are exact in float64: a feature has fewer than 2**53 rows.
-    return np.bincount(groups, weights=counts).astype(np.int64)
+    """Sums of `counts` by group, along the last axis; as many groups as cells where there are several features."""
+    if counts.ndim == 1:
+        # Sums of counts are exact in float64: a feature has fewer than 2**53 rows.
+        return np.bincount(groups, weights=counts).astype(np.int64)
+    width = counts.shape[-1]
+    places = (groups + width * np.arange(len(counts))[:, None]).ravel()
+    return np.bincount(places, weights=counts.ravel(), minlength=counts.size).astype(np.int64).reshape(counts.shape)
 
 
-def _standard(layout: NumericLayout, values: Floats) -> Floats:
+def _standard(centre: Floats | float, scale: Floats | float, values: Floats) -> Floats:
     with np.errstate(over="ignore"):  # What overflows is clipped.
-        return np.clip((values - layout.centre) / layout.scale, -_FARTHEST, _FARTHEST)
+        return np.clip((values - centre) / scale, -_FARTHEST, _FARTHEST)
 
 
 def _shares_high(side: GridCounts, limits: Floats) -> Floats:

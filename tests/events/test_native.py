@@ -347,6 +347,7 @@ def test_unknown_keys_are_counted_unless_they_are_null() -> None:
         (label(label=...), Reason.MISSING_FIELD),
         (label(label=None), Reason.MISSING_FIELD),
         ({"type": "batch_end", "model": "fraud"}, Reason.MISSING_FIELD),
+        ({"type": "batch_end", "model": "fraud", "id": "\x00"}, Reason.MISSING_FIELD),
         ({"type": "batch_end", "model": "fraud", "id": True}, Reason.WRONG_TYPE),
         ({"type": "batch_end", "model": "fraud", "id": {}}, Reason.WRONG_TYPE),
         ({"type": "predictions", "model": "fraud"}, Reason.MISSING_FIELD),

@@ -6,7 +6,7 @@ import json
 from unittest import mock
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.events import native
@@ -43,7 +43,6 @@ def is_counted(decoded: Decoded) -> bool:
     return decoded.read == rows + len(decoded.rejects) + len(decoded.ends)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.none() | st.binary(max_size=50) | damaged(), max_size=8), st.sampled_from([None, "prediction", "label"])
 )

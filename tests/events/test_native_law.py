@@ -204,7 +204,7 @@ def one_by_one(of: NativeDecoder, values: list[bytes | None]) -> dict[str, objec
     return joined([of.decode_each(one(records, index)) for index in range(len(records))])
 
 
-@settings(deadline=None, max_examples=250)
+@settings(max_examples=250)
 @given(
     values=polls(),
     kind=st.sampled_from([None, "prediction", "label"]),

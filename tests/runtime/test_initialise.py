@@ -159,9 +159,9 @@ def test_columns_with_the_names_of_roles_need_no_options(init: Init) -> None:
     assert list(config.specs()["m"].schema.features) == ["amount: total", "été 😀", "on"]
 
 
-@pytest.mark.parametrize(("share", "positive"), [(0.2, "x"), (0.8, "y")])
+@pytest.mark.parametrize(("share", "positive"), [(0.2, "u"), (0.8, "v")])
 def test_without_scores_the_rarer_class_is_positive(init: Init, share: float, positive: str) -> None:
-    classes = np.where(np.random.default_rng(0).random(N) < share, "x", "y")
+    classes = np.where(np.random.default_rng(0).random(N) < share, "u", "v")
     config, said = init(pd.DataFrame({"a": np.arange(N) * 0.5, "prediction": classes}))
     assert config.specs()["m"].schema.positive == positive
     assert f"took {positive!r} as the positive class: it is the rarer one" in said

@@ -1,10 +1,18 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
+import pytest
 from kafka import TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
 
-from monitor.runtime.kafka_reader import Begun, Buffer, Confirmed, Fetched
+from monitor.runtime import kafka_reader
+from monitor.runtime.kafka_client import Records, Topic
+from monitor.runtime.kafka_reader import Begun, Buffer, Confirmed, Fetched, Reader
+from monitor.runtime.watchdog import Watchdog
+from monitor.windows.window import Place
 
 
 def fetched(offset: int = 0) -> Fetched:
@@ -94,3 +102,74 @@ def test_a_drain_waits_for_the_first_item() -> None:
     buffer.put(generation, fetched(7), 1, 1)
     thread.join(30)
     assert drained == [fetched(7)]
+
+
+class Stumbling:
+    """A client of one partition that confirms, and then cannot unpack what comes, until it is `repaired`."""
+
+    repaired = threading.Event()
+    opened = 0
+
+    def __init__(self, settings: Mapping[str, object], topics: Iterable[str]) -> None:
+        type(self).opened += 1
+        self.failing: frozenset[Place] = frozenset()
+        self._polls = 0
+
+    def await_metadata(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def topics(self) -> dict[str, Topic]:
+        return {"t": Topic(None, frozenset({0}))}
+
+    def forbidden(self) -> frozenset[str]:
+        return frozenset()
+
+    def bounds(self, places: Iterable[Place]) -> dict[Place, tuple[int, int]]:
+        return dict.fromkeys(places, (0, 9))
+
+    def assign(self, positions: Mapping[Place, int]) -> None:
+        self._position = positions["t", 0]
+
+    def poll(self, timeout_ms: int, max_records: int) -> Records:
+        self._polls += 1
+        if self._polls % 2 or self._position == 9:
+            return {}
+        if not self.repaired.is_set():
+            self.failing = frozenset({("t", 0)})
+            raise ValueError("not a batch")
+        self._position = 9
+        return {TopicPartition("t", 0): [ConsumerRecord("t", 0, -1, 8, 0, 0, None, b"v", [], None, -1, 1, -1)]}
+
+    def confirm(self) -> tuple[dict[Place, int], dict[Place, int]]:
+        return {("t", 0): 9}, {}
+
+
+@pytest.fixture
+def reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
+    monkeypatch.setattr(kafka_reader, "Client", Stumbling)
+    monkeypatch.setattr(kafka_reader, "_CONFIRM_S", 0.0)
+    monkeypatch.setattr(kafka_reader, "_RETRY_MAX_S", 0.02)
+    Stumbling.repaired.clear()
+    Stumbling.opened = 0
+    reader = Reader({}, frozenset({"t"}), "earliest", "earliest", Buffer(10, 10), Watchdog(60.0))
+    yield reader
+    reader.close()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_the_trouble_of_a_place_lasts_until_reading_has_passed_it(reader: Reader) -> None:
+    said = 'cannot read topic "t" partition 0 at offset 8: not a batch'
+    reader.begin({("t", 0): 8})
+    until(lambda: reader.trouble() == said)
+    opened, troubles = Stumbling.opened, set()
+    until(lambda: troubles.add(reader.trouble()) or Stumbling.opened >= opened + 20)
+    assert troubles == {said}, "that the broker answers all the time ends other troubles, not this one"
+    Stumbling.repaired.set()
+    until(lambda: reader.trouble() is None)

@@ -320,8 +320,10 @@ def test_caught_up_is_said_only_after_everything_was_delivered_and_the_broker_co
     read.until(lambda: len(read.last.caught_up) == 2)
     assert read.source.lag() == {(name, 0): 0, (name, 1): 0}
     first_ms = read.last.caught_up[name, 1]
+    before_ms = time.time_ns() // 1_000_000
     produce(name, numbered(5000, 5001))
     read.until(lambda: read.count() == 5001)
+    assert read.last.caught_up.get((name, 0), before_ms) >= before_ms, "what was confirmed earlier holds no more"
     read.until(lambda: read.last.caught_up.get((name, 1), 0) > first_ms)  # An empty partition is confirmed again.
 
 

@@ -125,9 +125,10 @@ def test_a_commit_that_raises_nothing_and_keeps_nothing_is_noticed(
 ) -> None:
     step(store, 1)
     trap = Trap(store._database._connection)
-    with monkeypatch.context() as patch, pytest.raises(CommitFailedError, match="Transaction 2"):
+    with monkeypatch.context() as patch:
         patch.setattr(store._database, "_connection", trap)
-        step(store, 2)
+        with pytest.raises(CommitFailedError, match="Transaction 2"):
+            step(store, 2)
     assert trap.commits == 1
     assert (store.sequence, committed(store)) == (1, 1)
     step(store, 2)
@@ -189,14 +190,17 @@ def test_a_commit_is_read_back_before_a_checkpoint_is_tried(tmp_path: Path, monk
     def fail(_: Database) -> None:
         raise StateError("the disk is full")
 
-    with monkeypatch.context() as patch, pytest.raises(StateError, match="full"):
+    with monkeypatch.context() as patch:
         patch.setattr(Database, "checkpoint", fail)
-        step(store, 2)
+        with pytest.raises(StateError, match="full"):
+            step(store, 2)
     assert (store.sequence, committed(store)) == (2, 2)
     store.close()
 
 
-def test_state_of_several_megabytes_leaves_no_space_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rewritten_state_and_expired_windows_leave_no_space_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("monitor.runtime.store.store.LOG_MAX", 1 << 20)
     random = np.random.default_rng(0)
     with Store.open(tmp_path) as store:
@@ -207,7 +211,6 @@ def test_state_of_several_megabytes_leaves_no_space_behind(tmp_path: Path, monke
                 add(store, rows)
                 store.expire("m", number - 10, 0)
         assert (tmp_path / "store.duckdb").stat().st_size < 5 << 20
-        assert (tmp_path / "store.duckdb.wal").stat().st_size < 2 << 20
 
 
 NAMES = st.sampled_from(["a", "b", "c/0", "ż\0"])
@@ -253,7 +256,7 @@ def test_a_piece_under_the_name_of_another_is_refused(store: Store) -> None:
 def test_the_network_and_other_files_are_out_of_reach(store: Store, tmp_path: Path) -> None:
     (tmp_path / "secret.csv").write_text("a\n1\n")
     for sql in (f"FROM '{tmp_path}/secret.csv'", "INSTALL httpfs", f"COPY store TO '{tmp_path}/copy.csv'"):
-        with pytest.raises(StateError, match="disabled|not allowed|Cannot"):
+        with pytest.raises(StateError, match=r"disabled|not allowed|Cannot"):
             store._database.rows(sql)
     assert not (tmp_path / "copy.csv").exists()
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
-import orjson
 import pytest
 
 from monitor.errors import CommitFailedError, StateDamagedError, StateError, StateHeldError
@@ -37,7 +36,7 @@ def test_a_missing_directory_is_made_with_its_parents(tmp_path: Path) -> None:
 @pytest.mark.parametrize("directory", ["file", "file/below", "/proc"])
 def test_a_directory_that_cannot_be_written_is_one_clear_sentence(tmp_path: Path, directory: str) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StateError, match="The state directory .* cannot be used") as raised:
+    with pytest.raises(StateError, match=r"The state directory .* cannot be used") as raised:
         Store.open(tmp_path / directory)
     assert type(raised.value) is StateError
     assert "\n" not in str(raised.value)
@@ -175,29 +174,44 @@ def test_an_older_copy_of_the_database_is_refused(tmp_path: Path) -> None:
         Store.open(tmp_path)
 
 
-def test_a_flipped_bit_in_the_log_is_noticed_once_the_sequence_was_recorded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """DuckDB keeps the transactions before the damage and drops the others without a word."""
+@pytest.fixture
+def crashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory as a kill leaves it: ten transactions in the log, eight of them recorded in STATE."""
     monkeypatch.setattr(store, "RECORD_EVERY", 4)
-    opened = Store.open(tmp_path / "live")
-    for number in range(10):
-        with opened.transaction():
-            opened.put_state({"piece": bytes([number]) * 1000})
-    shutil.copytree(tmp_path / "live", tmp_path / "crashed")
-    opened.close()
-    assert orjson.loads((tmp_path / "crashed" / "STATE").read_bytes())["sequence"] == 8
-    log = tmp_path / "crashed" / "store.duckdb.wal"
-    assert opens_at(tmp_path / "crashed", tmp_path / "whole") == 10
-    flip(log, log.stat().st_size - 10)
-    assert opens_at(tmp_path / "crashed", tmp_path / "end") == 9
-    flip(log, log.stat().st_size // 2)
+    with Store.open(tmp_path / "live") as opened:
+        for number in range(10):
+            with opened.transaction():
+                opened.put_state({"piece": bytes([number]) * 100})
+        shutil.copytree(tmp_path / "live", tmp_path / "crashed")
+    return tmp_path / "crashed"
+
+
+def test_a_log_that_ends_early_is_noticed_once_its_sequence_was_recorded(crashed: Path, tmp_path: Path) -> None:
+    """DuckDB takes it for a commit that the kill cut short."""
+    log = "store.duckdb.wal"
+    size = (crashed / log).stat().st_size
+    assert sequence_with(crashed, tmp_path / "whole", lambda copy: None) == 10
+    assert sequence_with(crashed, tmp_path / "torn", lambda copy: os.truncate(copy / log, size - 10)) == 9
     with pytest.raises(StateDamagedError, match="but 8 was committed"):
-        Store.open(tmp_path / "crashed")
+        sequence_with(crashed, tmp_path / "halved", lambda copy: os.truncate(copy / log, size // 2))
 
 
-def opens_at(directory: Path, copy: Path) -> int:
+def test_no_flipped_bit_in_the_log_loses_what_was_recorded(crashed: Path, tmp_path: Path) -> None:
+    """Most fail a checksum; one in the length of an entry ends the log without a word."""
+    log = "store.duckdb.wal"
+    refused = 0
+    for position in range(0, (crashed / log).stat().st_size, 149):
+        copy = tmp_path / str(position)
+        try:
+            assert sequence_with(crashed, copy, lambda copy, at=position: flip(copy / log, at)) >= 8
+        except StateDamagedError:
+            refused += 1
+    assert refused > 20
+
+
+def sequence_with(directory: Path, copy: Path, damage: Callable[[Path], None]) -> int:
     shutil.copytree(directory, copy)
+    damage(copy)
     with Store.open(copy) as opened:
         return opened.sequence
 

@@ -226,7 +226,8 @@ def test_a_transaction_sees_its_own_rows_and_a_rollback_takes_model_and_class_wi
             raise KeyError
 
     for _ in range(2):
-        pytest.raises(KeyError, undone)
+        with pytest.raises(KeyError):
+            undone()
         assert len(store.matched("undone", since_ms=0, until_ms=10)) == 0
     with store.transaction():
         add(store, [P(1, 5, 10, scores=(0.7,))], [L(1, 6, 6)], "undone", classes="b")

@@ -1,7 +1,8 @@
 """The state directory: held by one process, with a STATE file that knows which database belongs to it.
 
-DuckDB opens a deleted database as an empty one, and drops the end of a log whose checksum fails without a word. STATE
-holds the database's random id and, now and then, its last sequence number, so that both are noticed.
+DuckDB opens a deleted database as an empty one, and where the length of an entry of its log is damaged (one flipped bit
+in ten) drops the rest of the log without a word. STATE holds the database's random id and, now and then, its last
+sequence number, so that both are noticed.
 """
 
 from __future__ import annotations
