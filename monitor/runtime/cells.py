@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -86,7 +86,7 @@ def times(values: Values, timezone: str) -> NDArray[np.int64]:
     Of a local time that occurs twice the earlier instant is meant, of one that does not exist the one just after it.
     """
     if not isinstance(values, pa.Array):
-        return np.array([_instant(value, ZoneInfo(timezone)) for value in values], dtype=np.int64)
+        return _of_mixed(values, timezone)
     kind = values.type
     if pa.types.is_date(kind) or (pa.types.is_timestamp(kind) and kind.tz is None):
         return _of_instants(_local(values, timezone))
@@ -104,27 +104,24 @@ def _of_text(values: pa.Array, timezone: str) -> NDArray[np.int64]:
         except pa.ArrowInvalid:
             continue
         return times(typed, timezone)
+    return _of_mixed(values.to_pylist(), timezone)
+
+
+def _of_mixed(values: Sequence[object], timezone: str) -> NDArray[np.int64]:
     found = timestamps.instants(values)
-    unread = np.flatnonzero((found == timestamps.NAIVE) | (found == timestamps.NO_TIME))
-    zone = ZoneInfo(timezone)
-    found[unread] = [_instant(text, zone) for text in values.take(pa.array(unread)).to_pylist()]
+    local: dict[int, datetime] = {}
+    for row in np.flatnonzero((found == timestamps.NAIVE) | (found == timestamps.NO_TIME)).tolist():
+        with contextlib.suppress(ValueError, TypeError):
+            local[row] = datetime.fromisoformat(values[row])  # type: ignore[arg-type]
+    for row in [row for row, time in local.items() if time.tzinfo is not None]:
+        found[row] = timestamps.instant(local.pop(row).isoformat())
+    found[[*local]] = _of_instants(_local(pa.array(local.values(), pa.timestamp("us")), timezone))
     return found
-
-
-def _instant(value: object, zone: ZoneInfo) -> int:
-    if not isinstance(value, str):
-        return timestamps.instant(value)
-    try:
-        time = datetime.fromisoformat(value.strip())
-    except ValueError:
-        return timestamps.NO_TIME
-    aware = time if time.tzinfo is not None else time.replace(tzinfo=zone)
-    return timestamps.instant(aware.isoformat())
 
 
 def _local(values: pa.Array, timezone: str) -> pa.Array:
     naive = values.cast(pa.timestamp("us"), safe=False)
-    return pc.assume_timezone(naive, timezone, ambiguous="earliest", nonexistent="latest")
+    return pc.assume_timezone(naive, timezone, ambiguous="latest", nonexistent="latest")
 
 
 def _of_instants(values: pa.Array) -> NDArray[np.int64]:

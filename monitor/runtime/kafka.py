@@ -2,7 +2,8 @@
 
 Delivery: every record once for each `start`, in offset order within its partition, from positions that the caller
 keeps; offsets committed to Kafka are for lag tools alone. Back pressure: the reading thread stops when its buffer is
-full, and memory is bounded by that. Outages: reading resumes where it stopped, for ever; `trouble` says what is wrong.
+full; memory is bounded by twice that and one fetch (`fetch_max_bytes`). Outages: reading resumes where it stopped,
+for ever; `trouble` says what is wrong.
 """
 
 from __future__ import annotations

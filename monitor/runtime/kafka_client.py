@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -190,6 +191,12 @@ def connect(
             bounded(each.close)
         raise
     return client, networks[0]
+
+
+def pause_s(failures: int, first_s: float, longest_s: float) -> float:
+    """How long to wait after so many failures in a row: twice as long each time, with jitter."""
+    doublings = min(failures - 1, 30)  # A power that grew for ever would overflow after an hour.
+    return min(longest_s, first_s * 2.0**doublings) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter is no secret.
 
 
 def bounded(close: Callable[[], object]) -> None:

@@ -7,7 +7,6 @@ of several events). The store keeps a letter until its delivery is reported, so 
 from __future__ import annotations
 
 import logging
-import random
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +16,7 @@ from kafka.errors import MessageSizeTooLargeError
 
 from monitor import __version__
 from monitor.runtime.dead_letters import DeadLetter
-from monitor.runtime.kafka_client import DEFAULTS, bounded, connect
+from monitor.runtime.kafka_client import DEFAULTS, bounded, connect, pause_s
 
 STAGE = "decode"
 _BATCH = 500
@@ -119,8 +118,7 @@ class KafkaDeadLetters:
         if self._failures == 1:
             log.warning("dead letters are not delivered to %s and wait: %s", self._topic, error)
         self._drop_producer()
-        wait = min(_RETRY_MAX_S, _RETRY_S * 2.0 ** (self._failures - 1))
-        self._closing.wait(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter.
+        self._closing.wait(pause_s(self._failures, _RETRY_S, _RETRY_MAX_S))
 
     def _drop_producer(self) -> None:
         if self._producer is not None:

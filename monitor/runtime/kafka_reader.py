@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from collections import deque
@@ -13,7 +12,7 @@ from operator import itemgetter
 from typing import Literal
 
 from monitor.errors import UnavailableError
-from monitor.runtime.kafka_client import Client, Commits, Records, Topic
+from monitor.runtime.kafka_client import Client, Commits, Records, Topic, pause_s
 from monitor.runtime.source import Gap
 from monitor.runtime.watchdog import Watchdog
 from monitor.windows.window import Place
@@ -26,6 +25,7 @@ _POLL_RECORDS = 4_000
 _CONFIRM_S = 1.0
 _COMMIT_S = 5.0
 _RETRY_S, _RETRY_MAX_S = 0.1, 5.0
+_CLOSE_S = 15.0
 _VALUE_BYTES = itemgetter(11)  # ConsumerRecord.serialized_value_size
 
 log = logging.getLogger(__name__)
@@ -170,7 +170,7 @@ class Reader:
         self._buffer.renew()
         self._wake.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(_CLOSE_S)
         self._watchdog.stop()
 
     def _run(self) -> None:
@@ -191,6 +191,8 @@ class Reader:
         try:
             client = Client(self._settings, self._topics)
             with self._watchdog:
+                client.await_metadata()
+            with self._watchdog:
                 topics = self._open(client, generation)
             self._read(client, generation, topics)
         except Exception as error:  # noqa: BLE001 - whatever it is, this client must not be used again.
@@ -202,7 +204,6 @@ class Reader:
 
     def _open(self, client: Client, generation: int) -> dict[str, Topic]:
         """Find the partitions, decide where to begin in those that need it, and go there; the topics that exist."""
-        client.await_metadata()
         topics = client.topics()
         recreated = {name for name, topic in topics.items() if self._topic_ids.setdefault(name, topic.id) != topic.id}
         places = {(name, part) for name, topic in topics.items() for part in topic.partitions}
@@ -294,8 +295,7 @@ class Reader:
         self._failure = self._explain(error, failed_at[1])
         if self._failures == 1:
             log.warning("%s", self._failure)
-        wait = min(_RETRY_MAX_S, _RETRY_S * 2.0 ** (self._failures - 1))
-        return wait * random.uniform(0.5, 1.0)  # noqa: S311 - jitter.
+        return pause_s(self._failures, _RETRY_S, _RETRY_MAX_S)
 
     def _explain(self, error: Exception, failing: Mapping[Place, int]) -> str:
         if failing:

@@ -62,12 +62,22 @@ class DeadLetterSender(Protocol):
 
 @dataclass(slots=True)
 class Counts:
-    """Totals since the state directory was made. events: by (topic, result)."""
+    """Totals since the state directory was made. events: by (topic, result); deliveries: by (receiver, result)."""
 
-    events: Counter[tuple[str, str]] = field(default_factory=Counter)
-    deliveries: Counter[tuple[str, str]] = field(default_factory=Counter)
+    events: dict[tuple[str, str], int] = field(default_factory=dict)
+    deliveries: dict[tuple[str, str], int] = field(default_factory=dict)
     unknown_keys: int = 0
     gaps: int = 0
+
+    def read(self, topic: str, counted: Mapping[str, int]) -> None:
+        """Add the events of one poll of a topic, by result."""
+        for result, rows in counted.items():
+            self.events[topic, result] = self.events.get((topic, result), 0) + rows
+
+    def attempted(self, attempt: Attempt) -> None:
+        """Add one attempt to deliver."""
+        key = (attempt.receiver, "retry" if attempt.state == "pending" else attempt.state)
+        self.deliveries[key] = self.deliveries.get(key, 0) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +190,7 @@ class Loop:
                 rejects += _future(labelled.origin, self._labels(labelled, now_ms, counted), raw)
             # The law of conservation: whatever was read is one of these four, in every single step.
             assert decoded.read == counted.total(), f"read {decoded.read} events but counted {dict(counted)}"
-            self._counts.events.update({(topic, result): rows for result, rows in counted.items()})
+            self._counts.read(topic, counted)
             self._counts.unknown_keys += decoded.unknown_keys
             if raw is not None:
                 letters += dead_letters(raw, rejects)
@@ -259,8 +269,7 @@ class Loop:
         self._store.forget_dead_letters(delivered)
         self._store.record_attempts(attempts)
         for attempt in attempts:
-            result = "retry" if attempt.state == "pending" else attempt.state
-            self._counts.deliveries[(attempt.receiver, result)] += 1
+            self._counts.attempted(attempt)
         for gap in polled.gaps:
             self._counts.gaps += gap.found - gap.expected
             self._store.append_control("gap", asdict(gap), self._clock())

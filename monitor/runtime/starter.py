@@ -39,7 +39,7 @@ def sealed(body: str) -> str:
 
 def is_unedited(text: str) -> bool:
     """Whether a file is as `sealed` made it."""
-    first, _, body = text.replace("\r\n", "\n").partition("\n")
+    first, _, body = text.partition("\n")
     return first == _SEAL + _digest(body)
 
 

@@ -115,7 +115,7 @@ def read_labels(path: Path, schema: Schema, columns: Columns, table: Table, time
     if time_ms is None:
         time_ms = _prediction_times(key, table.predictions)
     nobody = np.full(len(key), -1, dtype=np.int64)
-    return _present(Labels(schema.model, origin, time_ms, nobody, key, value))
+    return _present(Labels(schema.model, origin, time_ms, nobody, key, value).take(identified))
 
 
 def _present(labels: Labels) -> Labels:

@@ -128,6 +128,13 @@ def test_the_digest_is_of_what_a_file_means_not_of_how_it_is_written(write: Writ
     assert config.digest.startswith("sha256:")
 
 
+def test_the_digest_does_not_depend_on_the_order_of_features(write: Write) -> None:
+    one, other = "amount: numeric", "country: categorical"
+    orders = [f"features: {{{first}, {second}}}}}]" for first, second in ((one, other), (other, one))]
+    digests = {load(write(SMALLEST.replace("}]", f", {order}"))).digest for order in orders}
+    assert digests == {load(write(SMALLEST)).digest}
+
+
 def test_the_digest_does_not_depend_on_the_directory(write: Write, tmp_path: Path) -> None:
     here = load(write(SMALLEST)).digest
     elsewhere = tmp_path / "elsewhere"

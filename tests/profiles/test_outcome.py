@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-import msgpack
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -77,7 +77,7 @@ def outcome_of(layout: OutcomeLayout, *parts: list[tuple[float, ...]]) -> Outcom
 
 
 def bits(outcome: Outcome) -> bytes:
-    return msgpack.packb(outcome.plain(), use_bin_type=True)
+    return msgspec.msgpack.encode(outcome.plain())
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
@@ -115,7 +115,7 @@ def test_what_is_retracted_was_never_there(layout: OutcomeLayout, data: st.DataO
 @settings(max_examples=20, deadline=None)
 def test_bytes_bring_back_the_outcome_which_can_be_folded_on(layout: OutcomeLayout, data: st.DataObject) -> None:
     rows = data.draw(rows_of(layout.task))
-    restored = Outcome.of_plain(msgpack.unpackb(bits(outcome_of(layout, rows)), raw=False))
+    restored = Outcome.of_plain(msgspec.msgpack.decode(bits(outcome_of(layout, rows))))
     assert bits(restored) == bits(outcome_of(layout, rows))
     restored.fold(layout, pairs_of(layout, rows))
     assert bits(restored) == bits(outcome_of(layout, rows, rows))

@@ -143,6 +143,19 @@ def test_local_times_are_those_of_pandas(time: datetime) -> None:
 
 
 @pytest.mark.parametrize(
+    ("local", "utc"),
+    [
+        ("2026-10-25T02:30:00", "2026-10-25T00:30:00Z"),  # Occurs twice.
+        ("2026-03-29T02:30:00", "2026-03-29T01:00:00Z"),  # Never occurs.
+    ],
+)
+def test_where_clocks_change_the_earlier_or_the_next_instant_is_meant(local: str, utc: str) -> None:
+    expected = pd.Timestamp(utc).value // 1_000_000
+    for values in (pa.array([local]), pa.array([datetime.fromisoformat(local)]), [local, 0], pa.array([local, "x"])):
+        assert times(values, "Europe/Warsaw")[0] == expected
+
+
+@pytest.mark.parametrize(
     ("values", "flaw"),
     [
         (pa.array(["x"]), timestamps.NO_TIME),

@@ -102,7 +102,7 @@ def test_a_word_for_missing_does_not_make_amounts_categories(share: float) -> No
 
 def test_text_beside_many_numbers_makes_categories() -> None:
     cells = [f"{row % 300}" if row % 3 else f"x{row % 7}" for row in range(N)]
-    assert infer("code", pa.array(cells), typed=False).kind == "categorical"
+    assert infer("x", pa.array(cells), typed=False).kind == "categorical"
 
 
 def test_values_of_differing_types_are_inferred_too() -> None:

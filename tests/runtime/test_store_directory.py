@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -125,6 +126,10 @@ def with_a_flipped_header(directory: Path) -> None:
     flip(directory / "store.duckdb", 4100)
 
 
+def flip_log(position: int, directory: Path) -> None:
+    flip(directory / "store.duckdb.wal", position)
+
+
 def flip(path: Path, position: int) -> None:
     content = bytearray(path.read_bytes())
     content[position] ^= 1
@@ -198,12 +203,10 @@ def test_a_log_that_ends_early_is_noticed_once_its_sequence_was_recorded(crashed
 
 def test_no_flipped_bit_in_the_log_loses_what_was_recorded(crashed: Path, tmp_path: Path) -> None:
     """Most fail a checksum; one in the length of an entry ends the log without a word."""
-    log = "store.duckdb.wal"
     refused = 0
-    for position in range(0, (crashed / log).stat().st_size, 149):
-        copy = tmp_path / str(position)
+    for position in range(0, (crashed / "store.duckdb.wal").stat().st_size, 149):
         try:
-            assert sequence_with(crashed, copy, lambda copy, at=position: flip(copy / log, at)) >= 8
+            assert sequence_with(crashed, tmp_path / str(position), partial(flip_log, position)) >= 8
         except StateDamagedError:
             refused += 1
     assert refused > 20

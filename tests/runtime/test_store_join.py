@@ -34,7 +34,7 @@ class Pair(NamedTuple):
     label_partition: int
     label: str | float | None
     prediction: str | float | None
-    score: float | None
+    score: str | float | None
 
 
 def pairs(matched: Matched) -> list[Pair]:

@@ -111,8 +111,9 @@ def test_history_expires_by_the_end_of_its_window(store: Store) -> None:
         store.add_triggers([replace(TRIGGER, window=window) for window in (WINDOW, later)])
     with store.transaction():
         assert store.expire_history(later.end_ms) == 3
-    kept = [*store.readings("m"), *store.incident_changes(), *store.triggers()]
-    assert [each.window for each in kept] == [later] * 3
+    assert [reading.window for reading in store.readings("m")] == [later]
+    assert [change.window for change in store.incident_changes()] == [later]
+    assert [trigger.window for trigger in store.triggers()] == [later]
 
 
 # Messages.

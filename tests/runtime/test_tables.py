@@ -69,6 +69,17 @@ def test_a_table_is_read_alike_from_every_format(tmp_path: Path, name: str) -> N
     assert (events.received_ms == -1).all()
 
 
+def test_a_version_is_what_is_written(tmp_path: Path) -> None:
+    assert plain(table(tmp_path, ROWS.assign(version=["1.0", "2.0", "2.0", "3.0"])).predictions.version)[0] == "1.0"
+
+
+def test_an_empty_text_is_no_label(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.jsonl", ROWS.assign(label=["ok", "", "bad", "ok"]))
+    labels = read_table(path, SCHEMA, Columns()).labels
+    assert labels is not None
+    assert plain(labels.value) == ["ok", "bad", "ok"]
+
+
 def test_labels_are_those_of_the_rows_that_have_one(tmp_path: Path) -> None:
     labels = table(tmp_path, ROWS).labels
     assert labels is not None
