@@ -121,7 +121,7 @@ def _of_mixed(values: Sequence[object], timezone: str) -> NDArray[np.int64]:
 
 def _local(values: pa.Array, timezone: str) -> pa.Array:
     naive = values.cast(pa.timestamp("us"), safe=False)
-    return pc.assume_timezone(naive, timezone, ambiguous="latest", nonexistent="latest")
+    return pc.assume_timezone(naive, timezone, ambiguous="earliest", nonexistent="latest")
 
 
 def _of_instants(values: pa.Array) -> NDArray[np.int64]:

@@ -72,6 +72,12 @@ class Reading:
         return sum(map(len, self.records.values()))
 
 
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka_reader, "_CONFIRM_S", 0.2)
+    monkeypatch.setattr(kafka_reader, "_COMMIT_S", 0.2)
+
+
 @pytest.fixture
 def reading(broker: Broker) -> Iterator[Sources]:
     """Starts a source on topics: `reading("t", positions={("t", 0): 5}, on_gap="latest")`."""
@@ -411,9 +417,8 @@ def test_a_slow_loop_stops_the_reading_thread_and_loses_nothing(
 
 
 def test_offsets_are_committed_to_the_group_for_lag_tools(
-    broker: Broker, topic: Topics, produce: Produce, reading: Sources, monkeypatch: pytest.MonkeyPatch
+    broker: Broker, topic: Topics, produce: Produce, reading: Sources
 ) -> None:
-    monkeypatch.setattr(kafka_reader, "_COMMIT_S", 0.2)
     name = topic()
     produce(name, numbered(0, 10))
     read = reading(name, client={"group_id": f"group-{name}"})

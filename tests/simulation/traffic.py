@@ -42,7 +42,7 @@ Log = Mapping[Place, Sequence[Record]]
 class Shape:
     """How much traffic there is. Partition counts are of the two topics."""
 
-    minutes: int = 8
+    minutes: int = 12
     predictions_a_minute: int = 240
     partitions: int = 3
     label_partitions: int = 2
@@ -52,8 +52,8 @@ class Shape:
         return START_MS + self.minutes * MINUTE_MS
 
     def drifted(self, minute: int) -> bool:
-        """The world changes, and changes back."""
-        return 3 <= minute < 6
+        """The world changes, changes back, and changes again."""
+        return minute % 6 >= 3
 
 
 class Traffic:
