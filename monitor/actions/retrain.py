@@ -9,18 +9,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import orjson
 
 from monitor.actions.outbox import Message
 from monitor.detection.records import PerformanceEvidence, Trigger, Verdict
+from monitor.events.timestamps import iso
 
 EVIDENCE_MAX = 20
 """Features named in one request: webhook payloads should stay below 20 kB."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +57,6 @@ def retrain_request(trigger: Trigger, receipt: Receipt, receiver: str, created_m
 def message_id(trigger: str, receiver: str) -> str:
     """The `webhook-id` of a trigger's message to one receiver: the same on every attempt, instance and restart."""
     return "msg_" + hashlib.sha256(f"{trigger}\0{receiver}".encode()).hexdigest()[:32]
-
-
-def iso(time_ms: int) -> str:
-    """ISO 8601 in UTC; milliseconds only where there are any: 2026-11-23T10:00:00.120Z, 2026-11-24T09:12:00Z."""
-    time = _EPOCH + timedelta(milliseconds=time_ms)
-    return time.replace(tzinfo=None).isoformat(timespec="milliseconds" if time_ms % 1000 else "seconds") + "Z"
 
 
 def _data(trigger: Trigger, receipt: Receipt) -> dict[str, object]:

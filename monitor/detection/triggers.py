@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Literal
 
 from monitor.detection.identity import identity
 from monitor.detection.records import Cause, Incident, IncidentChange, PerformanceEvidence, Trigger, Verdict
+from monitor.events.timestamps import iso
 from monitor.spec import RetrainSpec
 from monitor.windows.window import Offsets, Window
 
@@ -90,7 +90,7 @@ class Arbiter:
 
     def _objection(self, boundary_ms: int, spec: RetrainSpec, labels: int, labelled: bool) -> str:
         if self.sent_ms is not None and boundary_ms < self.sent_ms + spec.cooldown_ms:
-            return f"cooling down until {_iso(self.sent_ms + spec.cooldown_ms)}"
+            return f"cooling down until {iso(self.sent_ms + spec.cooldown_ms)}"
         if labelled and labels < spec.labels_min:
             return f"fewer than the {spec.labels_min} labels that retraining needs have arrived"
         return ""
@@ -114,10 +114,6 @@ def _trigger(incident: Incident, evidence: Evidence, labels: int, withheld: str)
         offsets=evidence.offsets,
         withheld=withheld,
     )
-
-
-def _iso(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def describe_drift(drifting: Sequence[Verdict]) -> str:

@@ -44,6 +44,12 @@ _ISO = re.compile(
 )
 
 
+def iso(time_ms: int) -> str:
+    """ISO 8601 in UTC; milliseconds only where there are any: 2026-11-23T10:00:00.120Z, 2026-11-24T09:12:00Z."""
+    moment = _EPOCH + timedelta(milliseconds=time_ms)
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds" if time_ms % 1000 else "seconds") + "Z"
+
+
 def instants(values: pa.Array | Sequence[object]) -> NDArray[np.int64]:
     """int64[n]: epoch milliseconds, fractions of one cut off; or a code of `FLAWS`. Null is MISSING."""
     if isinstance(values, pa.Array):

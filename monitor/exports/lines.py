@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from monitor.detection.records import IncidentChange, Trigger, Verdict
 from monitor.engine import Output
+from monitor.events.timestamps import iso
 from monitor.statistics.reading import Reading
 from monitor.windows.window import Window
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Line = dict[str, Any]
-
-
-def iso(time_ms: int) -> str:
-    """ISO 8601 in UTC, with milliseconds where there are any."""
-    moment = _EPOCH + timedelta(milliseconds=time_ms)
-    return moment.isoformat(timespec="milliseconds" if time_ms % 1000 else "seconds").replace("+00:00", "Z")
 
 
 def lines(outputs: Iterable[Output], by_row: bool) -> Iterator[Line]:

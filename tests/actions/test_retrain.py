@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.actions.retrain import EVIDENCE_MAX, Receipt, iso, message_id, retrain_request
+from monitor.actions.retrain import EVIDENCE_MAX, Receipt, message_id, retrain_request
 from monitor.detection.records import PerformanceEvidence, Trigger, Verdict
+from monitor.events.timestamps import iso
 from monitor.windows.window import Window
 
 
