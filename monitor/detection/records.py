@@ -67,7 +67,8 @@ class Trigger:
 
     window: the one that decided. onset_ms: when the change is estimated to have begun. evidence: the drifting
     features' verdicts, worst first. labels: number of labels joined so far. offsets: [first, last + 1) of the window's
-    predictions in each partition. withheld: empty for a trigger that is to be sent, else why it is not.
+    predictions in each partition. profile: digest of the window's profile. withheld: empty for a trigger that is to be
+    sent, else why it is not.
     """
 
     id: str
@@ -82,4 +83,5 @@ class Trigger:
     labels: int
     rows: int
     offsets: Offsets
+    profile: str = ""
     withheld: str = ""

@@ -30,6 +30,7 @@ class Evidence:
     reason: str
     rows: int
     offsets: Offsets
+    profile: str
     verdicts: tuple[Verdict, ...] = ()
     performance: PerformanceEvidence | None = None
 
@@ -112,6 +113,7 @@ def _trigger(incident: Incident, evidence: Evidence, labels: int, withheld: str)
         labels=labels,
         rows=evidence.rows,
         offsets=evidence.offsets,
+        profile=evidence.profile,
         withheld=withheld,
     )
 

@@ -207,4 +207,4 @@ def judge_window(
     reason = describe_drift(drifting)
     changes = tuple(incidents.update(window, "drift", affected, reason))
     view = WindowView(window, profile.rows, tuple(readings), tuple(verdicts.values()))
-    return view, Evidence(window, "drift", changes, reason, profile.rows, pane.offsets, tuple(drifting))
+    return view, Evidence(window, "drift", changes, reason, profile.rows, pane.offsets, profile.digest, tuple(drifting))

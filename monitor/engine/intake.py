@@ -111,8 +111,8 @@ def _partitions(origin: Origin, ends: Sequence[BatchEnd]) -> list[tuple[Place, N
 def _split(
     offset: NDArray[np.int64], rows: NDArray[np.int64], closes: list[int]
 ) -> list[tuple[NDArray[np.int64], bool]]:
-    """Rows of one partition up to each `batch_end`, and whether one follows."""
-    cuts = np.searchsorted(offset[rows], sorted(closes))
+    """Rows of one partition up to each `batch_end`, those of its own record included, and whether one follows."""
+    cuts = np.searchsorted(offset[rows], sorted(closes), side="right")
     parts = np.split(rows, cuts)
     return [(part, number < len(cuts)) for number, part in enumerate(parts)]
 

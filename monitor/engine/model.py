@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ from monitor.engine.intake import Earlier, Judged, Result, groups_by_pane, judge
 from monitor.engine.pane import Pane
 from monitor.engine.performance import PerformanceReader
 from monitor.engine.settlement import Changes, Ledger, Settlement, changes_of, windows_of
-from monitor.events.batch import BatchEnd, Labels, Matched, Predictions
+from monitor.events.batch import BatchEnd, CategoricalColumn, Labels, Matched, Predictions
 from monitor.profiles.profile import Profile
 from monitor.profiles.reference import Reference
 from monitor.snapshot import PerformanceView, WindowView
@@ -30,6 +30,11 @@ from monitor.windows.window import Place, Window
 
 VIEWS_MAX = 100
 """Closed windows, settled ones, and triggers, that the snapshot of a model shows."""
+
+VERSIONS_MAX = 20
+"""Versions of a model with open windows at a time; further ones share the windows of OTHER."""
+
+OTHER = "__other__"
 
 V = TypeVar("V", WindowView, PerformanceView)
 
@@ -117,9 +122,9 @@ class ModelMonitor:
 
     def expect(self, predictions: Iterable[Place], labels: Iterable[Place], now_ms: int) -> None:
         """Count on these partitions of the prediction and label topics."""
-        self.progress.predictions.expect(predictions, now_ms)
+        self.progress.predictions.expect(predictions, now_ms, self.progress.closed_ms)
         if self.spec.labelled:
-            self.progress.labels.expect(labels, now_ms)
+            self.progress.labels.expect(labels, now_ms, self.progress.joint_ms)
 
     def open_since_ms(self) -> int:
         """Windows that end at or before this are closed for every partition."""
@@ -130,15 +135,33 @@ class ModelMonitor:
         """Ids that were accepted before a restart, in windows that are still open."""
         self.seen.setdefault(partition, Seen()).add(key, window_end_ms)
 
+    def resume(self, progress: Progress) -> None:
+        """Go on from saved progress, under the settings of now."""
+        self.progress, spec = progress, self.spec
+        progress.predictions.resume(spec.lateness_ms, spec.arrival == "batch", progress.closed_ms)
+        progress.labels.resume(spec.lateness_ms, False, progress.joint_ms)
+
+    def keep(self, topics: Collection[str]) -> None:
+        """Forget the partitions of all other topics."""
+        self.progress.predictions.keep(topics)
+        self.progress.labels.keep(topics)
+
     def expired_ms(self) -> tuple[int, int]:
-        """Bounds before which a prediction's window, and a label's `known_ms`, are of no more use.
+        """Bounds before which a prediction's window, and a label's `known_ms`, are of no more use: neither is ever
+        deleted before it has ceased to count, so when it is deleted changes nothing.
 
         A model without labels keeps its ids only until no partition has their window open.
         """
+        progress, retention = self.progress, self.spec.retention_ms
         if not self.spec.labelled:
-            return self.open_since_ms(), self.progress.boundary_ms
-        bound = self.progress.joint_ms - self.spec.retention_ms
-        return min(bound, self.open_since_ms()), bound
+            return self.open_since_ms(), progress.boundary_ms
+        waiting = self.settlement.changeable(progress.boundary_ms)
+        starts = [window.start_ms for window in waiting] + [start for start, _ in self.gathered.values()]
+        ends = [window.end_ms for window in waiting]
+        return (
+            min([progress.joint_ms - retention, self.open_since_ms(), *starts]),
+            min([progress.joint_ms, *ends]) - retention,
+        )
 
     def suspects(self, batch: Predictions) -> NDArray[np.uint64]:
         """uint64[k]: ids that may have been accepted in a window that is still open; the store knows."""
@@ -152,12 +175,12 @@ class ModelMonitor:
         """Judge predictions and fold those that are accepted."""
         place_rows = {(batch.origin.topic, int(number)) for number in np.unique(batch.origin.partition)}
         places = place_rows | {(batch.origin.topic, end.partition) for end in ends}
-        self.progress.predictions.expect(places, now_ms)
+        self.progress.predictions.expect(places, now_ms, self.progress.closed_ms)
         judged = judge_predictions(self.spec, self.progress.predictions, self.seen, batch, ends, earlier, now_ms)
         accepted = np.flatnonzero(judged.result == Result.ACCEPTED)
         if len(accepted):
             rows = batch.take(accepted) if len(accepted) < len(batch) else batch
-            for version, end, part in groups_by_pane(rows.version, judged.window_end_ms[accepted]):
+            for version, end, part in groups_by_pane(self._limited(rows.version), judged.window_end_ms[accepted]):
                 if (end, version) not in self.panes:
                     layout = self.references[self.inherited(version)].layout
                     self.panes[(end, version)] = Pane(Profile.empty(layout))
@@ -166,10 +189,20 @@ class ModelMonitor:
             self.progress.count("predictions", len(accepted))
         return judged
 
+    def _limited(self, version: CategoricalColumn) -> CategoricalColumn:
+        """Versions as they are, up to VERSIONS_MAX that are open at a time; a client's mistake must not fill memory."""
+        known = {name for _, name in self.panes} | set(self.references)
+        new = sorted(set(version.values) - known)
+        if len(known) + len(new) <= VERSIONS_MAX:
+            return version
+        kept = (*known, *new[: max(0, VERSIONS_MAX - len(known))], OTHER)
+        index = {name: code for code, name in enumerate(kept)}
+        return CategoricalColumn(version.recode(index, other=index[OTHER]), kept)
+
     def ingest_labels(self, batch: Labels, now_ms: int) -> tuple[Judged, NDArray[np.int64]]:
         """Judge labels, and int64[n]: when each counts from."""
         places = {(batch.origin.topic, int(number)) for number in np.unique(batch.origin.partition)}
-        self.progress.labels.expect(places, now_ms)
+        self.progress.labels.expect(places, now_ms, self.progress.joint_ms)
         judged, known = known_labels(self.spec, self.progress.labels, batch, now_ms)
         accepted = known[judged.result == Result.ACCEPTED]
         if len(accepted):
@@ -177,12 +210,18 @@ class ModelMonitor:
             self.progress.count("labels", len(accepted))
         return judged, known
 
-    def advance(self, caught_up: Mapping[Place, int], now_ms: int) -> Output:
-        """Move the watermarks on, and close and evaluate every window they have passed."""
+    def advance(self, caught_up: Mapping[Place, int]) -> Output:
+        """Move the watermarks on, and close and evaluate every window they have passed.
+
+        caught_up: wall clock, by partition, at which nothing was left to read; absent where that is not so.
+        """
         progress, after = self.progress, self.spec.idle_after_ms
         progress.predictions.rest(caught_up, after)
         progress.labels.rest(caught_up, after)
-        quiet_ms = now_ms - self.spec.lateness_ms - after
+        predicted_ms, labelled_ms = (
+            streams.confirmed(caught_up) - self.spec.lateness_ms - after
+            for streams in (progress.predictions, progress.labels)
+        )
         predicted = progress.predictions.joint()
         labelled = progress.labels.joint()
         if predicted is None:
@@ -236,7 +275,7 @@ class ModelMonitor:
             self.progress.incidents,
             self.registered(version),
         )
-        self.settlement.open(window, pane.profile.rows, pane.offsets)
+        self.settlement.open(window, pane)
         self.progress.arbiter.note(evidence)
         self._show("window", self.windows, view)
         self.dirty.add(("ledger", version, start_ms))
@@ -251,11 +290,10 @@ class ModelMonitor:
         until = self.progress.joint_ms // grid * grid
         if until <= since:
             return None
-        ended = any(ledger.window.end_ms > since for ledger in self.settlement.ledgers.values())
-        joined = self.spec.labelled and (ended or self.progress.known_ms >= since)
-        # Predictions of a row window that is still being filled are asked for again when it closes.
-        open_since = min((start for start, _ in self.gathered.values()), default=since)
-        return Due(self.spec.name, min(since, open_since), until, joined)
+        # A window by row count is longer than a pane: its first predictions may lie before the last boundary.
+        ended = [ledger.window for ledger in self.settlement.ledgers.values() if ledger.window.end_ms > since]
+        joined = self.spec.labelled and (bool(ended) or self.progress.known_ms >= since)
+        return Due(self.spec.name, min([since, *(window.start_ms for window in ended)]), until, joined)
 
     def settle(self, due: Due, matched: Matched | None) -> Output:
         """Settle every boundary up to `due.until_ms` in order: readings, verdicts, incidents, triggers."""
@@ -263,20 +301,20 @@ class ModelMonitor:
         since = self.progress.boundary_ms
         changes = Changes.none()
         if matched is not None:
-            grid, wait = self.spec.window.grid_ms, self.spec.performance.wait_ms
-            changes, conflicts = changes_of(matched, windows_of(matched, windows), windows, grid, wait, since)
+            changes, conflicts = changes_of(matched, windows_of(matched, windows), windows, self.spec, since)
             self.progress.count("matched", int(np.count_nonzero(changes.removed < 0)))
             self.progress.count("conflict", conflicts)
         layouts = {window.version: self.references[self.inherited(window.version)].layout.outcome for window in windows}
         output = Output()
-        for boundary in self.settlement.boundaries(changes, since, due.until_ms):
+        labelled_ms = np.unique(changes.boundary_ms)
+        boundary = self.settlement.boundary(labelled_ms, since)
+        while boundary is not None and boundary <= due.until_ms:
             touched: set[Window] = set()
             if matched is not None:
                 touched = self.settlement.apply(changes.at(boundary), windows, layouts, matched.pairs)
             self._settle_boundary(boundary, touched, output)
+            boundary = self.settlement.boundary(labelled_ms, boundary)
         self.progress.boundary_ms = due.until_ms
-        for version, start in self.settlement.forget(due.until_ms):
-            self.dirty.add(("ledger", version, start))
         self._trim("performance", self.performance)
         return output
 
@@ -288,6 +326,9 @@ class ModelMonitor:
         triggers = arbiter.arbitrate(boundary_ms, self.spec.retrain, labels, self.spec.labelled)
         output.triggers.extend(triggers)
         self.progress.triggers = [*self.progress.triggers, *triggers][-VIEWS_MAX:]
+        # At every boundary, not once a step: what is forgotten no longer counts among the labels.
+        for version, start in self.settlement.forget(boundary_ms):
+            self.dirty.add(("ledger", version, start))
 
     def _read_performance(self, ledger: Ledger, verdict: bool, output: Output) -> None:
         window = ledger.window

@@ -64,7 +64,14 @@ class PerformanceReader:
         changes = tuple(incidents.update(view.window, "performance", severity, reason))
         evidence = PerformanceEvidence(name, reading.value, lower, upper, target, view.coverage)
         return Evidence(
-            view.window, "performance", changes, reason, ledger.predicted, ledger.offsets, performance=evidence
+            window=view.window,
+            cause="performance",
+            changes=changes,
+            reason=reason,
+            rows=ledger.predicted,
+            offsets=ledger.offsets,
+            profile=ledger.profile,
+            performance=evidence,
         )
 
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.engine.pane import Pane
 from monitor.events.batch import Matched, Pairs
 from monitor.profiles import codec
 from monitor.profiles.layout import OutcomeLayout
 from monitor.profiles.outcome import Outcome
-from monitor.spec import PerformanceSpec
+from monitor.spec import ModelSpec, PerformanceSpec
 from monitor.statistics.performance import labels_by_class
 from monitor.windows.window import Offsets, Window
 
@@ -32,6 +33,7 @@ class Ledger:
     """What is known of one window. predicted: its predictions; by_class: labels of each class; outcome: packed bytes.
 
     settled: it has had its verdict. revision: how often its reading has been given. offsets: where its predictions lie.
+    profile: the digest of their profile.
     """
 
     window: Window
@@ -42,6 +44,7 @@ class Ledger:
     settled: bool = False
     revision: int = 0
     offsets: Offsets = field(default_factory=dict)
+    profile: str = ""
 
     @property
     def coverage(self) -> float:
@@ -89,18 +92,24 @@ class Settlement:
     grid_ms: int
     ledgers: dict[tuple[str, int], Ledger] = field(default_factory=dict)
 
-    def open(self, window: Window, predicted: int, offsets: Offsets) -> None:
+    def open(self, window: Window, pane: Pane) -> None:
         """A window has closed: its labels count from now on."""
-        self.ledgers[(window.version, window.start_ms)] = Ledger(window, predicted, offsets=offsets)
+        self.ledgers[(window.version, window.start_ms)] = Ledger(
+            window, pane.profile.rows, offsets=pane.offsets, profile=pane.profile.digest
+        )
 
-    def boundaries(self, changes: Changes, since_ms: int, until_ms: int) -> list[int]:
-        """Boundaries in (since_ms, until_ms] at which a window ends or waits no longer, or a label begins to count."""
-        found = set(np.unique(changes.boundary_ms).tolist())
+    def boundary(self, labelled_ms: NDArray[np.int64], after_ms: int) -> int | None:
+        """The first boundary after `after_ms` at which a window ends or waits no longer, or a label begins to count.
+
+        labelled_ms: the boundaries of the last kind. To be asked anew after each boundary: a window that has had its
+        verdict waits no longer, whether or not the two lie in one step.
+        """
+        found = labelled_ms[labelled_ms > after_ms].tolist()
         for ledger in self.ledgers.values():
-            found.add(ledger.window.end_ms)
+            found.append(ledger.window.end_ms)
             if not ledger.settled:
-                found.add(self._deadline(ledger.window))
-        return sorted(boundary for boundary in found if since_ms < boundary <= until_ms)
+                found.append(self._deadline(ledger.window))
+        return min((each for each in found if each > after_ms), default=None)
 
     def apply(
         self, changes: Changes, windows: list[Window], layouts: Mapping[str, OutcomeLayout], pairs: Pairs
@@ -162,9 +171,14 @@ class Settlement:
         """Labels joined so far in the windows that ended by a boundary."""
         return sum(ledger.labels for ledger in self.ledgers.values() if ledger.window.end_ms <= boundary_ms)
 
+    def changeable(self, boundary_ms: int) -> list[Window]:
+        """The windows that a label may still change after a boundary."""
+        earliest = boundary_ms - self.spec.wait_ms
+        return [ledger.window for ledger in self.ledgers.values() if ledger.window.end_ms >= earliest]
+
     def forget(self, boundary_ms: int) -> list[tuple[str, int]]:
-        """Drop the windows that no label can change and no span can reach any more; their keys."""
-        bound = boundary_ms - max(self.spec.wait_ms, self.spec.span_max_ms) - 2 * self.grid_ms
+        """Drop the windows that neither a label nor the span of one that a label may change can reach; their keys."""
+        bound = boundary_ms - self.spec.wait_ms - self.spec.span_max_ms - 2 * self.grid_ms
         old = [key for key, ledger in self.ledgers.items() if ledger.settled and ledger.window.end_ms < bound]
         for key in old:
             del self.ledgers[key]
@@ -222,17 +236,19 @@ def windows_of(matched: Matched, windows: list[Window]) -> NDArray[np.intp]:
 
 
 def changes_of(
-    matched: Matched, window_of: NDArray[np.intp], windows: list[Window], grid_ms: int, wait_ms: int, since_ms: int
+    matched: Matched, window_of: NDArray[np.intp], windows: list[Window], spec: ModelSpec, since_ms: int
 ) -> tuple[Changes, int]:
-    """What the matched labels change at boundaries after `since_ms`, and how many ids had conflicting labels.
+    """What the matched labels change at boundaries after `since_ms`, and how many ids had their first conflict there.
 
     window_of: intp[n], each row's index into `windows`, or -1 where its window is not closed. A label counts from the
-    first boundary after it became known, and not at all once its window has waited `wait_ms`. Among those that count
-    the one of the latest (event time, digest) is the label.
+    first boundary after it became known, and not at all once its window has waited for it, or where it came so early
+    that it was not to be kept. Among those that count the one of the latest (event time, digest) is the label.
     """
+    grid_ms = spec.window.grid_ms
     ends = np.array([window.end_ms for window in windows] + [0], dtype=np.int64)[window_of]
     boundary = np.maximum(ends, (matched.known_ms // grid_ms + 1) * grid_ms)
-    rows = np.flatnonzero((window_of >= 0) & (matched.known_ms <= ends + wait_ms))
+    in_time = (ends - spec.retention_ms <= matched.known_ms) & (matched.known_ms <= ends + spec.performance.wait_ms)
+    rows = np.flatnonzero((window_of >= 0) & in_time)
     rows = rows[np.lexsort((matched.key[rows], matched.version.codes[rows]))]
     key, version = matched.key[rows], matched.version.codes[rows]
     starts = np.flatnonzero(np.r_[True, (key[1:] != key[:-1]) | (version[1:] != version[:-1])][: len(rows)])
@@ -243,7 +259,7 @@ def changes_of(
     conflicts = 0
     for start, size in zip(starts[sizes > 1].tolist(), sizes[sizes > 1].tolist(), strict=True):
         group = rows[start : start + size]
-        conflicts += _conflicting(matched, group)
+        conflicts += _conflicting(matched, group) and not _conflicting(matched, group[boundary[group] <= since_ms])
         pairs = _succession(matched, group, boundary, since_ms)
         added.append(np.array([new for new, _ in pairs], dtype=np.intp))
         removed.append(np.array([old for _, old in pairs], dtype=np.intp))

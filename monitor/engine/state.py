@@ -67,7 +67,7 @@ def _dump(model: ModelMonitor, kind: str, version: str, number: int) -> bytes | 
 def _load(model: ModelMonitor, kind: str, version: str, number: int, data: bytes) -> None:
     match kind:
         case "progress":
-            model.progress = codec.unpack("STAT", _VERSION, data, Progress)
+            model.resume(codec.unpack("STAT", _VERSION, data, Progress))
         case "pane":
             model.panes[(number, version)] = Pane.load(_layout(model, version), data)
         case "gathered":

@@ -7,8 +7,11 @@ category, and SIZE raw rows; it does not grow with traffic.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from monitor.errors import LayoutMismatchError
 from monitor.events.batch import CategoricalColumn, Column, NumericColumn, Predictions
@@ -61,6 +64,12 @@ class Profile:
             for (name, part), summary in zip(layout.features.items(), summaries, strict=True)
         }
         return cls(layout, rows, features, Sample.of_plain(sample))
+
+    @property
+    def digest(self) -> str:
+        """Sha-256 of the profile and its layout, with the algorithm's name before it; of the values, not of a file."""
+        content = msgspec.msgpack.encode((self.layout.digest, self.plain()))
+        return "sha256:" + hashlib.sha256(content).hexdigest()
 
     def dump(self) -> bytes:
         """Bytes of this profile without its layout, of which they hold the digest."""

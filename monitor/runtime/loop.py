@@ -30,6 +30,8 @@ from monitor.runtime.dead_letters import DeadLetter, dead_letters
 from monitor.runtime.source import Polled, Source
 from monitor.runtime.store import Store
 from monitor.snapshot import ServiceView, Snapshot
+from monitor.spec import DAY_MS
+from monitor.windows.streams import NEVER
 from monitor.windows.window import Place
 
 _COUNTS = "service/counts//0"
@@ -44,6 +46,12 @@ TABLE = "table"
 
 QUIET_MS = 1_000
 """How often a step without events looks for idle partitions."""
+
+TIDY_MS = 3_600_000
+"""How often old history and settled messages are deleted."""
+
+KEEP_MS = 90 * DAY_MS
+"""How long readings, decisions and settled messages are kept."""
 
 
 class Outbound(Protocol):
@@ -116,6 +124,7 @@ class Loop:
         self._outbound = outbound
         self._sender = sender
         self._quiet_until_ms = 0
+        self._tidy_at_ms = 0
         self._commits, self._commit_seconds = 0, 0.0
         self.begin()
 
@@ -127,6 +136,7 @@ class Loop:
         self.monitor = self._make_monitor()
         self.monitor.restore(pieces)
         for name, model in self.monitor.models.items():
+            model.keep(self._topics.predictions | self._topics.labels)
             for partition, key, window_end_ms in self._store.open_predictions(name, model.open_since_ms()):
                 model.remember(partition, key, window_end_ms)
         self._source.start(self._store.positions())
@@ -148,9 +158,10 @@ class Loop:
         try:
             with self._store.transaction():
                 letters = self._take_in(polled, now_ms)
-                outputs = self._decide(polled.caught_up, now_ms)
+                outputs = self._decide(polled.caught_up)
                 messages = self._record(outputs, now_ms)
                 self._fold_back(polled, letters, attempts, delivered)
+                self._tidy(now_ms)
                 self._store.put_state(self._changes())
                 self._store.put_positions(polled.next_offset)
         except CommitFailedError:
@@ -226,9 +237,9 @@ class Loop:
             self._store.add_labels(batch.take(kept), known_ms[kept])
         return judged.result
 
-    def _decide(self, caught_up: Mapping[Place, int], now_ms: int) -> list[Output]:
+    def _decide(self, caught_up: Mapping[Place, int]) -> list[Output]:
         """Step 5: close what the watermarks have passed, and settle what the labels have reached."""
-        return [model.advance(caught_up, now_ms) for model in self.monitor.models.values()] + self._settle()
+        return [model.advance(caught_up) for model in self.monitor.models.values()] + self._settle()
 
     def _settle(self) -> list[Output]:
         outputs = []
@@ -271,8 +282,17 @@ class Loop:
         for attempt in attempts:
             self._counts.attempted(attempt)
         for gap in polled.gaps:
-            self._counts.gaps += gap.found - gap.expected
+            self._counts.gaps += max(0, gap.found - gap.expected)  # Negative where a topic was made anew.
             self._store.append_control("gap", asdict(gap), self._clock())
+
+    def _tidy(self, now_ms: int) -> None:
+        """Delete what nobody will ask for any more: messages by the clock, history by event time."""
+        if now_ms < self._tidy_at_ms:
+            return
+        self._tidy_at_ms = now_ms + TIDY_MS
+        self._store.expire_messages(now_ms - KEEP_MS)
+        newest = min((model.progress.closed_ms for model in self.monitor.models.values()), default=NEVER)
+        self._store.expire_history(newest - KEEP_MS)
 
     def _changes(self) -> dict[str, bytes | None]:
         return self.monitor.changes() | {_COUNTS: codec.pack("STAT", _VERSION, self._counts)}

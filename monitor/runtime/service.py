@@ -133,6 +133,7 @@ class Service:
             reference=self._reference_digests.get(
                 (window.model, self._loop.monitor.models[window.model].inherited(window.version))
             ),
+            profile=trigger.profile,
             offsets={"predictions": offsets},
             base_url=self.server.url,
         )

@@ -7,7 +7,7 @@ Akidau et al., "The Dataflow Model", PVLDB 8(12), 2015, section 2.3.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -38,19 +38,32 @@ class Stream:
 class Streams:
     """The partitions that one kind of event of one model comes from.
 
-    batch: rows come in any order, so only floors move the watermark (a `batch_end`, or idleness).
+    batch: rows come in any order, so only floors move the watermark (a `batch_end`, or idleness). A partition is idle
+    while it is known to hold nothing more: one that is behind, or does not answer, holds its model up.
     """
 
     lateness_ms: int
     batch: bool = False
     streams: dict[Place, Stream] = field(default_factory=dict)
 
-    def expect(self, places: Iterable[Place], now_ms: int) -> None:
-        """Count on these partitions: one that has said nothing holds its model up until it is known to be idle."""
+    def expect(self, places: Iterable[Place], now_ms: int, joint_ms: int) -> None:
+        """Count on these partitions: one that has said nothing holds its model up until it is known to be idle.
+
+        A new one starts at the joint watermark: what has been closed without it stays closed.
+        """
         for place in places:
-            stream = self.streams.setdefault(place, Stream())
-            if stream.heard_ms == NEVER:
-                stream.heard_ms = now_ms
+            if place not in self.streams:
+                self.streams[place] = Stream(floor_ms=joint_ms, heard_ms=now_ms)
+
+    def resume(self, lateness_ms: int, batch: bool, joint_ms: int) -> None:
+        """Go on after a restart with what is configured now; nothing that was closed opens again."""
+        self.lateness_ms, self.batch = lateness_ms, batch
+        for place in self.streams:
+            self.raise_floor(place, joint_ms)
+
+    def keep(self, topics: Collection[str]) -> None:
+        """Forget the partitions of topics that are read no more: nobody would ever call them idle."""
+        self.streams = {place: stream for place, stream in self.streams.items() if place[0] in topics}
 
     def watermark(self, place: Place) -> int:
         """Event time before which no more records of this partition are accepted."""
@@ -82,10 +95,13 @@ class Streams:
         return woke
 
     def rest(self, caught_up: Mapping[Place, int], idle_after_ms: int) -> None:
-        """Mark idle whatever a fetch found empty `idle_after_ms` or more after its last arrival."""
+        """Idle is what a fetch last found empty, `idle_after_ms` or more after its last arrival."""
         for place, stream in self.streams.items():
-            if caught_up.get(place, NEVER) >= stream.heard_ms + idle_after_ms:
-                stream.idle = True
+            stream.idle = caught_up.get(place, NEVER) >= stream.heard_ms + idle_after_ms
+
+    def confirmed(self, caught_up: Mapping[Place, int]) -> int:
+        """Wall clock at which each partition had been seen to hold nothing more; NEVER where one was not."""
+        return min((caught_up.get(place, NEVER) for place in self.streams), default=NEVER)
 
     def joint(self) -> int | None:
         """The smallest watermark of the partitions that are not idle; None where all are."""

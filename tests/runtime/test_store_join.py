@@ -143,6 +143,7 @@ def test_numbers_keep_their_bits(
 def test_zero_has_one_digest_whatever_its_sign(store: Store) -> None:
     with store.transaction():
         add(store, [P(1, 5, 10, prediction=1.0)], [L(1, 1, 1, 0.0), L(1, 2, 2, -0.0)], "zero")
+        add(store, (), [L(1, 3, 3, -0.0)], "zero")
     assert set(store.matched("zero", since_ms=0, until_ms=10).label_digest) == {digest("0.0")}
 
 
@@ -161,6 +162,26 @@ def test_a_re_sent_prediction_never_counts_while_the_first_is_pending(store: Sto
         store.expire("again", 10, 0)
         found = pairs(store.matched("again", since_ms=10, until_ms=30))
     assert [pair.score for pair in found] == [0.9]
+
+
+def test_the_first_prediction_is_that_of_the_lowest_offset_then_row(store: Store) -> None:
+    places = [(0, 8, 0), (0, 7, 2), (0, 7, 1), (1, 1, 0)]
+    with store.transaction():
+        rows = [P(1, 5, 10, scores=(float(at),), place=place) for at, place in enumerate(places)]
+        add(store, rows, [L(1, 6, 6)], "places")
+    assert [pair.score for pair in pairs(store.matched("places", since_ms=0, until_ms=10))] == [2.0]
+
+
+def test_labels_of_equal_time_and_value_come_in_the_order_in_which_they_count(store: Store) -> None:
+    with store.transaction():
+        add(
+            store,
+            [P(1, 5, 10)],
+            [L(1, 6, known, "ok", partition) for known, partition in ((9, 0), (7, 2), (7, 1))],
+            "tie",
+        )
+    found = store.matched("tie", since_ms=0, until_ms=10)
+    assert list(zip(found.known_ms.tolist(), found.label_partition.tolist(), strict=True)) == [(7, 1), (7, 2), (9, 0)]
 
 
 def test_every_version_gets_the_label(store: Store) -> None:
@@ -290,6 +311,14 @@ def test_a_label_may_come_long_before_its_prediction(store: Store) -> None:
     with store.transaction():
         add(store, [P(1, 95, 100)], (), "early")
     assert len(store.matched("early", since_ms=90, until_ms=100)) == 1
+
+
+def test_a_label_known_at_the_boundary_itself_counts_at_the_next(store: Store) -> None:
+    with store.transaction():
+        add(store, [P(1, 5, 10)], [L(1, 6, 30)], "label edge")
+    assert [
+        len(store.matched("label edge", since_ms=since_ms, until_ms=since_ms + 10)) for since_ms in (20, 30, 40)
+    ] == [0, 1, 0]
 
 
 def test_a_prediction_of_the_boundary_itself_waits_for_the_next(store: Store) -> None:

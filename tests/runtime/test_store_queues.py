@@ -160,7 +160,8 @@ def test_the_same_id_twice_is_one_message_whether_in_one_call_or_two(store: Stor
 def test_two_receivers_of_one_id_have_a_message_each(store: Store) -> None:
     other = replace(MESSAGE, receiver="pipeline")
     with store.transaction():
-        store.enqueue([MESSAGE, other])
+        store.enqueue([MESSAGE])
+        store.enqueue([other])
         store.record_attempts([attempt(MESSAGE, "failed", 9)])
     assert store.pending_messages() == [other]
 
