@@ -102,7 +102,10 @@ def init(
     model: Annotated[str, typer.Option(help="Name of the model.")],
     task: Annotated[TaskName | None, typer.Option(help="Inferred where it is left out.")] = None,
     prediction: Annotated[str | None, typer.Option(help="Column of the prediction.")] = None,
-    score: Annotated[str | None, typer.Option(help="Column of the positive class's probability.")] = None,
+    score: Annotated[
+        list[str] | None,
+        typer.Option(help="Column of the positive class's probability; of a multiclass model CLASS=COLUMN, repeated."),
+    ] = None,
     label: Annotated[str | None, typer.Option(help="Column of the ground truth.")] = None,
     timestamp: Annotated[str | None, typer.Option(help="Column of the event time.")] = None,
     identity: Annotated[str | None, typer.Option("--id", help="Column of the prediction's id.")] = None,
@@ -113,7 +116,8 @@ def init(
     from monitor.config import Columns
     from monitor.runtime.initialise import initialise
 
-    columns = Columns(prediction=prediction, score=score, label=label, timestamp=timestamp, id=identity)
+    scores = _scores(score or [])
+    columns = Columns(prediction=prediction, score=scores, label=label, timestamp=timestamp, id=identity)
     _print(initialise(file, model, task.value if task else None, columns, out, force=force))
 
 
@@ -126,6 +130,16 @@ def check(
     from monitor.runtime.commands import check as lines
 
     _print(lines(config, offline))
+
+
+def _scores(options: list[str]) -> str | dict[str, str] | None:
+    """One column, or one a class."""
+    if len(options) <= 1 and not any("=" in option for option in options):
+        return options[0] if options else None
+    pairs = [option.partition("=")[::2] for option in options]
+    if any(not name or not column for name, column in pairs):
+        raise ConfigError("--score takes one column, or CLASS=COLUMN for each class of a multiclass model")
+    return dict(pairs)
 
 
 def _print(lines: Iterable[str]) -> None:

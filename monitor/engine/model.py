@@ -215,27 +215,30 @@ class ModelMonitor:
 
         caught_up: wall clock, by partition, at which nothing was left to read; absent where that is not so.
         """
-        progress, after = self.progress, self.spec.idle_after_ms
-        progress.predictions.rest(caught_up, after)
-        progress.labels.rest(caught_up, after)
-        predicted_ms, labelled_ms = (
-            streams.confirmed(caught_up) - self.spec.lateness_ms - after
-            for streams in (progress.predictions, progress.labels)
-        )
-        predicted = progress.predictions.joint()
-        labelled = progress.labels.joint()
+        progress = self.progress
+        for streams in (progress.predictions, progress.labels):
+            streams.rest(caught_up, self.spec.idle_after_ms)
+        predicted, labelled = progress.predictions.joint(), progress.labels.joint()
         if predicted is None:
-            # All idle: the clock closes what is open, and no more, so that a pause in a back-fill loses nothing.
-            open_until = max((end for end, _ in self.panes), default=NEVER)
-            predicted = max(progress.closed_ms, min(quiet_ms, open_until))
-            if labelled is None:
-                joint = max(predicted, min(quiet_ms, self._boundary_after(progress.known_ms)))
-            else:
-                joint = labelled if predicted >= open_until else min(predicted, labelled)
-            predicted = max(predicted, joint)
+            return self._advance_to(*self._by_clock(caught_up, labelled))
+        return self._advance_to(predicted, predicted if labelled is None else min(predicted, labelled))
+
+    def _by_clock(self, caught_up: Mapping[Place, int], labelled_ms: int | None) -> tuple[int, int]:
+        """Both watermarks where all predictions are idle: the clock closes what is open, and no more, so that a pause
+        in a back-fill loses nothing. labelled_ms: the labels' watermark, None where they are idle too.
+        """
+        progress, after = self.progress, self.spec.lateness_ms + self.spec.idle_after_ms
+        quiet_ms = progress.predictions.confirmed(caught_up) - after
+        open_until = max((end for end, _ in self.panes), default=NEVER)
+        closed = max(progress.closed_ms, min(quiet_ms, open_until))
+        if not self.spec.labelled:
+            return closed, closed
+        if labelled_ms is None:
+            quiet_ms = min(quiet_ms, progress.labels.confirmed(caught_up) - after)
+            joint = max(closed, min(quiet_ms, self._boundary_after(progress.known_ms)))
         else:
-            joint = predicted if labelled is None else min(predicted, labelled)
-        return self._advance_to(predicted, joint if self.spec.labelled else predicted)
+            joint = labelled_ms if closed >= open_until else min(closed, labelled_ms)
+        return max(closed, joint), joint
 
     def finish(self) -> Output:
         """A table has ended: close every window that is complete, and count every label."""
@@ -246,7 +249,7 @@ class ModelMonitor:
     def _advance_to(self, closed_ms: int, joint_ms: int) -> Output:
         progress = self.progress
         progress.closed_ms = max(progress.closed_ms, closed_ms)
-        progress.joint_ms = max(progress.joint_ms, joint_ms)
+        progress.joint_ms = max(progress.joint_ms, joint_ms if self.spec.labelled else closed_ms)
         progress.predictions.raise_idle(progress.closed_ms)
         progress.labels.raise_idle(progress.joint_ms)
         output = Output()

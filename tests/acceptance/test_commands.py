@@ -136,3 +136,25 @@ def test_the_demo_finds_drift_and_delivers_one_signed_request(tmp_path: Path) ->
     assert summary["incidents_open"] >= 1
     assert (summary["triggers_received"], summary["signature_valid"]) == (1, True)
     assert summary["performance"]["upper"] < 0.75
+
+
+def test_a_multiclass_model_has_a_score_column_for_each_class(tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    scores = random.dirichlet([2, 2, 2], ROWS).round(4)
+    names = np.array(["cat", "dog", "fox"])
+    frame = pd.DataFrame({f"p_{name}": scores[:, at] for at, name in enumerate(names)})
+    frame["weight"] = random.normal(10, 2, ROWS)
+    frame["guess"] = names[scores.argmax(axis=1)]
+    frame["truth"] = [random.choice(names, p=row / row.sum()) for row in scores]
+    frame.to_csv(tmp_path / "pets.csv", index=False)
+    each = [option for name in names for option in ("--score", f"{name}=p_{name}")]
+    done = monitor(
+        "init", "pets.csv", "--model", "pets", "--prediction", "guess", *each, "--label", "truth", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    done = monitor("backtest", "--predictions", "pets.csv", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    statistics = {
+        line["statistic"] for line in map(json.loads, done.stdout.splitlines()) if line.get("value") is not None
+    }
+    assert {"accuracy", "f1_macro", "log_loss", "roc_auc_macro", "psi"} <= statistics
