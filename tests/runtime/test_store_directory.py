@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -162,6 +163,14 @@ def test_a_store_that_is_not_what_was_committed_is_refused(tmp_path: Path, damag
     assert "\n" not in str(raised.value)
 
 
+def test_a_deleted_database_is_not_replaced_by_an_empty_one(tmp_path: Path) -> None:
+    filled(tmp_path)
+    deleted(tmp_path)
+    with pytest.raises(StateDamagedError, match=r"store\.duckdb is missing beside .*STATE"):
+        Store.open(tmp_path)
+    assert not (tmp_path / "store.duckdb").exists()
+
+
 def test_a_flipped_bit_anywhere_in_the_payload_is_refused(tmp_path: Path) -> None:
     filled(tmp_path)
     path = tmp_path / "store.duckdb"
@@ -257,6 +266,6 @@ def test_the_state_file_is_replaced_whole(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr("monitor.runtime.store.directory.os.fsync", fail)
     with pytest.raises(StateError, match="Input/output error"):
-        held.record(identity)
+        held.record(replace(identity, sequence=99))
     held.release()
     assert (tmp_path / "STATE").read_bytes() == before

@@ -200,8 +200,10 @@ def create(path: Path) -> None:
 
 
 def _initialise(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.begin()
     connection.execute(schema.CREATE)
     connection.execute("INSERT INTO store VALUES (?, ?, 0)", [uuid.uuid4().hex, schema.VERSION])
+    connection.commit()
 
 
 def _opening_error(path: Path, error: duckdb.Error) -> StateError:

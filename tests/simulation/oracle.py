@@ -1,0 +1,286 @@
+"""What a log means, worked out from its bytes one event at a time, in plain Python: the rules as the design states
+them, sharing no code with the engine. No partition is ever idle here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import xxhash
+
+from monitor.spec import ModelSpec
+from tests.simulation.traffic import LABELS, PREDICTIONS, Log
+
+NEVER = -(1 << 62)
+COVERAGE = 0.8
+
+
+class Prediction(NamedTuple):
+    version: str
+    identity: str | None
+    time: int
+    pane: int
+    place: tuple[int, int, int]
+    decision: str | None
+
+
+class Label(NamedTuple):
+    identity: str
+    time: int
+    digest: int
+    value: str
+    known: int
+    partition: int
+
+
+class Span(NamedTuple):
+    """One closed window: [start, end) of a version."""
+
+    end: int
+    version: str
+    start: int
+
+
+class Figure(NamedTuple):
+    """One reading of a window's accuracy, over its span."""
+
+    window: Span
+    labels: int
+    coverage: float
+    enough: bool
+    accuracy: float | None
+    settled: bool
+
+
+@dataclass
+class Meaning:
+    """Everything that follows from a log for one model."""
+
+    results: Counter[str] = field(default_factory=Counter)
+    rows: dict[Span, int] = field(default_factory=dict)
+    figures: list[Figure] = field(default_factory=list)
+    matched: int = 0
+    conflicts: int = 0
+
+
+def events(value: bytes | None) -> list[Any]:
+    """The events of one record; None for one that is broken."""
+    try:
+        payload = json.loads(value or b"")
+    except ValueError:
+        return [None]
+    if isinstance(payload, dict) and "columns" in payload:
+        columns = payload.pop("columns")
+        kind = payload.pop("type").removesuffix("s")
+        return [payload | {"type": kind} | dict(zip(columns, row)) for row in zip(*columns.values())]
+    return payload if isinstance(payload, list) else [payload]
+
+
+def usable(event: Any, limit_ms: int) -> bool:
+    known = isinstance(event, dict) and event.get("type") in ("prediction", "label", "batch_end")
+    if not known or event.get("model") not in ("fraud", "churn"):
+        return False
+    return event["type"] == "batch_end" or (event.get("timestamp") is not None and event["timestamp"] <= limit_ms)
+
+
+def rejected(log: Log, topic: str, now_ms: int, future_ms: int) -> int:
+    records = [record for place, records in log.items() if place[0] == topic for record in records]
+    return sum(not usable(event, now_ms + future_ms) for record in records for event in events(record.value))
+
+
+def meaning(log: Log, spec: ModelSpec, now_ms: int) -> Meaning:
+    found = Meaning()
+    limit = now_ms + spec.future_ms
+    accepted: list[Prediction] = []
+    predicted: list[int] = []
+    labels: list[Label] = []
+    labelled: list[int] = []
+    for (topic, partition), records in log.items():
+        parsed = [
+            [each for each in events(record.value) if usable(each, limit) and each["model"] == spec.name]
+            for record in records
+        ]
+        if topic == PREDICTIONS:
+            predicted.append(_take_predictions(partition, parsed, spec, accepted, found.results))
+        elif spec.labelled:
+            labelled.append(_take_labels(partition, parsed, labels, found.results) - spec.lateness_ms)
+    closed = min(predicted)
+    members = _windows(accepted, closed, spec)
+    found.rows = {window: len(rows) for window, rows in members.items()}
+    if spec.labelled:
+        _settle(members, accepted, labels, min(closed, *labelled), spec, found)
+    return found
+
+
+def _take_predictions(
+    partition: int, records: list[list[Any]], spec: ModelSpec, accepted: list[Prediction], results: Counter[str]
+) -> int:
+    """Judge a partition record by record; its last watermark."""
+    grid, high, floor = spec.window.grid_ms, NEVER, NEVER
+    taken: dict[tuple[str, str], int] = {}
+    for offset, record in enumerate(records):
+        watermark = floor if spec.arrival == "batch" else max(high - spec.lateness_ms, floor)
+        for row, event in enumerate(record):
+            if event["type"] == "batch_end":
+                results["accepted"] += 1
+                if high != NEVER:
+                    floor = max(floor, (high // grid + 1) * grid)
+                continue
+            time, identity, version = event["timestamp"], event.get("id"), event.get("version", "")
+            pane = (time // grid + 1) * grid
+            high = max(high, time)
+            if pane <= watermark:
+                results["late"] += 1
+            elif identity is not None and taken.get((version, identity), NEVER) > watermark:
+                results["duplicate"] += 1
+            else:
+                results["accepted"] += 1
+                place = (partition, offset, row)
+                accepted.append(Prediction(version, identity, time, pane, place, event.get("prediction")))
+                if identity is not None:
+                    taken[version, identity] = pane
+    return floor if spec.arrival == "batch" else max(high - spec.lateness_ms, floor)
+
+
+def _take_labels(partition: int, records: list[list[Any]], labels: list[Label], results: Counter[str]) -> int:
+    """When each label of a partition is known; the partition's largest time."""
+    high = NEVER
+    for record in records:
+        before = high
+        for event in record:
+            time, value = event["timestamp"], event["label"]
+            digest = xxhash.xxh3_64_intdigest(value.encode())
+            labels.append(Label(event["id"], time, digest, value, max(time, before), partition))
+            high = max(high, time)
+            results["labels"] += 1
+    return high
+
+
+def _windows(accepted: list[Prediction], closed: int, spec: ModelSpec) -> dict[Span, list[Prediction]]:
+    """The closed windows and their predictions; by row count, the fewest whole panes that hold enough."""
+    panes: dict[tuple[int, str], list[Prediction]] = {}
+    for each in accepted:
+        panes.setdefault((each.pane, each.version), []).append(each)
+    windows: dict[Span, list[Prediction]] = {}
+    filling: dict[str, tuple[int, list[Prediction]]] = {}
+    for (end, version), rows in sorted(panes.items()):
+        if end > closed:
+            continue
+        start, before = filling.pop(version, (end - spec.window.grid_ms, []))
+        if spec.window.unit == "rows" and len(before) + len(rows) < spec.window.size:
+            filling[version] = (start, before + rows)
+        else:
+            windows[Span(end, version, start)] = before + rows
+    return windows
+
+
+def _settle(
+    members: dict[Span, list[Prediction]],
+    accepted: list[Prediction],
+    labels: list[Label],
+    joint: int,
+    spec: ModelSpec,
+    found: Meaning,
+) -> None:
+    """Every boundary from the first on, each from all labels that were known before it."""
+    grid, wait = spec.window.grid_ms, spec.performance.wait_ms
+    first: dict[tuple[str, str], Prediction] = {}
+    for each in sorted(accepted, key=lambda each: (each.pane, each.place)):
+        if each.identity is not None:
+            first.setdefault((each.version, each.identity), each)
+    by_id: dict[str, list[Label]] = {}
+    for label in labels:
+        by_id.setdefault(label.identity, []).append(label)
+    candidates = {
+        window: [
+            (each, label)
+            for each in rows
+            if each.identity is not None and first[each.version, each.identity] is each
+            for label in by_id.get(each.identity, ())
+            if label.known <= window.end + wait
+        ]
+        for window, rows in members.items()
+    }
+    settled: set[Span] = set()
+    before: dict[Span, dict[str, Label]] = {window: {} for window in members}
+    for boundary in range(min(window.end for window in members), joint + 1, grid):
+        closed = sorted(window for window in members if window.end <= boundary)
+        current = {window: _latest(candidates[window], boundary) for window in members}
+        figures = {window: _figure(window, members, current, first, spec) for window in closed}
+        for window in closed:
+            deadline = -(-(window.end + wait) // grid) * grid
+            own = len(current[window]) / len(members[window])
+            ready = boundary >= deadline or (own >= COVERAGE and figures[window].enough)
+            verdict = window not in settled and ready
+            if verdict:
+                settled.add(window)
+            if verdict or window.end == boundary or current[window] != before[window]:
+                found.figures.append(figures[window]._replace(settled=window in settled))
+        before |= {window: current[window] for window in closed}
+    found.matched = sum(map(len, before.values()))
+    found.conflicts = sum(_conflicts(pairs, joint // grid * grid) for pairs in candidates.values())
+
+
+def _latest(pairs: list[tuple[Prediction, Label]], boundary: int) -> dict[str, Label]:
+    """The label of each id as of a boundary."""
+    latest: dict[str, Label] = {}
+    for prediction, label in pairs:
+        key = prediction.identity
+        assert key is not None
+        if label.known < boundary and (key not in latest or label[1:3] > latest[key][1:3]):
+            latest[key] = label
+    return {key: label._replace(known=0, partition=0) for key, label in latest.items()}
+
+
+def _figure(
+    window: Span,
+    members: dict[Span, list[Prediction]],
+    current: dict[Span, dict[str, Label]],
+    first: dict[tuple[str, str], Prediction],
+    spec: ModelSpec,
+) -> Figure:
+    """Accuracy over the fewest windows up to this one that hold enough labels."""
+    rules = spec.performance
+    earlier = sorted(
+        (
+            each
+            for each in members
+            if each.version == window.version
+            and each.end <= window.start
+            and each.start >= window.end - rules.span_max_ms
+        ),
+        reverse=True,
+    )
+    span = [window]
+    while not (enough := _enough([current[each] for each in span], spec)) and earlier:
+        span.append(earlier.pop(0))
+    pairs = [
+        (first[each.version, identity].decision, label.value) for each in span for identity, label in current[each].items()
+    ]
+    right = sum(decision == value for decision, value in pairs)
+    accuracy = right / len(pairs) if enough else None
+    coverage = len(pairs) / sum(len(members[each]) for each in span)
+    return Figure(window, len(pairs), coverage, enough, accuracy, False)
+
+
+def _enough(parts: list[dict[str, Label]], spec: ModelSpec) -> bool:
+    values = Counter(label.value for part in parts for label in part.values())
+    if values.total() < spec.performance.labels_min:
+        return False
+    return min(values["ok"], values["fraud"]) >= spec.performance.class_min
+
+
+def _conflicts(pairs: list[tuple[Prediction, Label]], until: int) -> int:
+    """Ids of which partitions said different things."""
+    said: dict[str | None, list[Label]] = {}
+    for prediction, label in pairs:
+        if label.known < until:
+            said.setdefault(prediction.identity, []).append(label)
+    return sum(
+        len({label.partition for label in group}) > 1 and len({label.digest for label in group}) > 1
+        for group in said.values()
+    )

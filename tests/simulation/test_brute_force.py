@@ -1,0 +1,69 @@
+"""The engine says what the log means: an event at a time, boundary by boundary, worked out by other code."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from monitor.engine import Output
+from monitor.snapshot import PerformanceView
+from monitor.spec import ModelSpec
+from monitor.windows.window import Window, WindowSpec
+from tests.simulation import oracle
+from tests.simulation.traffic import LABELS, MINUTE_MS, PREDICTIONS, Shape, Traffic
+from tests.simulation.world import CHURN, FRAUD, LATER_MS, World, references
+
+BY_ROWS = replace(FRAUD, window=WindowSpec(500, "rows", MINUTE_MS))
+HALF_MINUTES = replace(FRAUD, window=WindowSpec(MINUTE_MS // 2), lateness_ms=3_500)
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("fraud", [FRAUD, HALF_MINUTES, BY_ROWS], ids=["minutes", "half minutes", "500 rows"])
+def test_the_engine_agrees_with_a_recomputation_from_the_whole_log(fraud: ModelSpec, seed: int) -> None:
+    log = Traffic(seed, Shape(minutes=8)).log()
+    world = World(log, (fraud, CHURN), seed=seed)
+    outputs = world.outputs
+    view = world.run().views["fraud"]
+    meanings = {spec.name: oracle.meaning(log, spec, LATER_MS) for spec in (fraud, CHURN)}
+    world.close()
+
+    assert windows_of(outputs) == {
+        Window(window.end, name, window.version, "", window.start): rows
+        for name, meaning in meanings.items()
+        for window, rows in meaning.rows.items()
+    }
+    assert [figure(view) for output in outputs for view in output.performance] == meanings["fraud"].figures
+    assert view.labels == {"matched": meanings["fraud"].matched, "conflict": meanings["fraud"].conflicts}
+    judged = sum((meaning.results for meaning in meanings.values()), Counter())
+    counted = world.loop.snapshot.service.events
+    for result in ("accepted", "duplicate", "late"):
+        assert counted[PREDICTIONS, result] == judged[result], result
+    assert counted[LABELS, "accepted"] == judged["labels"]
+    for topic in (PREDICTIONS, LABELS):
+        assert counted[topic, "rejected"] == oracle.rejected(log, topic, LATER_MS, fraud.future_ms)
+
+
+def windows_of(outputs: list[Output]) -> dict[Window, int]:
+    views = [view for output in outputs for view in output.windows]
+    rows = {view.window: view.rows for view in views}
+    assert len(rows) == len(views), "a window was closed twice"
+    return rows
+
+
+def figure(view: PerformanceView) -> oracle.Figure:
+    reading = next(each for each in view.readings if each.statistic == "accuracy")
+    window = oracle.Span(view.window.end_ms, view.window.version, view.window.start_ms)
+    return oracle.Figure(window, view.labels, view.coverage, reading.status == "ok", reading.value, view.settled)
+
+
+def test_the_script_is_worth_recomputing() -> None:
+    meaning = oracle.meaning(Traffic(0, Shape(minutes=8)).log(), FRAUD, LATER_MS)
+    assert {window.version for window in meaning.rows} == {"", "1", "2"}
+    assert meaning.results["late"] > 20
+    assert meaning.results["duplicate"] > 20
+    assert meaning.conflicts > 20
+    assert any(not figure.enough for figure in meaning.figures)
+    assert any(figure.settled and figure.coverage < oracle.COVERAGE for figure in meaning.figures)
+    assert references()["fraud"].keys() == {"1"}
