@@ -9,9 +9,10 @@ Offsets are committed with what was made of them, so a crash anywhere repeats or
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
@@ -37,6 +38,15 @@ from monitor.windows.window import Place
 _COUNTS = "service/counts//0"
 _VERSION = 1
 _log = logging.getLogger(__name__)
+
+POLL_MS = 250
+"""Longest wait for the first event of a step."""
+
+PACE_S = 0.25
+"""Shortest time from step to step: a commit costs nearly the same for one event and for ten thousand."""
+
+BUSY = 25_000
+"""Events of a step from which on the next one follows at once; the source holds no more than twice as many."""
 
 DEAD_LETTERS_MAX = 1_000
 """Dead letters that are under way to the broker at a time; the others wait in the store."""
@@ -143,6 +153,15 @@ class Loop:
         if self._outbound is not None:
             self._outbound.offer(self._store.pending_messages())
         self.snapshot = self._snapshot()
+
+    def turns(self, stop: threading.Event) -> Iterator[tuple[int, list[Output]]]:
+        """Steps until `stop`, PACE_S apart unless many events wait; what each read, and what the models said."""
+        while not stop.is_set():
+            started = time.monotonic()
+            read, outputs = self.step(POLL_MS)
+            yield read, outputs
+            if read < BUSY:
+                stop.wait(max(0.0, started + PACE_S - time.monotonic()))
 
     def step(self, timeout_ms: int) -> tuple[int, list[Output]]:
         """One turn of the loop; how many events it read, and what the models said."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -28,15 +27,6 @@ from monitor.runtime.store import Store
 from monitor.snapshot import Snapshot
 
 _log = logging.getLogger(__name__)
-
-POLL_MS = 250
-"""Longest wait for the first event of a step."""
-
-PACE_S = 0.25
-"""Shortest time from step to step where few events arrive: a commit costs the same for one event and for thousands."""
-
-BUSY = 5_000
-"""Events of a step from which on the next one follows at once."""
 
 DRAIN_S = 20.0
 """Longest wait for deliveries under way when the service stops."""
@@ -100,12 +90,8 @@ class Service:
     def run(self) -> None:
         """Step until `stop`, then let deliveries under way end and store what became of them."""
         try:
-            while not self._stop.is_set():
-                started = time.monotonic()
-                read, outputs = self._loop.step(POLL_MS)
+            for _, outputs in self._loop.turns(self._stop):
                 self._tell(outputs)
-                if read < BUSY:
-                    self._stop.wait(max(0.0, started + PACE_S - time.monotonic()))
             self._delivery.close(DRAIN_S)
             self._loop.step(0)
         finally:

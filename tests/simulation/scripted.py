@@ -80,7 +80,7 @@ class ScriptedSource:
         appended: frozenset[str] = frozenset(),
         poll_max: int = 200,
     ) -> None:
-        self._log, self._decoders, self._random, self._clock = log, decoders, random, clock
+        self._log, self._decoders, self._random, self._clock = dict(log), decoders, random, clock
         self._bomb, self._paced, self._appended, self._poll_max = bomb or Bomb(), paced, appended, poll_max
         self._position = dict.fromkeys(log, 0)
         self.unconfirmed: set[Place] = set()
@@ -110,6 +110,11 @@ class ScriptedSource:
         polled = Polled(tuple((self._decoders[each.topic].decode(each), each) for each in raw), moved, caught_up)
         self._bomb.reach("after poll")
         return polled
+
+    def grow(self, log: Log) -> None:
+        """A topic has got further partitions."""
+        self._log |= log
+        self._position |= dict.fromkeys(log, 0)
 
     def places(self) -> frozenset[Place]:
         return frozenset(self._log)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from monitor.windows.window import WindowSpec
-from tests.simulation.story import PLAIN, Story, figures, rows
+from tests.simulation.story import CROWD, PLAIN, Story, figures, rows
 from tests.simulation.traffic import MINUTE_MS
 
 pytestmark = pytest.mark.parametrize("poll_max", [1, 1_000])
@@ -58,7 +58,7 @@ def test_a_repeated_label_counts_once(poll_max: int) -> None:
     story.reach(9)
     world = story.told(poll_max=poll_max)
     assert figures(world)[-1] == (1, 1.0)
-    assert world.loop.snapshot.models["fraud"].labels == {"matched": 1, "conflict": 0}
+    assert world.loop.snapshot.models["fraud"].labels == {"matched": CROWD, "conflict": 0}
 
 
 @pytest.mark.parametrize(("first", "second", "right"), [("ok", "fraud", 1.0), ("fraud", "ok", 0.0)])
@@ -95,7 +95,8 @@ def test_a_conflict_of_partitions_is_counted_once_an_id(poll_max: int) -> None:
     story.label("a", 3, "ok", partition=1)
     story.label("b", 3, "fraud")  # Corrected in its own partition: no conflict.
     story.reach(5)
-    assert story.told(poll_max=poll_max).loop.snapshot.models["fraud"].labels == {"matched": 2, "conflict": 1}
+    labels = story.told(poll_max=poll_max).loop.snapshot.models["fraud"].labels
+    assert labels == {"matched": 2 * CROWD, "conflict": CROWD}
 
 
 def test_one_label_serves_every_version_that_answered(poll_max: int) -> None:
@@ -106,7 +107,7 @@ def test_one_label_serves_every_version_that_answered(poll_max: int) -> None:
     story.reach(3)
     world = story.told(poll_max=poll_max)
     assert figures(world) == [(1, 1.0)]
-    assert world.loop.snapshot.models["fraud"].labels["matched"] == 2
+    assert world.loop.snapshot.models["fraud"].labels["matched"] == 2 * CROWD
 
 
 def test_of_a_prediction_that_is_sent_again_the_first_is_measured(poll_max: int) -> None:
@@ -167,7 +168,7 @@ def test_labels_that_a_row_window_had_early_count_when_it_closes(poll_max: int) 
         story.label(f"a{minute}", minute + 0.6)
         story.reach(minute + 1)
     story.reach(6)
-    spec = replace(PLAIN, window=WindowSpec(4, "rows", MINUTE_MS))
+    spec = replace(PLAIN, window=WindowSpec(4 * CROWD, "rows", MINUTE_MS))
     world = story.told(spec, poll_max=poll_max)
     assert rows(world) == {4: 4}
     assert figures(world, 4)[-1] == (4, 1.0)

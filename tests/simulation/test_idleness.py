@@ -1,0 +1,169 @@
+"""Partitions that fall silent and wake, and the clock that closes what they leave open.
+
+None of it can be replayed from the log alone, so what is promised is less: what was read is accepted, a duplicate,
+late or rejected, nothing is counted twice, and a window closes once.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from monitor.windows.window import Place
+from tests.simulation import oracle
+from tests.simulation.scripted import POINTS
+from tests.simulation.story import PLAIN, Story, at, figures, prediction, rows, wait
+from tests.simulation.traffic import LABELS, MINUTE_MS, PREDICTIONS, START_MS, Log, Record, Shape, Traffic, record
+from tests.simulation.world import CHURN, EVERYTHING, FRAUD, World
+
+SEEDS = (*range(5), *filter(None, [os.environ.get("MODEL_MONITOR_SEED")]))
+PATIENT = replace(PLAIN, idle_after_ms=MINUTE_MS // 2, lateness_ms=MINUTE_MS // 4)
+WINDOW_CLOSES = 1 + 0.5 + 0.25
+"""The minute at which the clock closes the first window of PATIENT: its end, `lateness` and `idle_after`."""
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nothing_is_lost_or_counted_twice_where_partitions_sleep_and_wake(seed: int | str, tmp_path: Path) -> None:
+    print(f"seed {seed}")
+    drawn = random.Random(int(seed))
+    log = with_pauses(Traffic(int(seed), Shape(minutes=6)).log(), drawn)
+    world = World(log, (FRAUD, CHURN), seed=int(seed), directory=tmp_path, source_options={"paced": True})
+    world.clock.now_ms = START_MS
+    while not world.source.exhausted:
+        world.clock.now_ms += drawn.choice((0, 300, 5_000, 20_000, 60_000))
+        world.source.unconfirmed = set(drawn.sample(sorted(log), 2)) if drawn.random() < 0.2 else set()
+        world.step(drawn.choice(POINTS) if drawn.random() < 0.1 else None)
+    world.source.unconfirmed = set()
+    for _ in range(20):
+        world.clock.now_ms += 10 * MINUTE_MS
+        world.step()
+    observed = world.observe()
+    panes = [model.panes for model in world.loop.monitor.models.values()]
+    world.close()
+
+    for topic in (PREDICTIONS, LABELS):
+        read = sum(len(oracle.events(each.value)) for place in log if place[0] == topic for each in log[place])
+        assert sum(count for (name, _), count in observed.events.items() if name == topic) == read
+    assert not any(panes), "a window stayed open"
+    closed = {
+        name: {reading.window: reading.rows for reading in readings if reading.feature}
+        for name, readings in observed.readings.items()
+    }
+    for name, windows in closed.items():
+        assert sum(windows.values()) == observed.views[name].predictions
+    for readings in observed.readings.values():
+        once = Counter((each.window, each.feature, each.statistic, each.revision) for each in readings)
+        assert max(once.values()) == 1, "a window was closed or settled twice"
+    sent = [trigger.id for each in observed.triggers.values() for trigger in each if not trigger.withheld]
+    assert len(observed.messages) == len(set(sent)) == len(sent)
+
+
+def with_pauses(log: Log, drawn: random.Random) -> Log:
+    """From some moment on, each partition's records arrive minutes later, and some partitions end there."""
+    slowed: dict[Place, list[Record]] = {}
+    for place, records in log.items():
+        cut, delay = drawn.randrange(len(records)), drawn.choice((0, 0, 90_000, 300_000))
+        rest = records[cut:] if drawn.random() < 0.8 else []
+        slowed[place] = [*records[:cut], *(record._replace(arrival_ms=record.arrival_ms + delay) for record in rest)]
+    return slowed
+
+
+def test_a_silent_partition_holds_its_model_up_until_it_is_idle() -> None:
+    story = Story(partitions=2)
+    story.predict("a", 0.2)
+    story.arrival_ms = at(0.9)
+    story.predict("b", 1.3)
+    world = story.paced(PATIENT)
+    wait(world, 0.1)
+    assert rows(world) == {}, "nobody knows yet what the other partition will say"
+    wait(world, 0.9)
+    assert rows(world) == {1: 1}
+
+
+def test_a_partition_that_wakes_is_late_for_what_was_closed_without_it() -> None:
+    story = Story(partitions=2)
+    story.predict("a", 0.2)
+    story.arrival_ms = at(0.9)
+    story.predict("b", 1.3)
+    story.arrival_ms = at(1.2)
+    story.predict("c", 0.5, partition=1)
+    story.predict("d", 1.1, partition=1)
+    world = story.paced(PATIENT)
+    for minute in (0.1, 0.9, 1.2, 5):
+        wait(world, minute)
+    assert rows(world) == {1: 1, 2: 2}
+    assert world.loop.snapshot.service.events[PREDICTIONS, "late"] == 30
+
+
+def test_where_all_are_idle_the_clock_closes_a_window_and_not_before_it_may() -> None:
+    story = Story()
+    story.predict("a", 0.2)
+    world = story.paced(PATIENT)
+    wait(world, 0.1)
+    wait(world, WINDOW_CLOSES - 0.3)
+    assert rows(world) == {}
+    wait(world, WINDOW_CLOSES)
+    assert rows(world) == {1: 1}
+
+
+@pytest.mark.parametrize("place", [(PREDICTIONS, 0), (PREDICTIONS, 1)])
+def test_the_clock_closes_nothing_while_a_partition_does_not_answer(place: Place) -> None:
+    story = Story(partitions=2)
+    story.predict("a", 0.2)
+    story.predict("b", 0.3, partition=1)
+    world = story.paced(PATIENT)
+    wait(world, 0.9)  # Idle by now.
+    world.source.unconfirmed = {place}
+    wait(world, 10)
+    assert rows(world) == {}, "what the broker holds by now may belong to this window"
+    world.source.unconfirmed = set()
+    wait(world, 11)
+    assert rows(world) == {1: 2}
+
+
+def test_a_pause_in_a_back_fill_loses_nothing() -> None:
+    story = Story()
+    story.predict("a", -1_000.5)
+    story.reach(-999.1)
+    story.arrival_ms = at(30)
+    story.predict("b", -998.9)
+    story.reach(-995)
+    world = story.paced(PATIENT)
+    for minute in (1, 20, 30, 31):
+        wait(world, minute)
+    assert rows(world) == {-1_000: 1, -998: 1}
+    assert world.loop.snapshot.service.events[PREDICTIONS, "late"] == 0
+
+
+def test_a_window_whose_labels_are_quiet_is_settled_by_the_clock() -> None:
+    story = Story()
+    story.predict("a", 0.2)
+    story.label("a", 0.3)
+    world = story.paced(PATIENT)
+    wait(world, 0.1)
+    wait(world, 3)
+    assert figures(world)[-1] == (1, 1.0)
+
+
+def test_a_new_partition_starts_where_the_others_are() -> None:
+    story = Story()
+    story.predict("a", 0.5)
+    story.reach(3.5)
+    world = story.world()
+    world.run()
+    assert rows(world) == {1: 1}
+    late = [record(START_MS, prediction("b", 0.6)), record(START_MS, prediction("c", 3.6))]
+    early = {"type": "label", "id": "a/0", "model": "fraud", "timestamp": at(0.7), "label": "fraud"}
+    world.source.grow({(PREDICTIONS, 1): late, (LABELS, 1): [record(START_MS, early)]})
+    story = Story(partitions=2, label_partitions=2)
+    story.reach(6)
+    rest = {place: records for place, records in story.log().items()}
+    world.source.grow({(PREDICTIONS, 2): rest[PREDICTIONS, 0], (LABELS, 2): rest[LABELS, 0]})
+    world.run()
+    assert rows(world) == {1: 1}, "a closed window was opened again"
+    assert world.loop.snapshot.service.events[PREDICTIONS, "late"] == 1
