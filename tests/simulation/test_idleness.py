@@ -31,7 +31,7 @@ WINDOW_CLOSES = 1 + 0.5 + 0.25
 def test_nothing_is_lost_or_counted_twice_where_partitions_sleep_and_wake(seed: int | str, tmp_path: Path) -> None:
     print(f"seed {seed}")
     drawn = random.Random(int(seed))
-    log = with_pauses(Traffic(int(seed), Shape(minutes=6)).log(), drawn)
+    log = with_pauses(Traffic(int(seed), Shape(minutes=6, predictions_a_minute=80)).log(), drawn)
     world = World(log, (FRAUD, CHURN), seed=int(seed), directory=tmp_path, source_options={"paced": True})
     world.clock.now_ms = START_MS
     while not world.source.exhausted:
@@ -117,7 +117,8 @@ def test_the_clock_closes_nothing_while_a_partition_does_not_answer(place: Place
     story.predict("a", 0.2)
     story.predict("b", 0.3, partition=1)
     world = story.paced(PATIENT)
-    wait(world, 0.9)  # Idle by now.
+    wait(world, 0.1)
+    wait(world, 0.9)  # Both have been idle since.
     world.source.unconfirmed = {place}
     wait(world, 10)
     assert rows(world) == {}, "what the broker holds by now may belong to this window"
@@ -162,7 +163,7 @@ def test_a_new_partition_starts_where_the_others_are() -> None:
     world.source.grow({(PREDICTIONS, 1): late, (LABELS, 1): [record(START_MS, early)]})
     story = Story(partitions=2, label_partitions=2)
     story.reach(6)
-    rest = {place: records for place, records in story.log().items()}
+    rest = story.log()
     world.source.grow({(PREDICTIONS, 2): rest[PREDICTIONS, 0], (LABELS, 2): rest[LABELS, 0]})
     world.run()
     assert rows(world) == {1: 1}, "a closed window was opened again"
