@@ -38,8 +38,10 @@ class PerformanceView:
 
 @dataclass(frozen=True, slots=True)
 class ModelView:
-    """One model. windows and performance: oldest first, bounded in number. last_event_ms, watermark_ms: None before
-    the first event.
+    """One model.
+
+    windows, performance and triggers: oldest first, bounded in number. decided: triggers in all, by (version,
+    "requested" or "withheld"). last_event_ms, watermark_ms: None before the first event.
     """
 
     name: str
@@ -55,6 +57,7 @@ class ModelView:
     performance: tuple[PerformanceView, ...]
     incidents: tuple[Incident, ...]
     triggers: tuple[Trigger, ...]
+    decided: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -36,25 +35,16 @@ SEED = 20261123
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Timetable:
-    """drift_s: when the world changes. end_s: when the traffic ends, or None for never."""
-
-    drift_s: float
-    end_s: float | None
-
-
 class Simulation(threading.Thread):
     """Sends the model's predictions, and each one's label a few seconds later, at the pace of the clock."""
 
-    def __init__(self, bootstrap_servers: str, timetable: Timetable, traffic: Traffic) -> None:
+    def __init__(self, bootstrap_servers: str, drift_s: float, traffic: Traffic) -> None:
         super().__init__(name="simulated model", daemon=True)
         self._producer = Producer({"bootstrap.servers": bootstrap_servers, "linger.ms": 5, "log_level": 0})
-        self._timetable = timetable
+        self._drift_s = drift_s
         self._traffic = traffic
         self._ended = threading.Event()
         self.drifted = threading.Event()
-        self.sent = 0
 
     def run(self) -> None:
         delays = np.random.default_rng(SEED)
@@ -62,9 +52,7 @@ class Simulation(threading.Thread):
         started = time.monotonic()
         while not self._ended.wait(TICK_S):
             elapsed = time.monotonic() - started
-            if self._timetable.end_s is not None and elapsed > self._timetable.end_s:
-                break
-            if elapsed >= self._timetable.drift_s:
+            if elapsed >= self._drift_s:
                 self.drifted.set()
             now_ms = time.time_ns() // 1_000_000
             drawn = self._traffic.draw(int(RATE * TICK_S), self.drifted.is_set())
@@ -87,13 +75,8 @@ class Simulation(threading.Thread):
 
     def _send(self, topic: str, identity: str, event: bytes) -> None:
         """The key keeps an id's events in one partition."""
-        self._producer.produce(topic, event, key=identity.encode(), partition=hash_of(identity) % PARTITIONS)
-        self.sent += 1
-
-
-def hash_of(identity: str) -> int:
-    """A stable number of an id, so that the demo sends the same partition the same ids in every run."""
-    return int(identity.rpartition("-")[2])
+        number = int(identity.rpartition("-")[2])
+        self._producer.produce(topic, event, key=identity.encode(), partition=number % PARTITIONS)
 
 
 def write_config(directory: Path, kafka: dict[str, Any], receiver_url: str, secret: str) -> Path:
@@ -139,13 +122,14 @@ def run_demo(duration_s: float | None, port: int, say: Say) -> dict[str, Any]:
             broker.create_topic(topic, PARTITIONS)
         secret = generate_secret()
         receiver = stack.enter_context(RetrainReceiver([parse_secret(secret)]))
-        kafka = {"bootstrap_servers": broker.bootstrap_servers, "api_version": [2, 1]}
-        say("compiling a reference from 20,000 rows of training data")
+        kafka = {name: list(value) if isinstance(value, tuple) else value for name, value in broker.client.items()}
+        say(f"compiling a reference from {TRAINING_ROWS:,} rows of training data")
         service = Service(load(write_config(directory, kafka, receiver.url, secret)), port=port)
-        worker = threading.Thread(target=service.run, name="service", daemon=True)
+        failures: list[BaseException] = []
+        worker = threading.Thread(target=_guarded(service.run, failures), name="service", daemon=True)
         worker.start()
         say(f"the service is up: pages at {service.server.url}, metrics at {service.server.url}/metrics")
-        simulation = Simulation(broker.bootstrap_servers, Timetable(drift_s, None), Traffic(SEED))
+        simulation = Simulation(broker.bootstrap_servers, drift_s, Traffic(SEED))
         simulation.start()
         say(
             f"a credit model serves {RATE} predictions a second; its labels follow {LABEL_DELAY_S[0]:g} to "
@@ -164,7 +148,21 @@ def run_demo(duration_s: float | None, port: int, say: Say) -> dict[str, Any]:
         service.stop()
         worker.join(30)
         story.tell()
+        if failures:
+            raise failures[0]
         return _summary(service.snapshot(), receiver, started)
+
+
+def _guarded(run: Callable[[], None], failures: list[BaseException]) -> Callable[[], None]:
+    """The same, keeping what it raises: a thread's exception would otherwise only be printed."""
+
+    def guarded() -> None:
+        try:
+            run()
+        except BaseException as error:  # noqa: BLE001 - it is raised again by the main thread.
+            failures.append(error)
+
+    return guarded
 
 
 class _Story:

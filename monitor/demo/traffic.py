@@ -1,7 +1,7 @@
 """A simulated credit model: applications, scores, and loans that default weeks (here: seconds) later.
 
-From `drift_at` on incomes rise, as after an inflation, and no longer protect from default as much: the inputs drift,
-and so does what they mean, so drift shows at once and performance falls as the labels arrive.
+Once it has drifted, incomes have risen, as after an inflation, and protect from default no more: the inputs drift, and
+so does what they mean, so drift shows at once and performance falls as the labels arrive.
 """
 
 from __future__ import annotations

@@ -84,6 +84,8 @@ class Arbiter:
                 del self.open[incident.id]
                 self.asked.discard(incident.id)
                 self.withheld.pop(incident.id, None)
+        if evidence.cause == "drift" and not any(verdict.effect for verdict in evidence.verdicts):
+            return  # A window that could not be judged says nothing new.
         for incident, _ in list(self.open.values()):
             same = (incident.cause, incident.latest.version, incident.latest.segment)
             if same == (evidence.cause, evidence.window.version, evidence.window.segment):
@@ -101,7 +103,7 @@ def _trigger(incident: Incident, evidence: Evidence, labels: int, withheld: str)
     reason: Literal["performance", "drift"] = "performance" if incident.cause == "performance" else "drift"
     verdicts = tuple(sorted(evidence.verdicts, key=lambda verdict: (-(verdict.effect or 0.0), verdict.feature)))
     return Trigger(
-        id=identity("trg", incident.id, evidence.window),
+        id=identity("trg", f"{incident.id}/{withheld}", evidence.window),
         reason=reason,
         severity=incident.severity,
         summary=evidence.reason,

@@ -33,7 +33,7 @@ ROWS_MIN = 200
 """Rows with a value that a drift verdict needs: below it chance alone often exceeds the threshold."""
 
 
-CELLS_MIN = 3
+CELLS_MIN = 2
 """Decision cells, after rare ones were pooled, that a verdict needs."""
 
 

@@ -71,7 +71,7 @@ def judge_predictions(
                 woke.append(
                     (place[1], _first_offset(batch.origin.offset, part, closes), streams.streams[place].floor_ms)
                 )
-            if closed and streams.streams[place].high_ms != NEVER:
+            if closed and streams.batch and streams.streams[place].high_ms != NEVER:
                 streams.raise_floor(place, (streams.streams[place].high_ms // grid + 1) * grid)
             kept = usable[(result[usable] == Result.ACCEPTED) & batch.identified[usable]]
             mine.add(batch.key[kept], window_end[kept])

@@ -18,6 +18,7 @@ from monitor.engine.intake import Earlier, Judged, Result, groups_by_pane, judge
 from monitor.engine.pane import Pane
 from monitor.engine.performance import PerformanceReader
 from monitor.engine.settlement import Changes, Ledger, Settlement, changes_of, windows_of
+from monitor.errors import StateError
 from monitor.events.batch import BatchEnd, CategoricalColumn, Labels, Matched, Predictions
 from monitor.profiles.profile import Profile
 from monitor.profiles.reference import Reference
@@ -25,8 +26,8 @@ from monitor.snapshot import PerformanceView, WindowView
 from monitor.spec import ModelSpec
 from monitor.statistics.reading import Reading
 from monitor.windows.seen import Seen
-from monitor.windows.streams import NEVER, Streams
-from monitor.windows.window import Place, Window
+from monitor.windows.streams import FOREVER, NEVER, Streams
+from monitor.windows.window import Place, Window, WindowSpec
 
 VIEWS_MAX = 100
 """Closed windows, settled ones, and triggers, that the snapshot of a model shows."""
@@ -67,13 +68,16 @@ class Due:
 class Progress:
     """The small mutable state of a model, saved with every step.
 
-    closed_ms: joint watermark of the predictions: windows up to it are closed. joint_ms: of predictions and labels.
-    boundary_ms: performance is settled up to here. known_ms: the latest time that a label counts from. features: by
-    (version, feature). counted: totals by name. triggers, resolved incidents: the newest, newest last.
+    window: how windows were cut. closed_ms: joint watermark of the predictions: windows up to it are closed. joint_ms:
+    of predictions and labels. boundary_ms: performance is settled up to here. known_ms: the latest time that a label
+    counts from. features: by (version, feature). counted: totals by name. triggers, resolved incidents: the newest,
+    newest last. decided: triggers by (version, requested or withheld). judged: end of the newest window with a verdict,
+    by version.
     """
 
     predictions: Streams
     labels: Streams
+    window: WindowSpec
     closed_ms: int = NEVER
     joint_ms: int = NEVER
     boundary_ms: int = NEVER
@@ -84,11 +88,17 @@ class Progress:
     counted: dict[str, int] = field(default_factory=dict)
     triggers: list[Trigger] = field(default_factory=list)
     resolved: list[Incident] = field(default_factory=list)
+    decided: dict[tuple[str, str], int] = field(default_factory=dict)
+    judged: dict[str, int] = field(default_factory=dict)
 
     def note(self, changes: Sequence[IncidentChange]) -> None:
         """Remember the incidents that ended."""
         ended = [change.incident for change in changes if not change.incident.open]
         self.resolved = [*self.resolved, *ended][-VIEWS_MAX:]
+
+    def decide(self, trigger: Trigger) -> None:
+        key = (trigger.window.version, "withheld" if trigger.withheld else "requested")
+        self.decided[key] = self.decided.get(key, 0) + 1
 
     def count(self, name: str, rows: int) -> None:
         self.counted[name] = self.counted.get(name, 0) + rows
@@ -103,7 +113,7 @@ class ModelMonitor:
         self.references = dict(references)
         self.readers = {version: DriftReader(spec, reference) for version, reference in references.items()}
         batch = spec.arrival == "batch"
-        self.progress = Progress(Streams(spec.lateness_ms, batch), Streams(spec.lateness_ms))
+        self.progress = Progress(Streams(spec.lateness_ms, batch), Streams(spec.lateness_ms), spec.window)
         self.settlement = Settlement(spec.performance, spec.window.grid_ms)
         self.panes: dict[tuple[int, str], Pane] = {}
         self.gathered: dict[str, tuple[int, Pane]] = {}
@@ -136,8 +146,13 @@ class ModelMonitor:
         self.seen.setdefault(partition, Seen()).add(key, window_end_ms)
 
     def resume(self, progress: Progress) -> None:
-        """Go on from saved progress, under the settings of now."""
+        """Go on from saved progress, under the settings of now. Raises StateError where windows were cut otherwise."""
         self.progress, spec = progress, self.spec
+        if progress.window != spec.window:
+            raise StateError(
+                f"the window of model {spec.name!r} was changed, but its state holds windows of the old length; put "
+                "the old one back, or begin with a new state directory"
+            )
         progress.predictions.resume(spec.lateness_ms, spec.arrival == "batch", progress.closed_ms)
         progress.labels.resume(spec.lateness_ms, False, progress.joint_ms)
 
@@ -240,10 +255,10 @@ class ModelMonitor:
             joint = labelled_ms if closed >= open_until else min(closed, labelled_ms)
         return max(closed, joint), joint
 
-    def finish(self) -> Output:
-        """A table has ended: close every window that is complete, and count every label."""
+    def finish(self, until_ms: int = FOREVER) -> Output:
+        """A table has ended: close every window that ends by `until_ms`, and count every label known by then."""
         end = max((end for end, _ in self.panes), default=self.progress.closed_ms)
-        end = max(end, self._boundary_after(self.progress.known_ms))
+        end = min(until_ms, max(end, self._boundary_after(self.progress.known_ms)))
         return self._advance_to(end, end)
 
     def _advance_to(self, closed_ms: int, joint_ms: int) -> Output:
@@ -304,7 +319,8 @@ class ModelMonitor:
         since = self.progress.boundary_ms
         changes = Changes.none()
         if matched is not None:
-            changes, conflicts = changes_of(matched, windows_of(matched, windows), windows, self.spec, since)
+            window_of = windows_of(matched, windows)
+            changes, conflicts = changes_of(matched, window_of, windows, self.spec, since, due.until_ms)
             self.progress.count("matched", int(np.count_nonzero(changes.removed < 0)))
             self.progress.count("conflict", conflicts)
         layouts = {window.version: self.references[self.inherited(window.version)].layout.outcome for window in windows}
@@ -328,6 +344,8 @@ class ModelMonitor:
         arbiter = self.progress.arbiter
         triggers = arbiter.arbitrate(boundary_ms, self.spec.retrain, labels, self.spec.labelled)
         output.triggers.extend(triggers)
+        for trigger in triggers:
+            self.progress.decide(trigger)
         self.progress.triggers = [*self.progress.triggers, *triggers][-VIEWS_MAX:]
         # At every boundary, not once a step: what is forgotten no longer counts among the labels.
         for version, start in self.settlement.forget(boundary_ms):
@@ -336,15 +354,19 @@ class ModelMonitor:
     def _read_performance(self, ledger: Ledger, verdict: bool, output: Output) -> None:
         window = ledger.window
         self.dirty.add(("ledger", window.version, window.start_ms))
-        self.settlement.read(ledger, verdict)
         if not self.spec.labelled:
+            del self.settlement.ledgers[(window.version, window.start_ms)]
             return
+        self.settlement.read(ledger, verdict)
         reader = PerformanceReader(self.spec, self.references[self.inherited(window.version)])
         view = reader.read(ledger, self.settlement.span(ledger, reader.layout), ledger.settled or verdict)
         self._show("performance", self.performance, view)
         output.performance.append(view)
         output.readings.extend(view.readings)
-        if verdict and self.registered(window.version):
+        # A window that had to wait for its labels must not overrule what newer ones have said since.
+        newest = window.end_ms > self.progress.judged.get(window.version, NEVER)
+        if verdict and newest and self.registered(window.version):
+            self.progress.judged[window.version] = window.end_ms
             evidence = reader.judge(view, ledger, self.progress.incidents)
             if evidence is not None:
                 self.progress.arbiter.note(evidence)

@@ -58,6 +58,7 @@ def _view(model: ModelMonitor) -> ModelView:
         performance=tuple(sorted(model.performance.values(), key=lambda view: view.window)),
         incidents=tuple(incidents),
         triggers=tuple(progress.triggers),
+        decided=dict(progress.decided),
     )
 
 

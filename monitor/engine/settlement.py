@@ -236,9 +236,10 @@ def windows_of(matched: Matched, windows: list[Window]) -> NDArray[np.intp]:
 
 
 def changes_of(
-    matched: Matched, window_of: NDArray[np.intp], windows: list[Window], spec: ModelSpec, since_ms: int
+    matched: Matched, window_of: NDArray[np.intp], windows: list[Window], spec: ModelSpec, since_ms: int, until_ms: int
 ) -> tuple[Changes, int]:
-    """What the matched labels change at boundaries after `since_ms`, and how many ids had their first conflict there.
+    """What the matched labels change at boundaries after `since_ms` up to `until_ms`, and how many ids had their first
+    conflict there.
 
     window_of: intp[n], each row's index into `windows`, or -1 where its window is not closed. A label counts from the
     first boundary after it became known, and not at all once its window has waited for it, or where it came so early
@@ -248,7 +249,8 @@ def changes_of(
     ends = np.array([window.end_ms for window in windows] + [0], dtype=np.int64)[window_of]
     boundary = np.maximum(ends, (matched.known_ms // grid_ms + 1) * grid_ms)
     in_time = (ends - spec.retention_ms <= matched.known_ms) & (matched.known_ms <= ends + spec.performance.wait_ms)
-    rows = np.flatnonzero((window_of >= 0) & in_time)
+    # A row window may have closed and yet end after the last boundary that labels have reached.
+    rows = np.flatnonzero((window_of >= 0) & in_time & (boundary <= until_ms))
     rows = rows[np.lexsort((matched.key[rows], matched.version.codes[rows]))]
     key, version = matched.key[rows], matched.version.codes[rows]
     starts = np.flatnonzero(np.r_[True, (key[1:] != key[:-1]) | (version[1:] != version[:-1])][: len(rows)])

@@ -56,7 +56,8 @@ def _dump(model: ModelMonitor, kind: str, version: str, number: int) -> bytes | 
             gathered = model.gathered.get(version)
             value = (gathered[0], gathered[1].dump()) if gathered else None
         case "ledger":
-            value = model.settlement.ledgers.get((version, number))
+            ledger = model.settlement.ledgers.get((version, number))
+            value = (_layout(model, version).outcome.plain(), ledger) if ledger else None
         case "window":
             value = model.windows.get((version, number))
         case _:
@@ -74,7 +75,10 @@ def _load(model: ModelMonitor, kind: str, version: str, number: int, data: bytes
             start_ms, pane = codec.unpack("STAT", _VERSION, data, tuple[int, bytes])
             model.gathered[version] = (start_ms, Pane.load(_layout(model, version), pane))
         case "ledger":
-            model.settlement.ledgers[(version, number)] = codec.unpack("STAT", _VERSION, data, Ledger)
+            outcome, ledger = codec.unpack("STAT", _VERSION, data, tuple[list[Any], Ledger])
+            if ledger.outcome and outcome != _layout(model, version).outcome.plain():
+                raise LayoutMismatchError("these labels were counted under another layout: its reference was replaced")
+            model.settlement.ledgers[(version, number)] = ledger
         case "window":
             model.windows[(version, number)] = codec.unpack("STAT", _VERSION, data, WindowView)
         case "performance":

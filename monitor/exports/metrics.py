@@ -48,7 +48,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "labels_total",
         "counter",
-        "Labels, by what became of them: matched, waiting, expired or conflict.",
+        "Labels, by what became of them: matched with a prediction, or in conflict with another partition's.",
         ("model", "result"),
     ),
     Metric(

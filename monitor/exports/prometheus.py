@@ -26,7 +26,7 @@ from monitor.statistics.reading import Reading
 SERIES_BUDGET = 10_000
 
 EVENT_RESULTS = ("accepted", "duplicate", "late", "rejected")
-LABEL_RESULTS = ("matched", "waiting", "expired", "conflict")
+LABEL_RESULTS = ("matched", "conflict")
 
 _QUALITY = {
     "missing_ratio": "feature_missing_ratio",
@@ -146,9 +146,8 @@ def _model(model: ModelView) -> Iterator[Series]:
     incidents = Counter((i.opened.version, i.cause, i.severity) for i in model.incidents if i.open)
     for version, cause, severity in product(versions, CAUSES, SEVERITIES):
         yield Series("incidents_open", (name, version, cause, severity), incidents[version, cause, severity])
-    triggers = Counter((t.window.version, "withheld" if t.withheld else "requested") for t in model.triggers)
     for version, result in product(versions, ("requested", "withheld")):
-        yield Series("triggers_total", (name, version, result), triggers[version, result])
+        yield Series("triggers_total", (name, version, result), model.decided.get((version, result), 0))
 
 
 def _slice(labels: tuple[str, str, str], part: Slice) -> Iterator[Series]:

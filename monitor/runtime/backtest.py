@@ -20,6 +20,7 @@ from monitor.runtime.source import Polled
 from monitor.runtime.store import Store
 from monitor.runtime.tables import Table
 from monitor.spec import ModelSpec
+from monitor.windows.streams import FOREVER
 from monitor.windows.window import Place, WindowSpec
 
 CHUNK = 50_000
@@ -113,7 +114,8 @@ def run_backtest(
     if by_row:
         spec = replace(spec, window=WindowSpec(spec.window.size))
         predictions, given = _timed_by_row(predictions, given, labels is None)
-    spec = replace(spec, lateness_ms=0, labelled=given is not None)
+    # A table's times are taken as they are: there is no clock that they could be ahead of.
+    spec = replace(spec, lateness_ms=0, future_ms=FOREVER, labelled=given is not None)
     source = TableSource(predictions, given)
     store = Store.in_memory()
     loop = Loop(
@@ -129,7 +131,9 @@ def run_backtest(
     while not source.exhausted:
         outputs += loop.step(0)[1]
         progress(source._next, len(predictions))
-    outputs += loop.finish()
+    # A last window by rows that is not full says nothing that can be compared with the others.
+    whole = len(predictions) // spec.window.size * spec.window.size
+    outputs += loop.finish(whole if by_row else FOREVER)
     store.close()
     results: dict[str, int] = {}
     for (_, result), rows in loop.snapshot.service.events.items():

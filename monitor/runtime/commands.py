@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from monitor.errors import ConfigError, UnavailableError
 from monitor.exports.lines import Line, lines
 from monitor.runtime.backtest import Backtest, run_backtest
 from monitor.runtime.delivery import wall_clock_ms
+from monitor.runtime.service import keys_of
 from monitor.runtime.tables import read_labels, read_table
 
 Progress = Callable[[int, int], None]
@@ -62,7 +63,8 @@ def check(config: Path, offline: bool) -> Iterator[str]:
     yield describe(loaded)
     for warning in loaded.warnings():
         yield f"warning: {warning}"
-    loaded.webhooks()
+    for receiver in loaded.webhooks():
+        keys_of(receiver)
     if not offline:
         problems = [*_kafka_problems(loaded), *_receiver_problems(loaded)]
         if problems:
@@ -136,20 +138,22 @@ def _performance(shown: Sequence[Line]) -> Iterator[str]:
 def _kafka_problems(config: Config) -> Iterator[str]:
     settings = config.kafka_settings() | {"request_timeout_ms": int(_REACH_S * 1000)}
     servers = ", ".join(config.kafka.bootstrap_servers)
+    topics = config.kafka.topics
     try:
-        admin = KafkaAdminClient(
-            **{name: value for name, value in settings.items() if name in KafkaAdminClient.DEFAULT_CONFIG},
-            bootstrap_timeout_ms=int(_REACH_S * 1000),
-        )
-    except KafkaError as error:
+        existing = _topics(settings)
+    except (KafkaError, OSError) as error:
         reason = type(error).__name__
         yield f"Kafka at {servers} does not answer ({reason}): start it, or correct kafka.bootstrap_servers"
         return
+    for name in sorted({topics.predictions, topics.labels, topics.dead_letters} - existing):
+        yield f"topic {name!r} does not exist on {servers}: create it, or correct kafka.topics"
+
+
+def _topics(settings: Mapping[str, object]) -> set[str]:
+    known = {name: value for name, value in settings.items() if name in KafkaAdminClient.DEFAULT_CONFIG}
+    admin = KafkaAdminClient(**known, bootstrap_timeout_ms=int(_REACH_S * 1000))
     try:
-        existing = set(admin.list_topics())
-        topics = config.kafka.topics
-        for name in sorted({topics.predictions, topics.labels, topics.dead_letters} - existing):
-            yield f"topic {name!r} does not exist on {servers}: create it, or correct kafka.topics"
+        return set(admin.list_topics())
     finally:
         admin.close()
 

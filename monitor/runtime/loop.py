@@ -32,7 +32,7 @@ from monitor.runtime.source import Polled, Source
 from monitor.runtime.store import Store
 from monitor.snapshot import ServiceView, Snapshot
 from monitor.spec import DAY_MS
-from monitor.windows.streams import NEVER
+from monitor.windows.streams import FOREVER, NEVER
 from monitor.windows.window import Place
 
 _COUNTS = "service/counts//0"
@@ -193,10 +193,10 @@ class Loop:
         self._hand_over(messages, polled)
         return sum(decoded.read for decoded, _ in polled.decoded), outputs
 
-    def finish(self) -> list[Output]:
-        """A table has ended: close and settle all that is complete."""
+    def finish(self, until_ms: int = FOREVER) -> list[Output]:
+        """A table has ended: close and settle the windows that end by `until_ms`."""
         with self._store.transaction():
-            outputs = [model.finish() for model in self.monitor.models.values()] + self._settle()
+            outputs = [model.finish(until_ms) for model in self.monitor.models.values()] + self._settle()
             self._record(outputs, self._clock())
             self._store.put_state(self._changes())
         self.snapshot = self._snapshot()
@@ -310,7 +310,7 @@ class Loop:
             return
         self._tidy_at_ms = now_ms + TIDY_MS
         self._store.expire_messages(now_ms - KEEP_MS)
-        newest = min((model.progress.closed_ms for model in self.monitor.models.values()), default=NEVER)
+        newest = max((model.progress.closed_ms for model in self.monitor.models.values()), default=NEVER)
         self._store.expire_history(newest - KEEP_MS)
 
     def _changes(self) -> dict[str, bytes | None]:
@@ -359,10 +359,14 @@ def _future(origin: Origin, result: NDArray[np.uint8], raw: RawRecords | None) -
     """Rejects of the rows that claim to come from the future."""
     if raw is None:
         return []
+    rows = np.flatnonzero(result == Result.FUTURE).tolist()
+    if not rows:
+        return []
+    places = zip(raw.partition.tolist(), raw.offset.tolist(), strict=True)
+    records = {place: record for record, place in enumerate(places)}
     rejects = []
-    for row in np.flatnonzero(result == Result.FUTURE).tolist():
-        at = (raw.partition == origin.partition[row]) & (raw.offset == origin.offset[row])
-        record = int(np.flatnonzero(at)[0])
+    for row in rows:
+        record = records[int(origin.partition[row]), int(origin.offset[row])]
         detail = "timestamp is later than the broker received the record; check the producer's clock and unit"
         rejects.append(Reject(record, int(origin.row[row]), Reason.FUTURE_TIMESTAMP, detail))
     return rejects

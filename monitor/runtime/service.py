@@ -12,7 +12,7 @@ from monitor import __version__
 from monitor.actions.outbox import Message
 from monitor.actions.retrain import Receipt, retrain_request
 from monitor.actions.signing import parse_secret
-from monitor.config import Config
+from monitor.config import Config, Receiver
 from monitor.detection.records import Trigger
 from monitor.engine import Monitor, Output
 from monitor.events.decoder import Decoder
@@ -49,7 +49,7 @@ class Service:
             for version, reference in versions.items()
         }
         client = config.kafka_settings()
-        webhooks = [Webhook(each.name, each.url, _keys(each.secrets)) for each in config.webhooks()]
+        webhooks = [Webhook(each.name, each.url, keys_of(each)) for each in config.webhooks()]
         try:
             store = Store.open(config.state)
             self._closing.callback(store.close)
@@ -73,7 +73,9 @@ class Service:
                 sender,
             )
             self.server = HttpServer(
-                create_app(self.snapshot), config.server.host, config.server.port if port is None else port
+                create_app(self.snapshot, host=config.server.host),
+                config.server.host,
+                config.server.port if port is None else port,
             )
             self._closing.callback(self.server.stop)
             self.server.start()
@@ -121,7 +123,6 @@ class Service:
             ),
             profile=trigger.profile,
             offsets={"predictions": offsets},
-            base_url=self.server.url,
         )
         return [retrain_request(trigger, receipt, self._receivers[window.model], now_ms)]
 
@@ -138,5 +139,6 @@ def _decoders(config: Config) -> dict[str, Decoder]:
     }
 
 
-def _keys(secrets: tuple[str, ...]) -> tuple[bytes, ...]:
-    return tuple(parse_secret(secret) for secret in secrets)
+def keys_of(receiver: Receiver) -> tuple[bytes, ...]:
+    """The signing keys of a receiver; ConfigError, without the secret, where one is none."""
+    return tuple(parse_secret(secret, f"the secret of webhook {receiver.name}") for secret in receiver.secrets)

@@ -18,6 +18,9 @@ from monitor.windows.window import Place
 NEVER = -(1 << 62)
 """A time before all others."""
 
+FOREVER = 1 << 60
+"""A time after all others, to which a duration can still be added."""
+
 
 @dataclass(slots=True)
 class Stream:

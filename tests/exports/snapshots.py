@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from monitor.detection.records import Incident, PerformanceEvidence, State, Trigger, Verdict
@@ -56,7 +57,7 @@ def model_view(
     windows: Iterable[WindowView] = (),
     performance: Iterable[PerformanceView] = (),
     incidents: Iterable[Incident] = (),
-    triggers: Iterable[Trigger] = (),
+    triggers: Sequence[Trigger] = (),
 ) -> ModelView:
     return ModelView(
         name=name,
@@ -72,6 +73,7 @@ def model_view(
         performance=tuple(performance),
         incidents=tuple(incidents),
         triggers=tuple(triggers),
+        decided=Counter((each.window.version, "withheld" if each.withheld else "requested") for each in triggers),
     )
 
 
@@ -131,7 +133,7 @@ def drifting() -> Snapshot:
     sent = trigger("trg_1", second, evidence, performance=fell)
     withheld = trigger("trg_0", first, evidence, withheld="too few labels")
     fraud = model_view(
-        labels={"matched": 577, "waiting": 230, "expired": 0, "conflict": 1},
+        labels={"matched": 577, "conflict": 1},
         windows=windows,
         performance=[performance_view(first, 0.84), performance_view(second, None, settled=False)],
         incidents=[closed, incident],

@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import xxhash
 
 from monitor.spec import ModelSpec
-from tests.simulation.traffic import LABELS, PREDICTIONS, Log
+from tests.simulation.traffic import PREDICTIONS, Log
 
 NEVER = -(1 << 62)
 COVERAGE = 0.8
@@ -76,7 +75,8 @@ def events(value: bytes | None) -> list[Any]:
     if isinstance(payload, dict) and "columns" in payload:
         columns = payload.pop("columns")
         kind = payload.pop("type").removesuffix("s")
-        return [payload | {"type": kind} | dict(zip(columns, row)) for row in zip(*columns.values())]
+        rows = zip(*columns.values(), strict=True)
+        return [payload | {"type": kind} | dict(zip(columns, row, strict=True)) for row in rows]
     return payload if isinstance(payload, list) else [payload]
 
 
@@ -259,7 +259,9 @@ def _figure(
     while not (enough := _enough([current[each] for each in span], spec)) and earlier:
         span.append(earlier.pop(0))
     pairs = [
-        (first[each.version, identity].decision, label.value) for each in span for identity, label in current[each].items()
+        (first[each.version, identity].decision, label.value)
+        for each in span
+        for identity, label in current[each].items()
     ]
     right = sum(decision == value for decision, value in pairs)
     accuracy = right / len(pairs) if enough else None

@@ -34,7 +34,7 @@ POINTS = (
 """Where a bomb may go off, in the order of a step; a failed commit is one that the loop survives."""
 
 
-class Crash(Exception):
+class CrashError(Exception):
     """The process is gone."""
 
 
@@ -47,7 +47,7 @@ class Bomb:
     def reach(self, point: str) -> None:
         if self.point == point:
             self.point = None
-            raise (CommitFailedError if point == "failed commit" else Crash)(point)
+            raise (CommitFailedError if point == "failed commit" else CrashError)(point)
 
 
 class Clock:

@@ -121,4 +121,3 @@ def figures(world: World, end: float = 1) -> list[tuple[float, float | None]]:
 
 def accuracy(view: PerformanceView) -> float | None:
     return next(reading.value for reading in view.readings if reading.statistic == "accuracy")
-

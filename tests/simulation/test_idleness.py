@@ -19,7 +19,7 @@ from tests.simulation import oracle
 from tests.simulation.scripted import POINTS
 from tests.simulation.story import PLAIN, Story, at, figures, prediction, rows, wait
 from tests.simulation.traffic import LABELS, MINUTE_MS, PREDICTIONS, START_MS, Log, Record, Shape, Traffic, record
-from tests.simulation.world import CHURN, EVERYTHING, FRAUD, World
+from tests.simulation.world import CHURN, FRAUD, World
 
 SEEDS = (*range(5), *filter(None, [os.environ.get("MODEL_MONITOR_SEED")]))
 PATIENT = replace(PLAIN, idle_after_ms=MINUTE_MS // 2, lateness_ms=MINUTE_MS // 4)

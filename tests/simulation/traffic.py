@@ -1,8 +1,9 @@
 """Scripted traffic of two models, as the bytes that producers would send: the log that a simulation replays.
 
-`fraud` streams predictions and, minutes later, labels; for a while its world changes. `churn` is scored in batches, sends
-no ids and has no labels. Among them is everything that goes wrong: duplicates, late events, broken ones, timestamps of
-next year, labels that come early, twice, corrected in either direction, or from two partitions that disagree.
+`fraud` streams predictions and, minutes later, labels; for a while its world changes. `churn` is scored in batches,
+sends no ids and has no labels. Among them is everything that goes wrong: duplicates, late events, broken ones,
+timestamps of the next century, labels that come early, twice, corrected in either direction, or from two partitions
+that disagree.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ import orjson
 from monitor.windows.window import Place
 
 MINUTE_MS = 60_000
-START_MS = 1_790_000_040_000
+START_MS = 1_700_000_040_000
 YEAR_MS = 365 * 86_400_000
+CENTURY_MS = 100 * YEAR_MS
 PREDICTIONS, LABELS = "predictions", "labels"
 CLASSES = ("ok", "fraud")
 
@@ -136,7 +138,8 @@ class Traffic:
                     "prediction": [random.choice(("stay", "leave")) for _ in range(rows)],
                 }
                 arrival += random.randrange(1, 1_000)
-                self._send(PREDICTIONS, partition, arrival, {"type": "predictions", "model": "churn", "columns": columns})
+                batch_event = {"type": "predictions", "model": "churn", "columns": columns}
+                self._send(PREDICTIONS, partition, arrival, batch_event)
             end = {"type": "batch_end", "model": "churn", "id": str(batch)}
             self._send(PREDICTIONS, partition, arrival + 1, end)
             if random.random() < 0.2:  # One row comes when its batch is over.
@@ -150,7 +153,7 @@ class Traffic:
             for _ in range(max(3, len(self._sent[topic, partition]) // 50)):
                 at = random.randrange(START_MS, self.shape.end_ms)
                 kind = "prediction" if topic == PREDICTIONS else "label"
-                event = {"type": kind, "id": "x", "model": "fraud", "timestamp": at + YEAR_MS, "label": "ok"}
+                event = {"type": kind, "id": "x", "model": "fraud", "timestamp": at + CENTURY_MS, "label": "ok"}
                 broken = (
                     b"{",
                     b"[]",

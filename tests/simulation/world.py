@@ -27,7 +27,7 @@ from monitor.windows.window import Place, WindowSpec
 from tests.simulation.scripted import (
     Bomb,
     Clock,
-    Crash,
+    CrashError,
     FaultyStore,
     KeptLetters,
     Receiver,
@@ -70,7 +70,7 @@ CHURN = ModelSpec(
 )
 SPECS = (FRAUD, CHURN)
 LATER_MS = START_MS + YEAR_MS // 2
-"""A wall clock behind all scripted traffic, and before the timestamps of next year."""
+"""A wall clock behind all scripted traffic, and before the timestamps of the next century."""
 
 EVERYTHING = 1 << 31
 
@@ -180,7 +180,7 @@ class World:
         self.bomb.point = crash
         try:
             _, outputs = self.loop.step(0)
-        except Crash:
+        except CrashError:
             self.restart()
             return []
         finally:
