@@ -124,11 +124,11 @@ class ModelMonitor:
 
     def inherited(self, version: str) -> str:
         """The version whose reference a version is compared with: its own, or the newest."""
-        return version if version in self.references else next(reversed(self.references))
+        return next(name for name in (version, "", next(reversed(self.references))) if name in self.references)
 
-    def registered(self, version: str) -> bool:
-        """Whether a version's own reference is known; an unnamed version, or an unnamed reference, fits any."""
-        return not version or version in self.references or "" in self.references
+    def learning(self, version: str, reference: str) -> bool:
+        """Whether a version is compared with another's reference; an unnamed version, or reference, fits any."""
+        return bool(version) and reference not in (version, "")
 
     def expect(self, predictions: Iterable[Place], labels: Iterable[Place], now_ms: int) -> None:
         """Count on these partitions of the prediction and label topics."""
@@ -197,8 +197,9 @@ class ModelMonitor:
             rows = batch.take(accepted) if len(accepted) < len(batch) else batch
             for version, end, part in groups_by_pane(self._limited(rows.version), judged.window_end_ms[accepted]):
                 if (end, version) not in self.panes:
-                    layout = self.references[self.inherited(version)].layout
-                    self.panes[(end, version)] = Pane(Profile.empty(layout))
+                    reference = self.inherited(version)
+                    layout = self.references[reference].layout
+                    self.panes[(end, version)] = Pane(reference, Profile.empty(layout))
                 self.panes[(end, version)].fold(rows.take(part) if len(part) < len(rows) else rows)
                 self.dirty.add(("pane", version, end))
             self.progress.count("predictions", len(accepted))
@@ -279,24 +280,30 @@ class ModelMonitor:
         if self.spec.window.unit == "rows":
             self.dirty.add(("gathered", version, 0))
             if version in self.gathered:
-                start_ms, before = self.gathered.pop(version)
-                pane = before.merge(pane)
+                before_ms, before = self.gathered.pop(version)
+                if before.reference == pane.reference:
+                    start_ms, pane = before_ms, before.merge(pane)
+                else:
+                    # A new reference begins with a new window, so this one ends short.
+                    self._judge(Window(start_ms, self.spec.name, version, "", before_ms), before, output)
             if pane.profile.rows < self.spec.window.size:
                 self.gathered[version] = (start_ms, pane)
                 return
-        window = Window(end_ms, self.spec.name, version, "", start_ms)
+        self._judge(Window(end_ms, self.spec.name, version, "", start_ms), pane, output)
+
+    def _judge(self, window: Window, pane: Pane, output: Output) -> None:
         view, evidence = judge_window(
-            self.readers[self.inherited(version)],
+            self.readers[pane.reference],
             window,
             pane,
             self.progress.features,
             self.progress.incidents,
-            self.registered(version),
+            not self.learning(window.version, pane.reference),
         )
         self.settlement.open(window, pane)
         self.progress.arbiter.note(evidence)
         self._show("window", self.windows, view)
-        self.dirty.add(("ledger", version, start_ms))
+        self.dirty.add(("ledger", window.version, window.start_ms))
         output.windows.append(view)
         output.readings.extend(view.readings)
         output.changes.extend(evidence.changes)
@@ -323,7 +330,7 @@ class ModelMonitor:
             changes, conflicts = changes_of(matched, window_of, windows, self.spec, since, due.until_ms)
             self.progress.count("matched", int(np.count_nonzero(changes.removed < 0)))
             self.progress.count("conflict", conflicts)
-        layouts = {window.version: self.references[self.inherited(window.version)].layout.outcome for window in windows}
+        layouts = {version: reference.layout.outcome for version, reference in self.references.items()}
         output = Output()
         labelled_ms = np.unique(changes.boundary_ms)
         boundary = self.settlement.boundary(labelled_ms, since)
@@ -358,14 +365,14 @@ class ModelMonitor:
             del self.settlement.ledgers[(window.version, window.start_ms)]
             return
         self.settlement.read(ledger, verdict)
-        reader = PerformanceReader(self.spec, self.references[self.inherited(window.version)])
+        reader = PerformanceReader(self.spec, self.references[ledger.reference])
         view = reader.read(ledger, self.settlement.span(ledger, reader.layout), ledger.settled or verdict)
         self._show("performance", self.performance, view)
         output.performance.append(view)
         output.readings.extend(view.readings)
         # A window that had to wait for its labels must not overrule what newer ones have said since.
         newest = window.end_ms > self.progress.judged.get(window.version, NEVER)
-        if verdict and newest and self.registered(window.version):
+        if verdict and newest and not self.learning(window.version, ledger.reference):
             self.progress.judged[window.version] = window.end_ms
             evidence = reader.judge(view, ledger, self.progress.incidents)
             if evidence is not None:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from monitor.errors import LayoutMismatchError
 from monitor.events.batch import Predictions
 from monitor.profiles import codec
-from monitor.profiles.layout import Layout
 from monitor.profiles.profile import Profile
+from monitor.profiles.reference import Reference
 
 _VERSION = 1
 
 
 @dataclass(slots=True)
 class Pane:
-    """offsets: [first, last + 1) of the rows' records, by "topic/partition"."""
+    """reference: the version whose reference its cells are of. offsets: [first, last + 1) of the rows' records, by
+    "topic/partition".
+    """
 
+    reference: str
     profile: Profile
     offsets: dict[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -30,19 +35,23 @@ class Pane:
 
     def merge(self, other: Pane) -> Pane:
         """The pane of both panes' rows; the two stay as they are."""
-        merged = Pane(self.profile.merge(other.profile), dict(self.offsets))
+        merged = Pane(self.reference, self.profile.merge(other.profile), dict(self.offsets))
         for place, (first, end) in other.offsets.items():
             merged._reach(place, first, end)
         return merged
 
     def dump(self) -> bytes:
-        return codec.pack("PANE", _VERSION, (self.profile.dump(), self.offsets))
+        return codec.pack("PANE", _VERSION, (self.reference, self.profile.dump(), self.offsets))
 
     @classmethod
-    def load(cls, layout: Layout, data: bytes) -> Pane:
-        """The pane of `dump`; LayoutMismatchError where it was made under another layout."""
-        profile, offsets = codec.unpack("PANE", _VERSION, data, tuple[bytes, dict[str, tuple[int, int]]])
-        return cls(Profile.load(layout, profile), offsets)
+    def load(cls, references: Mapping[str, Reference], data: bytes) -> Pane:
+        """The pane of `dump`; LayoutMismatchError where its reference is there no more, or another."""
+        reference, profile, offsets = codec.unpack(
+            "PANE", _VERSION, data, tuple[str, bytes, dict[str, tuple[int, int]]]
+        )
+        if reference not in references:
+            raise LayoutMismatchError(f"the reference of version {reference!r}, which open windows use, is gone")
+        return cls(reference, Profile.load(references[reference].layout, profile), offsets)
 
     def _reach(self, place: str, first: int, end: int) -> None:
         known = self.offsets.get(place, (first, end))

@@ -30,14 +30,16 @@ _VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What is known of one window. predicted: its predictions; by_class: labels of each class; outcome: packed bytes.
+    """What is known of one window.
 
-    settled: it has had its verdict. revision: how often its reading has been given. offsets: where its predictions lie.
-    profile: the digest of their profile.
+    predicted: its predictions; by_class: labels of each class; outcome: packed bytes. reference: the version whose
+    reference it is compared with. settled: it has had its verdict. revision: how often its reading has been given.
+    offsets: where its predictions lie. profile: the digest of their profile.
     """
 
     window: Window
     predicted: int
+    reference: str
     outcome: bytes = b""
     labels: int = 0
     by_class: Mapping[str, int] = field(default_factory=dict)
@@ -95,7 +97,7 @@ class Settlement:
     def open(self, window: Window, pane: Pane) -> None:
         """A window has closed: its labels count from now on."""
         self.ledgers[(window.version, window.start_ms)] = Ledger(
-            window, pane.profile.rows, offsets=pane.offsets, profile=pane.profile.digest
+            window, pane.profile.rows, reference=pane.reference, offsets=pane.offsets, profile=pane.profile.digest
         )
 
     def boundary(self, labelled_ms: NDArray[np.int64], after_ms: int) -> int | None:
@@ -114,14 +116,14 @@ class Settlement:
     def apply(
         self, changes: Changes, windows: list[Window], layouts: Mapping[str, OutcomeLayout], pairs: Pairs
     ) -> set[Window]:
-        """Count the changes of one boundary; the windows that were touched. layouts: by model version."""
+        """Count the changes of one boundary; the windows that were touched. layouts: by version of the reference."""
         touched = np.unique(changes.window).tolist()
         for index in touched:
             window = windows[index]
             mine = changes.window == index
             removed = changes.removed[mine]
-            layout = layouts[window.version]
             key = (window.version, window.start_ms)
+            layout = layouts[self.ledgers[key].reference]
             outcome = _unpacked(layout, self.ledgers[key].outcome)
             outcome.fold(layout, pairs.take(changes.added[mine]))
             outcome.retract(layout, pairs.take(removed[removed >= 0]))
@@ -201,7 +203,7 @@ class Settlement:
         earlier = [
             each
             for each in self.ledgers.values()
-            if each.window.version == ledger.window.version
+            if (each.window.version, each.reference) == (ledger.window.version, ledger.reference)
             and each.window.end_ms <= ledger.window.start_ms
             and each.window.start_ms >= earliest
         ]

@@ -11,7 +11,6 @@ from monitor.engine.pane import Pane
 from monitor.engine.settlement import Ledger
 from monitor.errors import LayoutMismatchError, StateError
 from monitor.profiles import codec
-from monitor.profiles.layout import Layout
 from monitor.snapshot import PerformanceView, WindowView
 
 _VERSION = 1
@@ -57,7 +56,7 @@ def _dump(model: ModelMonitor, kind: str, version: str, number: int) -> bytes | 
             value = (gathered[0], gathered[1].dump()) if gathered else None
         case "ledger":
             ledger = model.settlement.ledgers.get((version, number))
-            value = (_layout(model, version).outcome.plain(), ledger) if ledger else None
+            value = (model.references[ledger.reference].layout.outcome.plain(), ledger) if ledger else None
         case "window":
             value = model.windows.get((version, number))
         case _:
@@ -70,20 +69,17 @@ def _load(model: ModelMonitor, kind: str, version: str, number: int, data: bytes
         case "progress":
             model.resume(codec.unpack("STAT", _VERSION, data, Progress))
         case "pane":
-            model.panes[(number, version)] = Pane.load(_layout(model, version), data)
+            model.panes[(number, version)] = Pane.load(model.references, data)
         case "gathered":
             start_ms, pane = codec.unpack("STAT", _VERSION, data, tuple[int, bytes])
-            model.gathered[version] = (start_ms, Pane.load(_layout(model, version), pane))
+            model.gathered[version] = (start_ms, Pane.load(model.references, pane))
         case "ledger":
             outcome, ledger = codec.unpack("STAT", _VERSION, data, tuple[list[Any], Ledger])
-            if ledger.outcome and outcome != _layout(model, version).outcome.plain():
+            reference = model.references.get(ledger.reference)
+            if ledger.outcome and (reference is None or outcome != reference.layout.outcome.plain()):
                 raise LayoutMismatchError("these labels were counted under another layout: its reference was replaced")
             model.settlement.ledgers[(version, number)] = ledger
         case "window":
             model.windows[(version, number)] = codec.unpack("STAT", _VERSION, data, WindowView)
         case "performance":
             model.performance[(version, number)] = codec.unpack("STAT", _VERSION, data, PerformanceView)
-
-
-def _layout(model: ModelMonitor, version: str) -> Layout:
-    return model.references[model.inherited(version)].layout

@@ -176,7 +176,7 @@ class Model(Resource):
     predictions: int
     """Predictions accepted."""
     labels: dict[Text, int]
-    """Labels by what became of them: matched, waiting, expired, conflict."""
+    """Labels by what became of them: matched, conflict."""
     incidents_open: int
 
     @classmethod

@@ -109,10 +109,11 @@ class Service:
         return str(found[1])
 
     def metrics(self, url: str) -> dict[tuple[str, ...], float]:
-        """Every sample by its name and the values of its labels."""
+        """Every sample by its name and the values of its labels, in the order of their names."""
         text = httpx.get(f"{url}/metrics", trust_env=False).raise_for_status().text
         families = text_string_to_metric_families(text)
-        return {(each.name, *each.labels.values()): each.value for family in families for each in family.samples}
+        samples = [sample for family in families for sample in family.samples]
+        return {(each.name, *(value for _, value in sorted(each.labels.items()))): each.value for each in samples}
 
     def wait_for(self, condition: Callable[[], Any]) -> Any:
         """What `condition` gives once it holds; fails where the process ends, or after WAIT_S."""

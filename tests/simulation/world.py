@@ -75,9 +75,10 @@ LATER_MS = START_MS + YEAR_MS // 2
 EVERYTHING = 1 << 31
 
 
-def decoders(specs: tuple[ModelSpec, ...]) -> dict[str, Decoder]:
+def decoders(specs: tuple[ModelSpec, ...], predictions: str, labels: str) -> dict[str, Decoder]:
+    """Of the two topics."""
     schemas = {spec.name: spec.schema for spec in specs}
-    return {PREDICTIONS: NativeDecoder(schemas, "prediction"), LABELS: NativeDecoder(schemas, "label")}
+    return {predictions: NativeDecoder(schemas, "prediction"), labels: NativeDecoder(schemas, "label")}
 
 
 def reference(schema: Schema, events: list[Payload], labels: list[Payload], version: str) -> Reference:
@@ -135,13 +136,17 @@ class Observed:
 
 @dataclass
 class World:
-    """One simulated service and what is around it; `outputs` is what its committed steps said."""
+    """One simulated service and what is around it.
+
+    topics: of predictions and of labels. outputs: what its committed steps said.
+    """
 
     log: Log
     specs: tuple[ModelSpec, ...] = SPECS
     references: Mapping[str, Mapping[str, Reference]] = field(default_factory=references)
     seed: int = 0
     directory: Path | None = None
+    topics: tuple[str, str] = (PREDICTIONS, LABELS)
     clock: Clock = field(default_factory=lambda: Clock(LATER_MS))
     source_options: Mapping[str, Any] = field(default_factory=dict)
     outputs: list[Output] = field(default_factory=list)
@@ -151,7 +156,7 @@ class World:
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
         self._lives = count()
-        self._decoders = decoders(self.specs)
+        self._decoders = decoders(self.specs, *self.topics)
         self.start()
 
     def start(self) -> None:
@@ -168,7 +173,7 @@ class World:
             self._monitor,
             self.store,
             self.source,
-            Topics(frozenset({PREDICTIONS}), frozenset({LABELS})),
+            Topics(frozenset(self.topics[:1]), frozenset(self.topics[1:])),
             self._messages,
             self.clock,
             ScriptedOutbound(self.receiver, self.clock, self.bomb),

@@ -1,0 +1,81 @@
+"""Versions: whose reference each is compared with, also when one is registered while its windows are open."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from monitor.engine.model import OTHER, VERSIONS_MAX, ModelMonitor
+from monitor.engine.monitor import Monitor
+from monitor.events.batch import CategoricalColumn
+from monitor.profiles.reference import Reference
+from monitor.spec import ModelSpec, PerformanceSpec
+from monitor.windows.window import WindowSpec
+from tests.profiles.rows import SCHEMA, predictions
+
+MINUTE_MS = 60_000
+NOW_MS = 1 << 50
+
+
+def reference(seed: int, version: str, shift: float = 0.0) -> Reference:
+    return Reference.build(SCHEMA, predictions(np.random.default_rng(seed), 4_000, shift=shift), None, version=version)
+
+
+OLD, NEW = reference(1, "3"), reference(2, "4", shift=2.0)
+SPEC = ModelSpec("m", SCHEMA, WindowSpec(MINUTE_MS), PerformanceSpec("roc_auc", 0.03), lateness_ms=0, labelled=False)
+
+
+def feed(model: ModelMonitor, minute: int, version: str, shift: float) -> list[str]:
+    """Fill one window and close the ones before; the states of `amount` in what was closed."""
+    times = minute * MINUTE_MS + np.arange(500, dtype=np.int64) * 100
+    batch = predictions(
+        np.random.default_rng(minute),
+        500,
+        first=minute * 500,
+        offset=minute * 500,
+        time_ms=times,
+        version=version,
+        shift=shift,
+    )
+    model.ingest(batch, (), {}, NOW_MS)
+    closed = model.advance({}).windows
+    return [verdict.state for view in closed for verdict in view.verdicts if verdict.feature == "amount"]
+
+
+def test_a_version_that_nobody_registered_learns_and_never_alarms() -> None:
+    model = Monitor([SPEC], {"m": {"3": OLD}}).models["m"]
+    states = [state for minute in range(5) for state in feed(model, minute, "4", shift=2.0)]
+    assert states == ["learning"] * 4
+
+
+def test_a_registered_version_is_judged_by_its_own_reference() -> None:
+    model = Monitor([SPEC], {"m": {"3": OLD, "4": NEW}}).models["m"]
+    states = [state for minute in range(5) for state in feed(model, minute, "4", shift=2.0)]
+    assert states == ["ok"] * 4
+
+
+def test_a_version_registered_while_its_windows_are_open_is_judged_from_its_next_window_on() -> None:
+    before = Monitor([SPEC], {"m": {"3": OLD}})
+    assert feed(before.models["m"], 0, "4", shift=2.0) == []
+    after = Monitor([SPEC], {"m": {"3": OLD, "4": NEW}})
+    after.restore({key: piece for key, piece in before.changes().items() if piece is not None})
+    states = [state for minute in range(1, 4) for state in feed(after.models["m"], minute, "4", shift=2.0)]
+    assert states == ["learning", "ok", "ok"]
+
+
+def test_any_version_fits_an_unnamed_reference() -> None:
+    model = Monitor([SPEC], {"m": {"": replace(OLD, version="")}}).models["m"]
+    states = [state for minute in range(4) for state in feed(model, minute, "9", shift=0.0)]
+    assert states == ["ok"] * 3
+
+
+def test_a_client_that_makes_up_versions_does_not_fill_the_memory() -> None:
+    model = Monitor([SPEC], {"m": {"3": OLD}}).models["m"]
+    batch = predictions(np.random.default_rng(0), 500, time_ms=np.zeros(500, dtype=np.int64))
+    names = tuple(f"v{number}" for number in range(500))
+    model.ingest(replace(batch, version=CategoricalColumn(np.arange(500, dtype=np.int32), names)), (), {}, NOW_MS)
+    versions = {version for _, version in model.panes}
+    assert len(versions) <= VERSIONS_MAX
+    assert OTHER in versions
+    assert sum(pane.profile.rows for pane in model.panes.values()) == 500
