@@ -57,6 +57,9 @@ TABLE = "table"
 QUIET_MS = 1_000
 """How often a step without events looks for idle partitions."""
 
+FAILURES_MAX = 5
+"""Steps in a row that may keep nothing before the service stops."""
+
 TIDY_MS = 3_600_000
 """How often old history and settled messages are deleted."""
 
@@ -135,6 +138,7 @@ class Loop:
         self._sender = sender
         self._quiet_until_ms = 0
         self._tidy_at_ms = 0
+        self._failures = 0
         self._commits, self._commit_seconds = 0, 0.0
         self.begin()
 
@@ -152,6 +156,8 @@ class Loop:
         self._source.start(self._store.positions())
         if self._outbound is not None:
             self._outbound.offer(self._store.pending_messages())
+        if self._sender is not None:
+            self._sender.offer(self._store.pending_dead_letters(DEAD_LETTERS_MAX))
         self.snapshot = self._snapshot()
 
     def turns(self, stop: threading.Event) -> Iterator[tuple[int, list[Output]]]:
@@ -184,13 +190,17 @@ class Loop:
                 self._store.put_state(self._changes())
                 self._store.put_positions(polled.next_offset)
         except CommitFailedError:
+            self._failures += 1
+            if self._failures == FAILURES_MAX:
+                raise  # What fails the same way every time is not mended by trying for ever.
             _log.exception("a step kept nothing; it is repeated from what the store holds")
             self.begin()
             return 0, []
+        self._failures = 0
         self._commits += 1
         self._commit_seconds += time.perf_counter() - started
         self.snapshot = self._snapshot()
-        self._hand_over(messages, polled)
+        self._hand_over(messages, polled, letters=bool(letters or delivered))
         return sum(decoded.read for decoded, _ in polled.decoded), outputs
 
     def finish(self, until_ms: int = FOREVER) -> list[Output]:
@@ -316,11 +326,11 @@ class Loop:
     def _changes(self) -> dict[str, bytes | None]:
         return self.monitor.changes() | {_COUNTS: codec.pack("STAT", _VERSION, self._counts)}
 
-    def _hand_over(self, messages: list[Message], polled: Polled) -> None:
-        """Step 8: only what is committed leaves the process."""
+    def _hand_over(self, messages: list[Message], polled: Polled, *, letters: bool) -> None:
+        """Step 8: only what is committed leaves the process. letters: whether others than before wait in the store."""
         if self._outbound is not None and messages:
             self._outbound.offer(messages)
-        if self._sender is not None:
+        if self._sender is not None and letters:
             self._sender.offer(self._store.pending_dead_letters(DEAD_LETTERS_MAX))
         if polled.next_offset:
             self._source.committed(polled.next_offset)
