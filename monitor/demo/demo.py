@@ -178,8 +178,6 @@ class _Story:
         model = self._snapshot().models[MODEL]
         if self._simulation.drifted.is_set():
             self._once("drift", "the world has changed: incomes rise, and protect from default no more")
-        for incident in model.incidents:
-            self._once(incident.id, f"{incident.cause} incident opened: {', '.join(incident.features)}")
         for view in model.performance:
             figure = next((each for each in view.readings if each.statistic == model.metric and each.value), None)
             if figure is not None and view.settled and view.window.end_ms % 5_000 == 0:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from monitor.detection.drift import THRESHOLD
 from monitor.detection.identity import identity
 from monitor.detection.records import Cause, Incident, IncidentChange, PerformanceEvidence, Trigger, Verdict
 from monitor.events.timestamps import iso
@@ -65,7 +66,7 @@ class Arbiter:
         triggers = []
         candidates = [each for each in self.open.values() if each[0].cause in spec.on and each[0].id not in self.asked]
         for incident, evidence in sorted(candidates, key=lambda each: (each[0].opened, each[0].cause)):
-            reason = self._objection(boundary_ms, spec, labels, labelled)
+            reason = _calm(evidence) or self._objection(boundary_ms, spec, labels, labelled)
             if reason and self.withheld.get(incident.id) == reason:
                 continue
             if reason:
@@ -84,7 +85,7 @@ class Arbiter:
                 del self.open[incident.id]
                 self.asked.discard(incident.id)
                 self.withheld.pop(incident.id, None)
-        if evidence.cause == "drift" and not any(verdict.effect for verdict in evidence.verdicts):
+        if evidence.cause == "drift" and all(verdict.effect is None for verdict in evidence.verdicts):
             return  # A window that could not be judged says nothing new.
         for incident, _ in list(self.open.values()):
             same = (incident.cause, incident.latest.version, incident.latest.segment)
@@ -97,6 +98,12 @@ class Arbiter:
         if labelled and labels < spec.labels_min:
             return f"fewer than the {spec.labels_min} labels that retraining needs have arrived"
         return ""
+
+
+def _calm(evidence: Evidence) -> str:
+    """An incident stays open for a while after its features have come back; nobody need retrain for that."""
+    effects = [verdict.effect for verdict in evidence.verdicts if verdict.effect is not None]
+    return "its newest window no longer drifts" if effects and max(effects) < THRESHOLD else ""
 
 
 def _trigger(incident: Incident, evidence: Evidence, labels: int, withheld: str) -> Trigger:

@@ -15,11 +15,11 @@ from monitor.detection.records import Incident, IncidentChange, Trigger
 from monitor.detection.triggers import Arbiter
 from monitor.engine.drift import DriftReader, judge_window
 from monitor.engine.intake import Earlier, Judged, Result, groups_by_pane, judge_predictions, known_labels
-from monitor.engine.pane import Pane
+from monitor.engine.pane import OTHER, Pane, surplus
 from monitor.engine.performance import PerformanceReader
 from monitor.engine.settlement import Changes, Ledger, Settlement, changes_of, windows_of
 from monitor.errors import StateError
-from monitor.events.batch import BatchEnd, CategoricalColumn, Labels, Matched, Predictions
+from monitor.events.batch import BatchEnd, Labels, Matched, Predictions
 from monitor.profiles.profile import Profile
 from monitor.profiles.reference import Reference
 from monitor.snapshot import PerformanceView, WindowView
@@ -31,11 +31,6 @@ from monitor.windows.window import Place, Window, WindowSpec
 
 VIEWS_MAX = 100
 """Closed windows, settled ones, and triggers, that the snapshot of a model shows."""
-
-VERSIONS_MAX = 20
-"""Versions of a model with open windows at a time; further ones share the windows of OTHER."""
-
-OTHER = "__other__"
 
 V = TypeVar("V", WindowView, PerformanceView)
 
@@ -195,25 +190,31 @@ class ModelMonitor:
         accepted = np.flatnonzero(judged.result == Result.ACCEPTED)
         if len(accepted):
             rows = batch.take(accepted) if len(accepted) < len(batch) else batch
-            for version, end, part in groups_by_pane(self._limited(rows.version), judged.window_end_ms[accepted]):
-                if (end, version) not in self.panes:
-                    reference = self.inherited(version)
-                    layout = self.references[reference].layout
-                    self.panes[(end, version)] = Pane(reference, Profile.empty(layout))
-                self.panes[(end, version)].fold(rows.take(part) if len(part) < len(rows) else rows)
-                self.dirty.add(("pane", version, end))
+            self._fold(rows, judged.window_end_ms[accepted])
             self.progress.count("predictions", len(accepted))
         return judged
 
-    def _limited(self, version: CategoricalColumn) -> CategoricalColumn:
-        """Versions as they are, up to VERSIONS_MAX that are open at a time; a client's mistake must not fill memory."""
-        known = {name for _, name in self.panes} | set(self.references)
-        new = sorted(set(version.values) - known)
-        if len(known) + len(new) <= VERSIONS_MAX:
-            return version
-        kept = (*known, *new[: max(0, VERSIONS_MAX - len(known))], OTHER)
-        index = {name: code for code, name in enumerate(kept)}
-        return CategoricalColumn(version.recode(index, other=index[OTHER]), kept)
+    def _fold(self, rows: Predictions, window_end_ms: NDArray[np.int64]) -> None:
+        """Add accepted rows to the panes of their versions, which are made, or joined where they are too many."""
+        groups = groups_by_pane(rows.version, window_end_ms)
+        shared = surplus({*self.panes, *((end, version) for version, end, _ in groups)}, self.references)
+        for end, version in sorted(shared & self.panes.keys()):
+            pane, other = self._pane(end, version), self._pane(end, OTHER)
+            if pane.reference == other.reference:
+                self.panes[(end, OTHER)] = other.merge(self.panes.pop((end, version)))
+            else:  # It was opened before the newest reference was registered, and ends under the older one.
+                shared.discard((end, version))
+        for version, end, part in groups:
+            name = OTHER if (end, version) in shared else version
+            self._pane(end, name).fold(rows.take(part) if len(part) < len(rows) else rows)
+
+    def _pane(self, end_ms: int, version: str) -> Pane:
+        """The open pane of a version, about to change."""
+        self.dirty.add(("pane", version, end_ms))
+        if (end_ms, version) not in self.panes:
+            reference = self.inherited(version)
+            self.panes[(end_ms, version)] = Pane(reference, Profile.empty(self.references[reference].layout))
+        return self.panes[(end_ms, version)]
 
     def ingest_labels(self, batch: Labels, now_ms: int) -> tuple[Judged, NDArray[np.int64]]:
         """Judge labels, and int64[n]: when each counts from."""
@@ -347,7 +348,7 @@ class ModelMonitor:
     def _settle_boundary(self, boundary_ms: int, touched: set[Window], output: Output) -> None:
         for ledger, verdict in self.settlement.due(boundary_ms, touched):
             self._read_performance(ledger, verdict, output)
-        labels = self.settlement.labels(boundary_ms)
+        labels = self.settlement.labels
         arbiter = self.progress.arbiter
         triggers = arbiter.arbitrate(boundary_ms, self.spec.retrain, labels, self.spec.labelled)
         output.triggers.extend(triggers)
@@ -362,7 +363,7 @@ class ModelMonitor:
         window = ledger.window
         self.dirty.add(("ledger", window.version, window.start_ms))
         if not self.spec.labelled:
-            del self.settlement.ledgers[(window.version, window.start_ms)]
+            self.settlement.drop(window.version, window.start_ms)
             return
         self.settlement.read(ledger, verdict)
         reader = PerformanceReader(self.spec, self.references[ledger.reference])

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Set
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from monitor.errors import LayoutMismatchError
 from monitor.events.batch import Predictions
+from monitor.events.ids import digest
 from monitor.profiles import codec
 from monitor.profiles.profile import Profile
 from monitor.profiles.reference import Reference
+
+VERSIONS_MAX = 20
+"""Versions with an open window of the same end, those with a reference of their own aside; the others share OTHER's."""
+
+OTHER = "__other__"
 
 _VERSION = 1
 
@@ -56,3 +62,17 @@ class Pane:
     def _reach(self, place: str, first: int, end: int) -> None:
         known = self.offsets.get(place, (first, end))
         self.offsets[place] = (min(known[0], first), max(known[1], end))
+
+
+def surplus(panes: Set[tuple[int, str]], registered: Container[str]) -> set[tuple[int, str]]:
+    """Those of the panes (end, version) that are too many: a client's mistake must not fill memory.
+
+    Of each end the VERSIONS_MAX versions of the smallest digests are kept. A version that is out never comes in again,
+    so which ones are kept does not depend on the order in which they came.
+    """
+    found: dict[int, list[str]] = {}
+    if len(panes) > VERSIONS_MAX:
+        for end, version in panes:
+            if version not in registered and version not in ("", OTHER):
+                found.setdefault(end, []).append(version)
+    return {(end, version) for end, names in found.items() for version in sorted(names, key=digest)[VERSIONS_MAX:]}

@@ -7,8 +7,12 @@ the figures are those of one pass over all labels known before the boundary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_left, bisect_right, insort
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +21,7 @@ from monitor.engine.pane import Pane
 from monitor.events.batch import Matched, Pairs
 from monitor.profiles import codec
 from monitor.profiles.layout import OutcomeLayout
-from monitor.profiles.outcome import Outcome
+from monitor.profiles.outcome import Outcome, Summary
 from monitor.spec import ModelSpec, PerformanceSpec
 from monitor.statistics.performance import labels_by_class
 from monitor.windows.window import Offsets, Window
@@ -88,17 +92,41 @@ class Changes:
 
 @dataclass(slots=True)
 class Settlement:
-    """The windows of one model whose performance can still change, by (version, start)."""
+    """The windows of one model whose performance can still change, by (version, start).
+
+    Windows of a version do not overlap, so in order of their starts their ends are in order too, and what a boundary
+    has to look at is found without a walk over all of them.
+    """
 
     spec: PerformanceSpec
     grid_ms: int
     ledgers: dict[tuple[str, int], Ledger] = field(default_factory=dict)
+    _starts: dict[str, list[int]] = field(default_factory=dict)
+    _waiting: dict[str, list[int]] = field(default_factory=dict)
+    _joined: int = 0
 
     def open(self, window: Window, pane: Pane) -> None:
         """A window has closed: its labels count from now on."""
-        self.ledgers[(window.version, window.start_ms)] = Ledger(
-            window, pane.profile.rows, reference=pane.reference, offsets=pane.offsets, profile=pane.profile.digest
+        self.hold(
+            Ledger(
+                window, pane.profile.rows, reference=pane.reference, offsets=pane.offsets, profile=pane.profile.digest
+            )
         )
+
+    def hold(self, ledger: Ledger) -> None:
+        """Take in a window that has closed, or that was saved."""
+        version, start = ledger.window.version, ledger.window.start_ms
+        self.ledgers[(version, start)] = ledger
+        insort(self._starts.setdefault(version, []), start)
+        if not ledger.settled:
+            insort(self._waiting.setdefault(version, []), start)
+        self._joined += ledger.labels
+
+    def drop(self, version: str, start_ms: int) -> None:
+        """Forget a window."""
+        self._joined -= self.ledgers.pop((version, start_ms)).labels
+        for starts in (self._starts[version], self._waiting.get(version, [])):
+            _discard(starts, start_ms)
 
     def boundary(self, labelled_ms: NDArray[np.int64], after_ms: int) -> int | None:
         """The first boundary after `after_ms` at which a window ends or waits no longer, or a label begins to count.
@@ -107,11 +135,13 @@ class Settlement:
         verdict waits no longer, whether or not the two lie in one step.
         """
         found = labelled_ms[labelled_ms > after_ms].tolist()
-        for ledger in self.ledgers.values():
-            found.append(ledger.window.end_ms)
-            if not ledger.settled:
-                found.append(self._deadline(ledger.window))
-        return min((each for each in found if each > after_ms), default=None)
+        for version, starts in self._starts.items():
+            ends = (self.ledgers[(version, start)].window.end_ms for start in starts[_before(starts, after_ms) :])
+            found += islice((end for end in ends if end > after_ms), 1)
+        for version, waiting in self._waiting.items():
+            deadlines = (self._deadline(self.ledgers[(version, start)].window) for start in waiting)
+            found += islice((deadline for deadline in deadlines if deadline > after_ms), 1)
+        return min(found, default=None)
 
     def apply(
         self, changes: Changes, windows: list[Window], layouts: Mapping[str, OutcomeLayout], pairs: Pairs
@@ -124,6 +154,7 @@ class Settlement:
             removed = changes.removed[mine]
             key = (window.version, window.start_ms)
             layout = layouts[self.ledgers[key].reference]
+            self._joined -= self.ledgers[key].labels
             outcome = _unpacked(layout, self.ledgers[key].outcome)
             outcome.fold(layout, pairs.take(changes.added[mine]))
             outcome.retract(layout, pairs.take(removed[removed >= 0]))
@@ -133,26 +164,50 @@ class Settlement:
                 labels=outcome.rows,
                 by_class=labels_by_class(layout, outcome),
             )
+            self._joined += outcome.rows
         return {windows[index] for index in touched}
 
     def due(self, boundary_ms: int, touched: set[Window]) -> list[tuple[Ledger, bool]]:
         """Windows to be read at a boundary, in order, and whether each gets its verdict now."""
-        found = []
-        for ledger in sorted(self.ledgers.values(), key=lambda each: each.window):
-            if ledger.window.end_ms > boundary_ms:
-                continue
-            verdict = not ledger.settled and self._ready(ledger, boundary_ms)
-            if verdict or ledger.window.end_ms == boundary_ms or ledger.window in touched:
-                found.append((ledger, verdict))
-        return found
+        keys = {(window.version, window.start_ms) for window in touched}
+        for version, starts in self._starts.items():
+            last = bisect_left(starts, boundary_ms) - 1
+            if last >= 0 and self.ledgers[(version, starts[last])].window.end_ms == boundary_ms:
+                keys.add((version, starts[last]))
+        verdicts = {
+            key for key in self._candidates(boundary_ms, touched) if self._ready(self.ledgers[key], boundary_ms)
+        }
+        found = [self.ledgers[key] for key in keys | verdicts]
+        found = [ledger for ledger in found if ledger.window.end_ms <= boundary_ms]
+        found.sort(key=lambda each: each.window)
+        return [(ledger, (ledger.window.version, ledger.window.start_ms) in verdicts) for ledger in found]
+
+    def _candidates(self, boundary_ms: int, touched: set[Window]) -> Iterator[tuple[str, int]]:
+        """Windows without a verdict that may get one: labels came in their span, or they have just ended or waited."""
+        for version, waiting in self._waiting.items():
+            changed = [window.start_ms for window in touched if window.version == version]
+            first = bisect_left(waiting, min(changed)) if changed else bisect_left(waiting, boundary_ms) - 1
+            first = max(first, 0)
+            for start in waiting[:first]:
+                if self._deadline(self.ledgers[(version, start)].window) > boundary_ms:
+                    break
+                yield version, start
+            for start in waiting[first:]:
+                if self.ledgers[(version, start)].window.end_ms > boundary_ms:
+                    break
+                yield version, start
 
     def span(self, ledger: Ledger, layout: OutcomeLayout) -> Span:
-        """The labels that a window is judged by, earlier windows' included where its own are too few."""
-        members = self._members(ledger)
+        """The labels that a window is judged by, earlier windows' included where its own are too few.
+
+        Where all of them together are too few the outcome is the window's own.
+        """
+        members, enough = self._members(ledger)
         outcome = _unpacked(layout, ledger.outcome)
-        for member in members[1:]:
-            if member.outcome:
-                outcome = outcome.merge(_unpacked(layout, member.outcome))
+        if enough:
+            for member in members[1:]:
+                if member.outcome:
+                    outcome = outcome.merge(_unpacked(layout, member.outcome))
         predicted = sum(member.predicted for member in members)
         labels = sum(member.labels for member in members)
         return Span(
@@ -161,17 +216,21 @@ class Settlement:
             outcome,
             labels,
             min(1.0, labels / predicted) if predicted else 0.0,
-            self._enough(members),
+            enough,
         )
 
     def read(self, ledger: Ledger, verdict: bool) -> None:
         """A window's reading has been given, and its verdict where there was one."""
-        key = (ledger.window.version, ledger.window.start_ms)
-        self.ledgers[key] = replace(ledger, revision=ledger.revision + 1, settled=ledger.settled or verdict)
+        version, start = ledger.window.version, ledger.window.start_ms
+        settled = ledger.settled or verdict
+        self.ledgers[(version, start)] = replace(ledger, revision=ledger.revision + 1, settled=settled)
+        if settled:
+            _discard(self._waiting.get(version, []), start)
 
-    def labels(self, boundary_ms: int) -> int:
-        """Labels joined so far in the windows that ended by a boundary."""
-        return sum(ledger.labels for ledger in self.ledgers.values() if ledger.window.end_ms <= boundary_ms)
+    @property
+    def labels(self) -> int:
+        """Labels joined so far: a window counts none before it has ended."""
+        return self._joined
 
     def changeable(self, boundary_ms: int) -> list[Window]:
         """The windows that a label may still change after a boundary."""
@@ -182,8 +241,8 @@ class Settlement:
         """Drop the windows that neither a label nor the span of one that a label may change can reach; their keys."""
         bound = boundary_ms - self.spec.wait_ms - self.spec.span_max_ms - 2 * self.grid_ms
         old = [key for key, ledger in self.ledgers.items() if ledger.settled and ledger.window.end_ms < bound]
-        for key in old:
-            del self.ledgers[key]
+        for version, start in old:
+            self.drop(version, start)
         return old
 
     def _deadline(self, window: Window) -> int:
@@ -192,33 +251,37 @@ class Settlement:
     def _ready(self, ledger: Ledger, boundary_ms: int) -> bool:
         if boundary_ms >= self._deadline(ledger.window):
             return True
-        return ledger.coverage >= COVERAGE and self._enough(self._members(ledger))
+        return ledger.coverage >= COVERAGE and self._members(ledger)[1]
 
-    def _members(self, ledger: Ledger) -> list[Ledger]:
-        """Windows of the span, newest first."""
-        members = [ledger]
-        if self._enough(members):
-            return members
+    def _members(self, ledger: Ledger) -> tuple[list[Ledger], bool]:
+        """Windows of the span, newest first, and whether they hold enough labels."""
+        version, starts = ledger.window.version, self._starts[ledger.window.version]
         earliest = ledger.window.end_ms - self.spec.span_max_ms
-        earlier = [
-            each
-            for each in self.ledgers.values()
-            if (each.window.version, each.reference) == (ledger.window.version, ledger.reference)
-            and each.window.end_ms <= ledger.window.start_ms
-            and each.window.start_ms >= earliest
-        ]
-        for member in sorted(earlier, key=lambda each: each.window, reverse=True):
-            members.append(member)
-            if self._enough(members):
+        members: list[Ledger] = []
+        labels, by_class = 0, Counter[str]()
+        for place in range(bisect_left(starts, ledger.window.start_ms), -1, -1):
+            member = self.ledgers[(version, starts[place])]
+            if member.window.start_ms < earliest and members:
                 break
-        return members
+            if member.reference != ledger.reference:
+                continue
+            members.append(member)
+            labels += member.labels
+            by_class.update(member.by_class)
+            if labels >= self.spec.labels_min and min(by_class.values(), default=0) >= self.spec.class_min:
+                return members, True
+        return members, False
 
-    def _enough(self, members: list[Ledger]) -> bool:
-        if sum(member.labels for member in members) < self.spec.labels_min:
-            return False
-        names = {name for member in members for name in member.by_class}
-        counts = (sum(member.by_class.get(name, 0) for member in members) for name in names)
-        return all(count >= self.spec.class_min for count in counts)
+
+def _before(starts: list[int], time_ms: int) -> int:
+    """Place of the last window that starts at or before a time; 0 where none does."""
+    return max(bisect_right(starts, time_ms) - 1, 0)
+
+
+def _discard(starts: list[int], start_ms: int) -> None:
+    place = bisect_left(starts, start_ms)
+    if place < len(starts) and starts[place] == start_ms:
+        del starts[place]
 
 
 def windows_of(matched: Matched, windows: list[Window]) -> NDArray[np.intp]:
@@ -293,4 +356,10 @@ def _conflicting(matched: Matched, group: NDArray[np.int64]) -> bool:
 
 
 def _unpacked(layout: OutcomeLayout, packed: bytes) -> Outcome:
-    return Outcome.of_plain(codec.unpack("OUTC", _VERSION, packed, list)) if packed else Outcome.empty(layout)
+    """An outcome of its own; what it begins with is shared, and immutable."""
+    return Outcome(_summary(packed)) if packed else Outcome.empty(layout)
+
+
+@lru_cache(maxsize=512)  # Spans of neighbouring windows share nearly all of their members.
+def _summary(packed: bytes) -> Summary:
+    return Outcome.of_plain(codec.unpack("OUTC", _VERSION, packed, list)).summary

@@ -78,7 +78,7 @@ def _load(model: ModelMonitor, kind: str, version: str, number: int, data: bytes
             reference = model.references.get(ledger.reference)
             if ledger.outcome and (reference is None or outcome != reference.layout.outcome.plain()):
                 raise LayoutMismatchError("these labels were counted under another layout: its reference was replaced")
-            model.settlement.ledgers[(version, number)] = ledger
+            model.settlement.hold(ledger)
         case "window":
             model.windows[(version, number)] = codec.unpack("STAT", _VERSION, data, WindowView)
         case "performance":

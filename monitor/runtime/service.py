@@ -109,7 +109,7 @@ class Service:
             _log.warning("%s incident %s: %s", change.incident.cause, change.event, change.reason)
         trouble = self._source.trouble()
         if trouble != self._trouble:
-            _log.warning(trouble or "Kafka can be read again")
+            _log.warning(trouble or "Kafka can be read")
             self._trouble = trouble
 
     def _messages(self, trigger: Trigger, now_ms: int) -> list[Message]:

@@ -142,8 +142,13 @@ class _Reader:
     timezone: str
 
     def column(self, role: str) -> str | None:
-        """The column of a role; None where the table has none, which is an error only for one that was named."""
+        """The column of a role; None where the table has none, which is an error only for one that was named.
+
+        Labels may come later than predictions, and then in a file of their own, so theirs may be absent all the same.
+        """
         named: str | None = getattr(self.columns, role)
+        if role == "label" and not {named, role} & set(self.frame.columns):
+            named = None
         if named is not None:
             self._require([named])
             return named
@@ -153,7 +158,7 @@ class _Reader:
         self._require(self.schema.features)
 
     def require_roles(self, roles: Iterable[str]) -> None:
-        self._require([role for role in roles if self.column(role) is None])
+        self._require([getattr(self.columns, role) or role for role in roles if self.column(role) is None])
 
     def _require(self, names: Iterable[str]) -> None:
         absent = [name for name in names if name not in self.frame.columns]

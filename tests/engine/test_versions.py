@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from monitor.engine.model import OTHER, VERSIONS_MAX, ModelMonitor
+from monitor.engine.model import ModelMonitor
 from monitor.engine.monitor import Monitor
+from monitor.engine.pane import OTHER, VERSIONS_MAX
 from monitor.events.batch import CategoricalColumn
 from monitor.profiles.reference import Reference
 from monitor.spec import ModelSpec, PerformanceSpec
@@ -70,12 +71,25 @@ def test_any_version_fits_an_unnamed_reference() -> None:
     assert states == ["ok"] * 3
 
 
+def test_too_many_versions_are_joined_under_one_reference_alone() -> None:
+    names = tuple(f"v{number}" for number in range(VERSIONS_MAX + 10))
+    rows = predictions(np.random.default_rng(0), 2 * len(names), time_ms=np.zeros(2 * len(names), dtype=np.int64))
+    codes = np.arange(len(rows), dtype=np.int32)
+    batch = replace(rows, version=CategoricalColumn(codes % len(names), names))
+    before = Monitor([SPEC], {"m": {"3": OLD}})
+    before.models["m"].ingest(batch.take(codes < VERSIONS_MAX), (), {}, NOW_MS)
+    after = Monitor([SPEC], {"m": {"3": OLD, "4": NEW}})
+    after.restore({key: piece for key, piece in before.changes().items() if piece is not None})
+    after.models["m"].ingest(batch.take(codes >= VERSIONS_MAX), (), {}, NOW_MS)
+    assert sum(pane.profile.rows for pane in after.models["m"].panes.values()) == len(batch)
+
+
 def test_a_client_that_makes_up_versions_does_not_fill_the_memory() -> None:
     model = Monitor([SPEC], {"m": {"3": OLD}}).models["m"]
     batch = predictions(np.random.default_rng(0), 500, time_ms=np.zeros(500, dtype=np.int64))
     names = tuple(f"v{number}" for number in range(500))
     model.ingest(replace(batch, version=CategoricalColumn(np.arange(500, dtype=np.int32), names)), (), {}, NOW_MS)
     versions = {version for _, version in model.panes}
-    assert len(versions) <= VERSIONS_MAX
+    assert len(versions - {OTHER}) == VERSIONS_MAX
     assert OTHER in versions
     assert sum(pane.profile.rows for pane in model.panes.values()) == 500

@@ -62,6 +62,7 @@ class Story:
         return {place: self._sent[place] for place in places}
 
     def world(self, spec: ModelSpec = PLAIN, *, poll_max: int = 1_000, seed: int = 0, **options: Any) -> World:
+        """A service that is yet to read it."""
         return World(self.log(), (spec,), seed=seed, source_options={"poll_max": poll_max} | options)
 
     def paced(self, spec: ModelSpec = PLAIN, **options: Any) -> World:

@@ -17,7 +17,7 @@ SEED = int(os.environ.get("MODEL_MONITOR_SEED", "7"))
 
 @pytest.fixture(scope="module")
 def log() -> Log:
-    return Traffic(2, Shape(predictions_a_minute=220)).log()
+    return Traffic(2, Shape(minutes=8, predictions_a_minute=220)).log()
 
 
 @pytest.fixture(scope="module")

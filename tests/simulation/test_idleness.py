@@ -21,7 +21,7 @@ from tests.simulation.story import PLAIN, Story, at, figures, prediction, rows, 
 from tests.simulation.traffic import LABELS, MINUTE_MS, PREDICTIONS, START_MS, Log, Record, Shape, Traffic, record
 from tests.simulation.world import CHURN, FRAUD, World
 
-SEEDS = (*range(5), *filter(None, [os.environ.get("MODEL_MONITOR_SEED")]))
+SEEDS = (*range(4), *filter(None, [os.environ.get("MODEL_MONITOR_SEED")]))
 PATIENT = replace(PLAIN, idle_after_ms=MINUTE_MS // 2, lateness_ms=MINUTE_MS // 4)
 WINDOW_CLOSES = 1 + 0.5 + 0.25
 """The minute at which the clock closes the first window of PATIENT: its end, `lateness` and `idle_after`."""
@@ -31,7 +31,8 @@ WINDOW_CLOSES = 1 + 0.5 + 0.25
 def test_nothing_is_lost_or_counted_twice_where_partitions_sleep_and_wake(seed: int | str, tmp_path: Path) -> None:
     print(f"seed {seed}")
     drawn = random.Random(int(seed))
-    log = with_pauses(Traffic(int(seed), Shape(minutes=6, predictions_a_minute=80)).log(), drawn)
+    shape = Shape(minutes=6, predictions_a_minute=80)
+    log = with_pauses(Traffic(int(seed), shape).log(), shape.end_ms, drawn)
     world = World(log, (FRAUD, CHURN), seed=int(seed), directory=tmp_path, source_options={"paced": True})
     world.clock.now_ms = START_MS
     while not world.source.exhausted:
@@ -63,10 +64,14 @@ def test_nothing_is_lost_or_counted_twice_where_partitions_sleep_and_wake(seed: 
     assert len(observed.messages) == len(set(sent)) == len(sent)
 
 
-def with_pauses(log: Log, drawn: random.Random) -> Log:
-    """From some moment on, each partition's records arrive minutes later, and some partitions end there."""
+def with_pauses(log: Log, end_ms: int, drawn: random.Random) -> Log:
+    """From some moment on, each partition's records arrive minutes later, and some partitions end there.
+
+    The last events, which would close everything, never come: that is left to the clock.
+    """
     slowed: dict[Place, list[Record]] = {}
-    for place, records in log.items():
+    for place, all_records in log.items():
+        records = [record for record in all_records if record.arrival_ms < end_ms + 20 * MINUTE_MS]
         cut, delay = drawn.randrange(len(records)), drawn.choice((0, 0, 90_000, 300_000))
         rest = records[cut:] if drawn.random() < 0.8 else []
         slowed[place] = [*records[:cut], *(record._replace(arrival_ms=record.arrival_ms + delay) for record in rest)]

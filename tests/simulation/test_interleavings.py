@@ -7,10 +7,12 @@ import random
 
 import pytest
 
-from tests.simulation.traffic import Log, Traffic
+from monitor.engine.pane import OTHER, VERSIONS_MAX
+from tests.simulation.story import CROWD, Story, prediction, rows
+from tests.simulation.traffic import PREDICTIONS, Log, Traffic
 from tests.simulation.world import Observed, World
 
-SEEDS = (*range(12), *filter(None, [os.environ.get("MODEL_MONITOR_SEED")]))
+SEEDS = (*range(10), *filter(None, [os.environ.get("MODEL_MONITOR_SEED")]))
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +55,19 @@ def test_partitions_that_interleave_otherwise_give_the_same_bits(
     poll_max = random.Random(int(seed)).choice((40, 100, 300, 1_000))
     print(f"seed {seed}, polls of up to {poll_max} records a partition")
     assert observed(log, seed, poll_max) == in_large_polls
+
+
+def test_which_of_too_many_versions_share_their_windows_does_not_depend_on_who_came_first() -> None:
+    """A client that sends a version of its own with every event must not fill the memory."""
+    story = Story(partitions=2)
+    for number in range(30):
+        for partition in (0, 1):
+            story.send(PREDICTIONS, prediction(None, 0.5, version=f"v{number}"), partition)
+    story.predict("a", 0.5)
+    story.reach(3)
+    worlds = [story.told(poll_max=poll_max, seed=seed) for seed, poll_max in enumerate((100, 1, 2, 3, 5, 8))]
+    counted = [{name: rows(world, name) for name in world.loop.snapshot.models["fraud"].versions} for world in worlds]
+    assert counted == counted[:1] * len(counted)
+    assert len(counted[0]) == VERSIONS_MAX + 2, "the registered one, and one for all that are too many"
+    assert counted[0][OTHER] == {1: 2 * (30 - VERSIONS_MAX) / CROWD}
+    assert counted[0]["1"] == {1: 1}

@@ -155,16 +155,12 @@ class World:
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
-        self._lives = count()
+        self._life = 0
         self._decoders = decoders(self.specs, *self.topics)
         self.start()
 
     def start(self) -> None:
-        if self.directory is None:
-            self.store = FaultyStore.in_memory()
-        else:
-            self._life = self.directory / str(next(self._lives))
-            self.store = FaultyStore.open(self._life)
+        self.store = FaultyStore.in_memory() if self.directory is None else FaultyStore.open(self._state())
         self.store.bomb = self.bomb
         self.source = ScriptedSource(
             self.log, self._decoders, self._random, self.clock, bomb=self.bomb, **self.source_options
@@ -196,15 +192,12 @@ class World:
     def restart(self) -> None:
         """As after `kill -9`: the next life begins with the files as they lie there now."""
         assert self.directory is not None
-        dead, image = self._life, self.directory / "image"
-        shutil.copytree(dead, image)
-        self.store._database.close()
         assert self.store._directory is not None
+        dead, self._life = self._state(), self._life + 1
+        shutil.copytree(dead, self._state())
+        self.store._database.close()
         self.store._directory.release()
         shutil.rmtree(dead)
-        image.rename(self.directory / "next")
-        self._lives = count(int(dead.name) + 1)
-        (self.directory / "next").rename(self.directory / str(int(dead.name) + 1))
         self.start()
 
     def run(self, crash: Callable[[int], str | None] = lambda attempt: None) -> Observed:
@@ -238,6 +231,11 @@ class World:
 
     def close(self) -> None:
         self.store.close()
+
+    def _state(self) -> Path:
+        """The state directory of this life."""
+        assert self.directory is not None
+        return self.directory / str(self._life)
 
     def _monitor(self) -> Monitor:
         """The engine, with a bomb before and behind the closing of windows."""
