@@ -25,7 +25,8 @@ from monitor.windows.window import WindowSpec
 
 _DROP_SHARE = 0.1  # Of the reference's mean absolute error.
 _HOUR_MS = 3_600_000
-_ROWS_AN_HOUR = 50
+_WINDOWS_H = (1, 6, 24, 168)
+_WINDOW_ROWS = 300  # A verdict needs 200 rows with a value; traffic is uneven.
 
 
 def initialise(
@@ -73,8 +74,9 @@ def _window(table: Table) -> WindowSpec:
     if table.by_row:
         return WindowSpec(500, "rows")
     time_ms = table.predictions.time_ms
-    hours = max(1.0, float(time_ms.max() - time_ms.min()) / _HOUR_MS)
-    return WindowSpec(_HOUR_MS if len(time_ms) >= _ROWS_AN_HOUR * hours else 24 * _HOUR_MS)
+    hourly = len(time_ms) / max(1.0, float(time_ms.max() - time_ms.min()) / _HOUR_MS)
+    hours = next((hours for hours in _WINDOWS_H if hourly * hours >= _WINDOW_ROWS), _WINDOWS_H[-1])
+    return WindowSpec(hours * _HOUR_MS)
 
 
 def _drop(table: Table) -> float:

@@ -198,7 +198,7 @@ def test_of_several_versions_the_reference_is_of_any(init: Init) -> None:
 
 
 @pytest.mark.parametrize(
-    ("period", "window"), [("1s", "1h"), ("60s", "1h"), ("100s", "1d"), ("1D", "1d")], ids=lambda value: value
+    ("period", "window"), [("1s", "1h"), ("10s", "1h"), ("60s", "6h"), ("100s", "1d"), ("1D", "7d")], ids=lambda value: value
 )
 def test_windows_are_days_where_hours_hold_few_rows(init: Init, period: str, window: str) -> None:
     times = pd.date_range("2026-01-01", periods=N, freq=period, tz="UTC").astype(str)

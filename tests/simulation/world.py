@@ -138,7 +138,7 @@ class Observed:
 class World:
     """One simulated service and what is around it.
 
-    topics: of predictions and of labels. outputs: what its committed steps said.
+    topics: of predictions and of labels. outputs: what the steps said that did not die.
     """
 
     log: Log
