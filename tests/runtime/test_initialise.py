@@ -108,7 +108,7 @@ def test_what_an_earlier_init_wrote_unedited_is_replaced(init: Init) -> None:
 def test_an_edited_file_is_kept_unless_forced(init: Init, tmp_path: Path) -> None:
     init(credit(1), **ROLES)
     path = tmp_path / "monitor.yaml"
-    edited = path.read_text().replace("window: 1h", "window: 2h")
+    edited = path.read_text().replace("window: 6h", "window: 2h")
     path.write_text(edited)
     before = (tmp_path / "references" / "m.profile").read_bytes()
     with pytest.raises(ConfigError, match=r"was edited or written by hand: use --force"):
@@ -198,7 +198,9 @@ def test_of_several_versions_the_reference_is_of_any(init: Init) -> None:
 
 
 @pytest.mark.parametrize(
-    ("period", "window"), [("1s", "1h"), ("10s", "1h"), ("60s", "6h"), ("100s", "1d"), ("1D", "7d")], ids=lambda value: value
+    ("period", "window"),
+    [("1s", "1h"), ("10s", "1h"), ("60s", "6h"), ("100s", "1d"), ("1D", "7d")],
+    ids=lambda value: value,
 )
 def test_windows_are_days_where_hours_hold_few_rows(init: Init, period: str, window: str) -> None:
     times = pd.date_range("2026-01-01", periods=N, freq=period, tz="UTC").astype(str)
