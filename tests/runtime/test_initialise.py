@@ -66,7 +66,7 @@ def test_what_is_written_runs_and_knows_its_reference(init: Init, tmp_path: Path
     assert (spec.schema.task, spec.schema.positive) == ("binary", "bad")
     assert spec.schema.features == {"amount: total": "numeric", "été 😀": "numeric", "on": "categorical"}
     assert spec.features["notes"].monitor == "off"
-    assert spec.window == WindowSpec(HOUR_MS)
+    assert spec.window == WindowSpec(6 * HOUR_MS)
     assert list(reference.layout.features) == list(spec.schema.features)
     assert (reference.rows, reference.outcome is not None) == (N, True)
     assert (tmp_path / "references" / "credit-risk.profile").exists()
@@ -116,7 +116,7 @@ def test_an_edited_file_is_kept_unless_forced(init: Init, tmp_path: Path) -> Non
     assert path.read_text() == edited
     assert (tmp_path / "references" / "m.profile").read_bytes() == before
     config, _ = init(credit(2), force=True, **ROLES)
-    assert config.specs()["m"].window == WindowSpec(HOUR_MS)
+    assert config.specs()["m"].window == WindowSpec(6 * HOUR_MS)
 
 
 def test_a_reference_that_init_did_not_write_is_kept_unless_forced(init: Init, tmp_path: Path) -> None:
