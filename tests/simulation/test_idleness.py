@@ -132,6 +132,23 @@ def test_the_clock_closes_nothing_while_a_partition_does_not_answer(place: Place
     assert rows(world) == {1: 2}
 
 
+def test_a_partition_that_was_idle_and_does_not_answer_holds_its_model_up_again() -> None:
+    story = Story(partitions=2)
+    story.predict("a", 0.2)
+    story.predict("b", 0.3, partition=1)
+    story.arrival_ms = at(1.2)
+    story.predict("c", 1.5)
+    world = story.paced(PATIENT)
+    wait(world, 0.1)
+    wait(world, 0.9)
+    world.source.unconfirmed = {(PREDICTIONS, 1)}
+    wait(world, 1.2)
+    assert rows(world) == {}
+    world.source.unconfirmed = set()
+    wait(world, 1.5)
+    assert rows(world) == {1: 2}
+
+
 def test_a_pause_in_a_back_fill_loses_nothing() -> None:
     story = Story()
     story.predict("a", -1_000.5)
