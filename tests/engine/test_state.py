@@ -16,6 +16,7 @@ from monitor.profiles import codec
 from monitor.profiles.reference import Reference
 from monitor.spec import ModelSpec, PerformanceSpec
 from monitor.windows.window import WindowSpec
+from tests.engine.saved import saved
 from tests.profiles import rows
 
 HOUR_MS = 3_600_000
@@ -37,19 +38,6 @@ def reopened(before: Monitor, spec: ModelSpec = SPEC, made: Reference | None = N
     after = monitor(spec, made)
     after.restore(saved(before))
     return after
-
-
-def saved(engine: Monitor) -> dict[str, bytes]:
-    """All pieces, as if none had been saved before."""
-    model = engine.models["m"]
-    for kind, keys in (
-        ("pane", [(version, end) for end, version in model.panes]),
-        ("ledger", model.settlement.ledgers),
-        ("window", model.windows),
-        ("performance", model.performance),
-    ):
-        model.dirty |= {(kind, version, number) for version, number in keys}
-    return {key: piece for key, piece in engine.changes().items() if piece is not None}
 
 
 def ingest(engine: Monitor, first: int, count: int, offset: int = 0) -> Mapping[str, int]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from monitor.engine import model
+from monitor.windows.window import WindowSpec
+from tests.engine.saved import saved
 from tests.simulation.scripted import POINTS
-from tests.simulation.traffic import Log, Shape, Traffic
-from tests.simulation.world import Observed, World
+from tests.simulation.traffic import MINUTE_MS, Log, Shape, Traffic
+from tests.simulation.world import CHURN, FRAUD, Observed, World
 
-SEED = int(os.environ.get("MODEL_MONITOR_SEED", "7"))
+SEED = int(os.environ.get("MODEL_MONITOR_SEED", "10"))
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +31,18 @@ def uninterrupted(log: Log) -> Observed:
         return world.run()
     finally:
         world.close()
+
+
+@pytest.mark.parametrize("window", [FRAUD.window, WindowSpec(400, "rows", MINUTE_MS)], ids=["minutes", "400 rows"])
+def test_after_every_step_the_store_holds_the_whole_state(window: WindowSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what changed is written: nothing that changed may be forgotten, nor anything that is gone be kept."""
+    monkeypatch.setattr(model, "VIEWS_MAX", 5)
+    world = World(Traffic(3).log(), (replace(FRAUD, window=window), CHURN), seed=SEED)
+    while not world.source.exhausted:
+        world.step()
+        pieces = {key: piece for key, piece in world.store.state().items() if not key.startswith("service/")}
+        assert pieces == saved(world.loop.monitor)
+    world.close()
 
 
 @pytest.mark.parametrize("point", POINTS)

@@ -1,0 +1,23 @@
+"""All of an engine's state, as if none of it had been saved before."""
+
+from __future__ import annotations
+
+from monitor.engine import Monitor
+from monitor.engine.model import ModelMonitor
+
+
+def saved(engine: Monitor) -> dict[str, bytes]:
+    """Every piece by key; what the engine itself has still to save is saved with it."""
+    for model in engine.models.values():
+        model.dirty |= _pieces(model)
+    return {key: piece for key, piece in engine.changes().items() if piece is not None}
+
+
+def _pieces(model: ModelMonitor) -> set[tuple[str, str, int]]:
+    return {
+        *(("pane", version, end) for end, version in model.panes),
+        *(("gathered", version, 0) for version in model.gathered),
+        *(("ledger", version, start) for version, start in model.settlement.ledgers),
+        *(("window", version, end) for version, end in model.windows),
+        *(("performance", version, end) for version, end in model.performance),
+    }
