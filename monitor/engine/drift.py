@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice, repeat
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitor.detection import drift
 from monitor.detection.drift import FeatureState
@@ -16,18 +18,19 @@ from monitor.detection.triggers import Evidence, describe_drift
 from monitor.engine.pane import Pane
 from monitor.profiles.layout import NumericLayout
 from monitor.profiles.numeric import NumericSummary
-from monitor.profiles.profile import Profile
+from monitor.profiles.profile import Profile, Summary
 from monitor.profiles.reference import Reference
 from monitor.snapshot import WindowView
 from monitor.spec import FeatureSpec, ModelSpec
 from monitor.statistics.effect import Effect, debiased_effects
-from monitor.statistics.reading import Reading
+from monitor.statistics.reading import Reading, Status
 from monitor.statistics.registry import DRIFT, QUALITY
-from monitor.statistics.statistic import Statistic
+from monitor.statistics.statistic import Figures, Statistic
 from monitor.statistics.views import Cells, Counts, Grid, Quality, decision_groups
 from monitor.windows.window import Window
 
 K = TypeVar("K", bound=Hashable)
+Bools = NDArray[np.bool_]
 
 ROWS_MIN = 200
 """Rows with a value that a drift verdict needs: below it chance alone often exceeds the threshold."""
@@ -45,11 +48,13 @@ class CellStack:
     places: Counts
     reference: Cells
 
-    def facing(self, profile: Profile) -> Cells:
-        counts = np.concatenate([profile.features[name].counts for name in self.names])
-        reference = self.reference.reference
+    def facing(self, profiles: Sequence[Profile]) -> Cells:
+        """One member a profile and feature, those of one profile side by side."""
+        counts = np.concatenate([profile.features[name].counts for profile in profiles for name in self.names])
+        reference = np.tile(self.reference.reference, (len(profiles), 1))
+        first = self.reference.reference.size * np.arange(len(profiles))
         # Sums of counts are exact in float64: a feature has fewer than 2**53 rows.
-        current = np.bincount(self.places, weights=counts, minlength=reference.size)
+        current = np.bincount((first[:, None] + self.places).ravel(), weights=counts, minlength=reference.size)
         return Cells(reference, current.astype(np.int64).reshape(reference.shape), self.reference.ordered)
 
 
@@ -60,8 +65,17 @@ class GridStack:
     names: tuple[str, ...]
     reference: Grid
 
-    def facing(self, profile: Profile) -> Grid:
-        return self.reference.facing(_numeric(profile, self.names))
+    def facing(self, profiles: Sequence[Profile]) -> Grid:
+        """One member a profile and feature, those of one profile side by side."""
+        return self.reference.repeated(len(profiles)).facing(_numeric(profiles, self.names))
+
+
+@dataclass(frozen=True, slots=True)
+class DriftFigures:
+    """readings: of every feature that is watched; effects: of each that may drift (None: too few rows)."""
+
+    readings: list[Reading]
+    effects: dict[str, Effect | None]
 
 
 class DriftReader:
@@ -76,22 +90,27 @@ class DriftReader:
         self._cells = _cell_stacks(reference, drifting)
         self._grids = _grid_stacks(reference, drifting)
 
-    def read(self, window: Window, profile: Profile) -> tuple[list[Reading], dict[str, Effect | None]]:
-        """Readings of every feature that is watched, and the effect of each that may drift (None: too few rows)."""
-        rows = {name: summary.rows for name, summary in profile.features.items()}
-        readings: list[Reading] = []
-        effects: dict[str, Effect | None] = {}
+    def read(self, closed: Sequence[tuple[Window, Profile]]) -> list[DriftFigures]:
+        """What each window says; many windows are computed in little more time than one."""
+        windows = [window for window, _ in closed]
+        profiles = [profile for _, profile in closed]
+        found = [DriftFigures([], {}) for _ in closed]
         for names in self._kinds.values():
-            view = Quality.stack([profile.features[name] for name in names])
-            readings += _readings(window, QUALITY, names, rows, view)
+            summaries = [profile.features[name] for profile in profiles for name in names]
+            _add_readings(found, QUALITY, windows, names, summaries, Quality.stack(summaries))
         for stack in self._cells:
-            cells = stack.facing(profile)
-            readings += _readings(window, DRIFT, stack.names, rows, cells)
-            effects |= _effects(stack.names, cells)
+            summaries = [profile.features[name] for profile in profiles for name in stack.names]
+            cells = stack.facing(profiles)
+            _add_readings(found, DRIFT, windows, stack.names, summaries, cells)
+            _add_effects(found, stack.names, cells)
         for grids in self._grids:
-            readings += _readings(window, DRIFT, grids.names, rows, grids.facing(profile))
-        readings.sort(key=lambda reading: self._order[reading.feature])
-        return readings, effects
+            summaries = [profile.features[name] for profile in profiles for name in grids.names]
+            _add_readings(found, DRIFT, windows, grids.names, summaries, grids.facing(profiles))
+        # Every window has the same readings in the same places.
+        places = sorted(range(len(found[0].readings)), key=lambda place: self._order[found[0].readings[place].feature])
+        for figures in found:
+            figures.readings[:] = [figures.readings[place] for place in places]
+        return found
 
 
 def schema_kind(reference: Reference) -> Callable[[str], str]:
@@ -109,7 +128,7 @@ def _cell_stacks(reference: Reference, names: Sequence[str]) -> list[CellStack]:
         places = np.concatenate([groups[name] + cells * place for place, name in enumerate(members)])
         empty = np.zeros((len(members), cells), dtype=np.int64)
         stack = CellStack(members, places, Cells(empty, empty, feature_kind == "numeric"))
-        counts = stack.facing(reference.profile).current
+        counts = stack.facing([reference.profile]).current
         stacks.append(CellStack(members, places, Cells(counts, counts, stack.reference.ordered)))
     return stacks
 
@@ -121,13 +140,13 @@ def _grid_stacks(reference: Reference, names: Sequence[str]) -> list[GridStack]:
         if name in names and isinstance(layout, NumericLayout)
     }
     return [
-        GridStack(members, Grid.against([layouts[name] for name in members], _numeric(reference.profile, members)))
+        GridStack(members, Grid.against([layouts[name] for name in members], _numeric([reference.profile], members)))
         for members in _by(lambda name: len(layouts[name].edges), list(layouts)).values()
     ]
 
 
-def _numeric(profile: Profile, names: Sequence[str]) -> list[NumericSummary]:
-    summaries = [profile.features[name] for name in names]
+def _numeric(profiles: Sequence[Profile], names: Sequence[str]) -> list[NumericSummary]:
+    summaries = [profile.features[name] for profile in profiles for name in names]
     return [summary for summary in summaries if isinstance(summary, NumericSummary)]
 
 
@@ -138,67 +157,85 @@ def _by(key: Callable[[str], K], names: Sequence[str]) -> dict[K, tuple[str, ...
     return groups
 
 
-def _readings(
-    window: Window,
+def _add_readings(
+    found: Sequence[DriftFigures],
     statistics: Sequence[Statistic[Any]],
+    windows: Sequence[Window],
     names: Sequence[str],
-    rows: Mapping[str, int],
+    summaries: Sequence[Summary],
     view: Cells | Grid | Quality,
-) -> list[Reading]:
-    """Every statistic over this kind of view, of each feature of a stack."""
-    readings: list[Reading] = []
-    usable = view.rows.tolist()
-    enough = view.rows > 0
+) -> None:
+    """Every statistic over this kind of view; the view's members are each window's features side by side."""
+    usable = view.rows
+    enough = usable > 0
     filled = view if enough.all() else view.take(enough)
-    places = (np.cumsum(enough) - 1).tolist()
+    of_window = [window for window in windows for _ in names]
+    of_feature = list(names) * len(windows)
+    rows = [summary.rows for summary in summaries]
     for entry in statistics:
         if entry.over is not type(view):
             continue
         if view.kind not in entry.applies:
-            readings += [Reading(window, name, entry.name, rows[name], "not_applicable") for name in names]
-            continue
-        figures = entry.figures(filled).tolist() if enough.any() else []
-        for name, count, place in zip(names, usable, places, strict=True):
-            if count < entry.rows_min:
-                readings.append(Reading(window, name, entry.name, rows[name], "insufficient"))
-            else:
-                readings.append(Reading(window, name, entry.name, rows[name], "ok", *figures[place]))
-    return readings
+            status: Iterable[Status] = repeat("not_applicable")
+            figures: tuple[Iterable[float | None], ...] = (repeat(None), repeat(None), repeat(None))
+        else:
+            said = usable >= entry.rows_min
+            status = ["ok" if ok else "insufficient" for ok in said.tolist()]
+            figures = _columns(entry.figures(filled), enough, said) if said.any() else (repeat(None),) * 3
+        made = map(Reading._make, zip(of_window, of_feature, repeat(entry.name), rows, status, *figures, repeat(0)))
+        for each in found:
+            each.readings.extend(islice(made, len(names)))
 
 
-def _effects(names: Sequence[str], cells: Cells) -> dict[str, Effect | None]:
+def _columns(figures: Figures, enough: Bools, said: Bools) -> tuple[Iterable[float | None], ...]:
+    """Value, lower and upper of each member, None where it is not said or has none. enough: which have figures."""
+    columns: list[Iterable[float | None]] = []
+    for part in (figures.value, figures.lower, figures.upper):
+        if part is None:
+            columns.append(repeat(None))
+        elif said.all():
+            columns.append(part.tolist())
+        else:
+            column = np.full(len(said), None, dtype=object)
+            column[enough] = part
+            column[~said] = None
+            columns.append(column.tolist())
+    return tuple(columns)
+
+
+def _add_effects(found: Sequence[DriftFigures], names: Sequence[str], cells: Cells) -> None:
     """The effect of each feature of a stack; None where too few rows, or cells after pooling, say nothing."""
     enough = cells.rows >= ROWS_MIN
-    found: dict[str, Effect | None] = dict.fromkeys(names)
-    if enough.any():
-        judged = [name for name, held in zip(names, enough.tolist(), strict=True) if held]
-        for name, effect in zip(judged, debiased_effects(cells.take(enough)), strict=True):
-            found[name] = effect if effect.cells >= CELLS_MIN else None
-    return found
+    effects = iter(debiased_effects(cells.take(enough)) if enough.any() else ())
+    judged = iter(enough.tolist())
+    for each in found:
+        for name in names:
+            effect = next(effects) if next(judged) else None
+            each.effects[name] = effect if effect is not None and effect.cells >= CELLS_MIN else None
 
 
 def judge_window(
-    reader: DriftReader,
+    figures: DriftFigures,
     window: Window,
     pane: Pane,
     states: dict[tuple[str, str], FeatureState],
     incidents: Incidents,
+    persistence: int,
     registered: bool,
 ) -> tuple[WindowView, Evidence]:
-    """Read a closed window, move the states of its features on, and the version's drift incident with them.
+    """Move the states of a closed window's features on, and the version's drift incident with them.
 
     A version whose reference nobody registered is compared with an inherited one: it reads as `learning` and never
     alarms.
     """
     profile = pane.profile
-    readings, effects = reader.read(window, profile)
-    psi = {reading.feature: reading.value for reading in readings if reading.statistic == "psi"}
+    psi = {reading.feature: reading.value for reading in figures.readings if reading.statistic == "psi"}
     verdicts = {}
-    for name, effect in effects.items():
+    for name, effect in figures.effects.items():
         state: State = "learning"
         if registered:
             feature = states.setdefault((window.version, name), FeatureState())
-            state = drift.judge(feature, effect.effect if effect else None, reader.spec.persistence)
+            state = drift.judge(feature, effect.effect if effect else None, persistence)
         size, floor = (effect.effect, effect.noise_floor) if effect else (None, None)
         verdicts[name] = Verdict(window, name, profile.rows, state, size, floor, psi.get(name))
     drifting = [verdict for verdict in verdicts.values() if verdict.state == "drifting"]
@@ -206,5 +243,5 @@ def judge_window(
     affected = {verdict.feature: drift.severity(verdict.effect or 0.0) for verdict in drifting}
     reason = describe_drift(drifting)
     changes = tuple(incidents.update(window, "drift", affected, reason))
-    view = WindowView(window, profile.rows, tuple(readings), tuple(verdicts.values()))
+    view = WindowView(window, profile.rows, tuple(figures.readings), tuple(verdicts.values()))
     return view, Evidence(window, "drift", changes, reason, profile.rows, pane.offsets, profile.digest, tuple(drifting))

@@ -167,20 +167,17 @@ def _candidates(key: NDArray[np.uint64], excluded: NDArray[np.bool_], earlier: E
     return list(groups.values())
 
 
-def groups_by_pane(
-    version: CategoricalColumn, window_end: NDArray[np.int64]
-) -> list[tuple[str, int, NDArray[np.int64]]]:
-    """Version, pane end and row indices of each group of rows that share both; mostly there is one."""
-    codes = version.codes
-    if len(codes) and (codes == codes[0]).all() and (window_end == window_end[0]).all():
-        return [(_name(version, int(codes[0])), int(window_end[0]), np.arange(len(codes)))]
-    order = np.lexsort((window_end, codes))
-    change = (np.diff(codes[order]) != 0) | (np.diff(window_end[order]) != 0)
-    return [
-        (_name(version, int(codes[part[0]])), int(window_end[part[0]]), part)
-        for part in np.split(order, np.flatnonzero(change) + 1)
-        if len(part)
-    ]
+def by_pane(
+    rows: Predictions, window_end: NDArray[np.int64]
+) -> tuple[Predictions, list[tuple[int, str]], NDArray[np.intp]]:
+    """The rows in order of version and pane; (end, version) of each run that shares both, and intp[runs], its start."""
+    codes = rows.version.codes
+    if (np.diff(codes) != 0).any() or (np.diff(window_end) < 0).any():
+        order = np.lexsort((window_end, codes))
+        rows, codes, window_end = rows.take(order), codes[order], window_end[order]
+    starts = np.flatnonzero(np.append(True, (np.diff(codes) != 0) | (np.diff(window_end) != 0))[: len(codes)])
+    panes = [(int(window_end[start]), _name(rows.version, int(codes[start]))) for start in starts]
+    return rows, panes, starts
 
 
 def _name(version: CategoricalColumn, code: int) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TypeVar
 
 import numpy as np
@@ -13,9 +14,9 @@ from monitor.detection.drift import FeatureState
 from monitor.detection.incidents import Incidents
 from monitor.detection.records import Incident, IncidentChange, Trigger
 from monitor.detection.triggers import Arbiter
-from monitor.engine.drift import DriftReader, judge_window
-from monitor.engine.intake import Earlier, Judged, Result, groups_by_pane, judge_predictions, known_labels
-from monitor.engine.pane import OTHER, Pane, surplus
+from monitor.engine.drift import DriftFigures, DriftReader, judge_window
+from monitor.engine.intake import Earlier, Judged, Result, by_pane, judge_predictions, known_labels
+from monitor.engine.pane import OTHER, Pane, fold_parts, surplus
 from monitor.engine.performance import PerformanceReader
 from monitor.engine.settlement import Changes, Ledger, Settlement, changes_of, windows_of
 from monitor.errors import StateError
@@ -32,6 +33,10 @@ from monitor.windows.window import Place, Window, WindowSpec
 VIEWS_MAX = 100
 """Closed windows, settled ones, and triggers, that the snapshot of a model shows."""
 
+READ_AT_ONCE = 16
+"""Windows that are read together: enough to share the cost of a call, few enough to stay in the processor's cache."""
+
+T = TypeVar("T")
 V = TypeVar("V", WindowView, PerformanceView)
 
 
@@ -106,7 +111,10 @@ class ModelMonitor:
         """references: by version, oldest first; at least one."""
         self.spec = spec
         self.references = dict(references)
-        self.readers = {version: DriftReader(spec, reference) for version, reference in references.items()}
+        self.drift_readers = {version: DriftReader(spec, reference) for version, reference in references.items()}
+        self.performance_readers = {
+            version: PerformanceReader(spec, reference) for version, reference in references.items()
+        }
         batch = spec.arrival == "batch"
         self.progress = Progress(Streams(spec.lateness_ms, batch), Streams(spec.lateness_ms), spec.window)
         self.settlement = Settlement(spec.performance, spec.window.grid_ms)
@@ -196,17 +204,16 @@ class ModelMonitor:
 
     def _fold(self, rows: Predictions, window_end_ms: NDArray[np.int64]) -> None:
         """Add accepted rows to the panes of their versions, which are made, or joined where they are too many."""
-        groups = groups_by_pane(rows.version, window_end_ms)
-        shared = surplus({*self.panes, *((end, version) for version, end, _ in groups)}, self.references)
+        rows, places, starts = by_pane(rows, window_end_ms)
+        shared = surplus({*self.panes, *places}, self.references)
         for end, version in sorted(shared & self.panes.keys()):
             pane, other = self._pane(end, version), self._pane(end, OTHER)
             if pane.reference == other.reference:
                 self.panes[(end, OTHER)] = other.merge(self.panes.pop((end, version)))
             else:  # It was opened before the newest reference was registered, and ends under the older one.
                 shared.discard((end, version))
-        for version, end, part in groups:
-            name = OTHER if (end, version) in shared else version
-            self._pane(end, name).fold(rows.take(part) if len(part) < len(rows) else rows)
+        panes = [self._pane(end, OTHER if (end, version) in shared else version) for end, version in places]
+        fold_parts(panes, rows, starts)
 
     def _pane(self, end_ms: int, version: str) -> Pane:
         """The open pane of a version, about to change."""
@@ -270,13 +277,18 @@ class ModelMonitor:
         progress.predictions.raise_idle(progress.closed_ms)
         progress.labels.raise_idle(progress.joint_ms)
         output = Output()
-        for end, version in sorted(key for key in self.panes if key[0] <= progress.closed_ms):
-            self._close(end, version, self.panes.pop((end, version)), output)
+        for part in _parts(self._closed(), READ_AT_ONCE):
+            self._judge(part, output)
         self._trim("window", self.windows)
         return output
 
-    def _close(self, end_ms: int, version: str, pane: Pane, output: Output) -> None:
-        self.dirty.add(("pane", version, end_ms))
+    def _closed(self) -> Iterator[tuple[Window, Pane]]:
+        """The windows that have ended, in order, each with what it holds."""
+        for end, version in sorted(key for key in self.panes if key[0] <= self.progress.closed_ms):
+            self.dirty.add(("pane", version, end))
+            yield from self._close(end, version, self.panes.pop((end, version)))
+
+    def _close(self, end_ms: int, version: str, pane: Pane) -> Iterator[tuple[Window, Pane]]:
         start_ms = end_ms - self.spec.window.grid_ms
         if self.spec.window.unit == "rows":
             self.dirty.add(("gathered", version, 0))
@@ -286,29 +298,37 @@ class ModelMonitor:
                     start_ms, pane = before_ms, before.merge(pane)
                 else:
                     # A new reference begins with a new window, so this one ends short.
-                    self._judge(Window(start_ms, self.spec.name, version, "", before_ms), before, output)
+                    yield Window(start_ms, self.spec.name, version, "", before_ms), before
             if pane.profile.rows < self.spec.window.size:
                 self.gathered[version] = (start_ms, pane)
                 return
-        self._judge(Window(end_ms, self.spec.name, version, "", start_ms), pane, output)
+        yield Window(end_ms, self.spec.name, version, "", start_ms), pane
 
-    def _judge(self, window: Window, pane: Pane, output: Output) -> None:
-        view, evidence = judge_window(
-            self.readers[pane.reference],
-            window,
-            pane,
-            self.progress.features,
-            self.progress.incidents,
-            not self.learning(window.version, pane.reference),
-        )
-        self.settlement.open(window, pane)
-        self.progress.arbiter.note(evidence)
-        self._show("window", self.windows, view)
-        self.dirty.add(("ledger", window.version, window.start_ms))
-        output.windows.append(view)
-        output.readings.extend(view.readings)
-        output.changes.extend(evidence.changes)
-        self.progress.note(evidence.changes)
+    def _judge(self, closed: Sequence[tuple[Window, Pane]], output: Output) -> None:
+        """Evaluate windows in their order; those with one reference are read together."""
+        figures: dict[Window, DriftFigures] = {}
+        for reference, reader in self.drift_readers.items():
+            mine = [(window, pane.profile) for window, pane in closed if pane.reference == reference]
+            if mine:
+                figures |= zip((window for window, _ in mine), reader.read(mine), strict=True)
+        for window, pane in closed:
+            view, evidence = judge_window(
+                figures[window],
+                window,
+                pane,
+                self.progress.features,
+                self.progress.incidents,
+                self.spec.persistence,
+                not self.learning(window.version, pane.reference),
+            )
+            self.settlement.open(window, pane, evidence.profile)
+            self.progress.arbiter.note(evidence)
+            self._show("window", self.windows, view)
+            self.dirty.add(("ledger", window.version, window.start_ms))
+            output.windows.append(view)
+            output.readings.extend(view.readings)
+            output.changes.extend(evidence.changes)
+            self.progress.note(evidence.changes)
 
     def due(self) -> Due | None:
         """What performance can be settled now."""
@@ -366,7 +386,7 @@ class ModelMonitor:
             self.settlement.drop(window.version, window.start_ms)
             return
         self.settlement.read(ledger, verdict)
-        reader = PerformanceReader(self.spec, self.references[ledger.reference])
+        reader = self.performance_readers[ledger.reference]
         view = reader.read(ledger, self.settlement.span(ledger, reader.layout), ledger.settled or verdict)
         self._show("performance", self.performance, view)
         output.performance.append(view)
@@ -396,3 +416,10 @@ class ModelMonitor:
         """The first boundary at which what is known since `time_ms` counts."""
         grid = self.spec.window.grid_ms
         return NEVER if time_ms == NEVER else (time_ms // grid + 1) * grid
+
+
+def _parts(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Successive parts of at most `size`."""
+    remaining = iter(items)
+    while part := list(islice(remaining, size)):
+        yield part

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Set
+from collections.abc import Container, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitor.errors import LayoutMismatchError
 from monitor.events.batch import Predictions
 from monitor.events.ids import digest
-from monitor.profiles import codec
+from monitor.profiles import codec, profile
 from monitor.profiles.profile import Profile
 from monitor.profiles.reference import Reference
 
@@ -31,13 +33,6 @@ class Pane:
     reference: str
     profile: Profile
     offsets: dict[str, tuple[int, int]] = field(default_factory=dict)
-
-    def fold(self, batch: Predictions) -> None:
-        """Add rows, in any order and any split."""
-        self.profile.fold(batch)
-        for partition in np.unique(batch.origin.partition).tolist():
-            offset = batch.origin.offset[batch.origin.partition == partition]
-            self._reach(f"{batch.origin.topic}/{partition}", int(offset.min()), int(offset.max()) + 1)
 
     def merge(self, other: Pane) -> Pane:
         """The pane of both panes' rows; the two stay as they are."""
@@ -62,6 +57,23 @@ class Pane:
     def _reach(self, place: str, first: int, end: int) -> None:
         known = self.offsets.get(place, (first, end))
         self.offsets[place] = (min(known[0], first), max(known[1], end))
+
+
+def fold_parts(panes: Sequence[Pane], batch: Predictions, starts: NDArray[np.intp]) -> None:
+    """Add the rows from starts[i] on, up to the next start or the end, to pane i; a pane may have several parts.
+
+    starts: intp[parts], from 0, ascending.
+    """
+    ends = np.append(starts[1:], len(batch))
+    for pane, start, end in zip(panes, starts, ends, strict=True):
+        origin = batch.origin.take(slice(int(start), int(end)))
+        for partition in np.unique(origin.partition).tolist():
+            offset = origin.offset[origin.partition == partition]
+            pane._reach(f"{origin.topic}/{partition}", int(offset.min()), int(offset.max()) + 1)
+    for _, run in groupby(range(len(panes)), lambda part: panes[part].reference):
+        parts = list(run)
+        rows = slice(int(starts[parts[0]]), int(ends[parts[-1]]))
+        profile.fold_parts([panes[part].profile for part in parts], batch.take(rows), starts[parts] - rows.start)
 
 
 def surplus(panes: Set[tuple[int, str]], registered: Container[str]) -> set[tuple[int, str]]:

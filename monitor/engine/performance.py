@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from monitor.detection.incidents import Incidents
 from monitor.detection.performance import fallen
@@ -17,7 +18,7 @@ from monitor.statistics.performance import METRICS, performance
 from monitor.statistics.reading import Estimate, Reading, Status
 
 
-@dataclass(slots=True)
+@dataclass
 class PerformanceReader:
     """Compares the settled windows of one model version with its reference's own figure, where that had labels."""
 
@@ -28,6 +29,7 @@ class PerformanceReader:
     def layout(self) -> OutcomeLayout:
         return self.reference.layout.outcome
 
+    @cached_property
     def target(self) -> float | None:
         """The reference's figure of the metric that is watched."""
         if self.reference.outcome is None:
@@ -49,7 +51,7 @@ class PerformanceReader:
 
     def judge(self, view: PerformanceView, ledger: Ledger, incidents: Incidents) -> Evidence | None:
         """The verdict of a window: an incident opens, stays or ends. None where nothing can be compared."""
-        name, target = self.spec.performance.metric, self.target()
+        name, target = self.spec.performance.metric, self.target
         reading = next((each for each in view.readings if each.statistic == name), None)
         if target is None or reading is None or reading.value is None:
             return None

@@ -71,8 +71,8 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What matched labels change, n rows: from `boundary_ms` (int64) on, in the window of index `window` (intp), pair
-    `added` counts and pair `removed` no longer does (intp, -1: none).
+    """What matched labels change, n rows: from `boundary_ms` (int64, ascending) on, in the window of index `window`
+    (intp), pair `added` counts and pair `removed` no longer does (intp, -1: none).
     """
 
     boundary_ms: NDArray[np.int64]
@@ -86,7 +86,7 @@ class Changes:
         return cls(empty, empty, empty, empty)
 
     def at(self, boundary_ms: int) -> Changes:
-        rows = self.boundary_ms == boundary_ms
+        rows = slice(*np.searchsorted(self.boundary_ms, [boundary_ms, boundary_ms + 1]))
         return Changes(self.boundary_ms[rows], self.window[rows], self.added[rows], self.removed[rows])
 
 
@@ -105,13 +105,9 @@ class Settlement:
     _waiting: dict[str, list[int]] = field(default_factory=dict)
     _joined: int = 0
 
-    def open(self, window: Window, pane: Pane) -> None:
-        """A window has closed: its labels count from now on."""
-        self.hold(
-            Ledger(
-                window, pane.profile.rows, reference=pane.reference, offsets=pane.offsets, profile=pane.profile.digest
-            )
-        )
+    def open(self, window: Window, pane: Pane, profile: str) -> None:
+        """A window has closed: its labels count from now on. profile: the digest of its profile."""
+        self.hold(Ledger(window, pane.profile.rows, pane.reference, offsets=pane.offsets, profile=profile))
 
     def hold(self, ledger: Ledger) -> None:
         """Take in a window that has closed, or that was saved."""
@@ -331,6 +327,8 @@ def changes_of(
         added.append(np.array([new for new, _ in pairs], dtype=np.intp))
         removed.append(np.array([old for _, old in pairs], dtype=np.intp))
     new, old = np.concatenate(added), np.concatenate(removed)
+    order = np.argsort(boundary[new], kind="stable")
+    new, old = new[order], old[order]
     return Changes(boundary[new], window_of[new], new, old), conflicts
 
 

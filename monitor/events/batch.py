@@ -18,7 +18,7 @@ PRESENT, MISSING, INVALID = 0, 1, 2
 MISSING_CODE, INVALID_CODE = -1, -2
 """Codes of a categorical value that is absent or null, and of one that is an object or a list."""
 
-Rows = NDArray[np.int64] | NDArray[np.bool_]
+Rows = NDArray[np.int64] | NDArray[np.bool_] | slice
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,10 +42,7 @@ class CategoricalSummary:
 
     def fold(self, layout: CategoricalLayout, column: CategoricalColumn) -> None:
         """Add rows. Folding parts in any order and any split gives the same bits as folding the whole."""
-        cell = column.recode(layout.index, other=layout.cells - 1)
-        self.missing += int(np.count_nonzero(cell == MISSING_CODE))
-        self.invalid += int(np.count_nonzero(cell == INVALID_CODE))
-        self.counts += np.bincount(cell[cell >= 0], minlength=layout.cells)
+        fold_parts([self], layout, column, np.zeros(1, dtype=np.intp))
 
     def merge(self, other: CategoricalSummary) -> CategoricalSummary:
         """The summary of both summaries' rows; the two stay as they are."""
@@ -61,3 +59,25 @@ class CategoricalSummary:
     def of_plain(cls, plain: list[Any]) -> CategoricalSummary:
         counts, missing, invalid = plain
         return cls(np.frombuffer(counts, dtype="<i8").copy(), missing, invalid)
+
+
+def fold_parts(
+    summaries: Sequence[CategoricalSummary],
+    layout: CategoricalLayout,
+    column: CategoricalColumn,
+    starts: NDArray[np.intp],
+) -> None:
+    """Add the rows from starts[i] on, up to the next start or the end, to summary i: one pass over the column.
+
+    starts: intp[parts], from 0, ascending; a part may be empty, and a summary may have several.
+    """
+    # The two codes below 0 that say why there is no category have places of their own before the cells.
+    place = column.recode(layout.index, other=layout.cells - 1) + 2
+    width = layout.cells + 2
+    sizes = np.diff(np.append(starts, len(place)))
+    place += np.repeat(width * np.arange(len(starts), dtype=np.int32), sizes)
+    counts = np.bincount(place, minlength=width * len(starts)).reshape(len(starts), width)
+    for summary, found in zip(summaries, counts, strict=True):
+        summary.counts += found[2:]
+        summary.missing += int(found[2 + MISSING_CODE])
+        summary.invalid += int(found[2 + INVALID_CODE])

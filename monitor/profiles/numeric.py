@@ -8,6 +8,7 @@ integers: exact, associative and commutative. Memory: 16 bytes a cell, about 4 k
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,29 +58,7 @@ class NumericSummary:
 
     def fold(self, layout: NumericLayout, column: NumericColumn) -> None:
         """Add rows. Folding parts in any order and any split gives the same bits as folding the whole."""
-        for start in range(0, len(column.values), _ROWS_MAX):
-            part = slice(start, start + _ROWS_MAX)
-            self._fold(layout, column.values[part], column.state[part])
-
-    def _fold(self, layout: NumericLayout, values: NDArray[np.float64], state: NDArray[np.uint8]) -> None:
-        present = state == PRESENT
-        if not present.all():
-            self.missing += int(np.count_nonzero(state == MISSING))
-            self.invalid += int(np.count_nonzero(state == INVALID))
-            values = values[present]
-            if not len(values):
-                return
-        cell = layout.assign(values)
-        with np.errstate(over="ignore"):  # An enormous value overflows to infinity and is clipped.
-            z = (values - layout.centre) * (UNIT / layout.scale)
-        z = np.rint(np.clip(z, -_CLIP, _CLIP))
-        self.counts += np.bincount(cell, minlength=layout.cells)
-        self.sums += np.bincount(cell, weights=z, minlength=layout.cells).astype(np.int64)
-        high = np.floor(z / 65536.0)
-        low = z - high * 65536.0
-        self.square += (int(high @ high) << 32) + (int(high @ low) << 17) + int(low @ low)
-        self.low = min(self.low, float(values.min()))
-        self.high = max(self.high, float(values.max()))
+        fold_parts([self], layout, column, np.zeros(1, dtype=np.intp))
 
     def merge(self, other: NumericSummary) -> NumericSummary:
         """The summary of both summaries' rows; the two stay as they are."""
@@ -133,3 +112,63 @@ class NumericSummary:
             int.from_bytes(square, "little"),
             *rest,
         )
+
+
+def fold_parts(
+    summaries: Sequence[NumericSummary], layout: NumericLayout, column: NumericColumn, starts: NDArray[np.intp]
+) -> None:
+    """Add the rows from starts[i] on, up to the next start or the end, to summary i: one pass over the column.
+
+    starts: intp[parts], from 0, ascending; a part may be empty, and a summary may have several.
+    """
+    # No part may be longer than float64 sums are exact for.
+    cuts = np.unique(np.append(starts, np.arange(0, len(column.values), _ROWS_MAX)))
+    owners = [summaries[part] for part in np.searchsorted(starts, cuts, side="right") - 1]
+    present = column.state == PRESENT
+    values = column.values
+    if not present.all():
+        missing, invalid = (_count(column.state == state, cuts) for state in (MISSING, INVALID))
+        for summary, without, wrong in zip(owners, missing, invalid, strict=True):
+            summary.missing += without
+            summary.invalid += wrong
+        values = values[present]
+        cuts = np.append(0, np.cumsum(present))[cuts]
+    sizes = np.diff(np.append(cuts, len(values)))
+    filled = np.flatnonzero(sizes)
+    if len(filled):
+        _fold_filled([owners[part] for part in filled], layout, values, sizes[filled])
+
+
+def _count(mask: NDArray[np.bool_], starts: NDArray[np.intp]) -> list[int]:
+    """Rows of each part for which the mask holds."""
+    before = np.append(0, np.cumsum(mask))
+    counts: list[int] = np.diff(before[np.append(starts, len(mask))]).tolist()
+    return counts
+
+
+def _fold_filled(
+    summaries: Sequence[NumericSummary],
+    layout: NumericLayout,
+    values: NDArray[np.float64],
+    sizes: NDArray[np.intp],
+) -> None:
+    """Add successive parts of finite values, each of 1 to _ROWS_MAX rows."""
+    starts = np.cumsum(sizes) - sizes
+    place = layout.assign(values) + np.repeat(layout.cells * np.arange(len(sizes)), sizes)
+    with np.errstate(over="ignore"):  # An enormous value overflows to infinity and is clipped.
+        z = (values - layout.centre) * (UNIT / layout.scale)
+    z = np.rint(np.minimum(np.maximum(z, -_CLIP), _CLIP))
+    cells = len(sizes) * layout.cells
+    counts = np.bincount(place, minlength=cells).reshape(len(sizes), -1)
+    sums = np.bincount(place, weights=z, minlength=cells).astype(np.int64).reshape(len(sizes), -1)
+    high = np.floor(z / 65536.0)
+    low = z - high * 65536.0
+    squares = [np.add.reduceat(product, starts).tolist() for product in (high * high, high * low, low * low)]
+    least, greatest = np.minimum.reduceat(values, starts).tolist(), np.maximum.reduceat(values, starts).tolist()
+    for part, summary in enumerate(summaries):
+        summary.counts += counts[part]
+        summary.sums += sums[part]
+        both, mixed, rest = (int(square[part]) for square in squares)
+        summary.square += (both << 32) + (mixed << 17) + rest
+        summary.low = min(summary.low, least[part])
+        summary.high = max(summary.high, greatest[part])

@@ -13,6 +13,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -191,9 +192,7 @@ class Outcome:
     @classmethod
     def empty(cls, layout: OutcomeLayout) -> Outcome:
         """Of no pairs: the identity of `merge`."""
-        numbers = NumericColumn(np.empty(0), np.empty(0, dtype=np.uint8))
-        classes = CategoricalColumn(np.empty(0, dtype=np.int32), ())
-        return cls(_tally(layout, Pairs(None, {}, numbers if layout.task == "regression" else classes)))
+        return cls(_nothing(layout))
 
     @property
     def rows(self) -> int:
@@ -229,6 +228,13 @@ class Outcome:
     def of_plain(cls, plain: list[Any]) -> Outcome:
         kind, *values = plain
         return cls(_KINDS[kind](*(_of_plain(value) for value in values)))
+
+
+@lru_cache(maxsize=64)  # A summary is immutable, and every window begins with this one.
+def _nothing(layout: OutcomeLayout) -> Summary:
+    numbers = NumericColumn(np.empty(0), np.empty(0, dtype=np.uint8))
+    classes = CategoricalColumn(np.empty(0, dtype=np.int32), ())
+    return _tally(layout, Pairs(None, {}, numbers if layout.task == "regression" else classes))
 
 
 def _values(summary: Summary | Moments) -> list[Any]:

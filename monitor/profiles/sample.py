@@ -44,8 +44,10 @@ class Sample:
         if len(rows) > SIZE:
             rows = rows[np.argpartition(order[rows], SIZE - 1)[:SIZE]]
         if len(rows):
-            merged = self.merge(Sample(order[rows], _columns(batch, rows)))
-            self.order, self.columns = merged.order, merged.columns
+            rows = rows[np.argsort(order[rows], kind="stable")]
+            added = Sample(order[rows], _columns(batch, rows))
+            joined = self.merge(added) if len(self.order) else added
+            self.order, self.columns = joined.order, joined.columns
 
     def merge(self, other: Sample) -> Sample:
         """The sample of both samples' rows; the two stay as they are."""
@@ -108,7 +110,7 @@ def _compact(column: Column) -> Column:
     """The column with the values it uses alone, in sorted order."""
     if isinstance(column, NumericColumn):
         return column
-    values = sorted({column.values[code] for code in column.codes.tolist() if code >= 0})
+    values = sorted({column.values[code] for code in np.unique(column.codes).tolist() if code >= 0})
     return CategoricalColumn(column.recode({value: code for code, value in enumerate(values)}), tuple(values))
 
 

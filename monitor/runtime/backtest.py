@@ -48,10 +48,10 @@ class TableSource:
 
     def poll(self, timeout_ms: int) -> Polled:
         """The next rows, and the labels up to the time of the last of them; after the last row, all labels."""
-        rows = np.arange(self._next, min(self._next + CHUNK, len(self._predictions)))
+        rows = self._predictions.take(slice(self._next, self._next + CHUNK))
         self._next += len(rows)
-        predictions = (self._predictions.take(rows),) if len(rows) else ()
-        labels = self._labels_until(None if self.exhausted else int(self._predictions.time_ms[rows[-1]]))
+        predictions = (rows,) if len(rows) else ()
+        labels = self._labels_until(None if self.exhausted else int(rows.time_ms[-1]))
         read = len(rows) + sum(map(len, labels))
         return Polled(((Decoded(read, predictions, labels, (), (), 0), None),) if read else ())
 
@@ -60,9 +60,9 @@ class TableSource:
             return ()
         known = self._labels.time_ms
         end = len(known) if time_ms is None else int(np.searchsorted(known, time_ms, side="right"))
-        rows = np.arange(self._next_label, end)
+        rows = self._labels.take(slice(self._next_label, end))
         self._next_label = max(self._next_label, end)
-        return (self._labels.take(rows),) if len(rows) else ()
+        return (rows,) if len(rows) else ()
 
     def places(self) -> frozenset[Place]:
         places = {(_PREDICTIONS, 0)} if self._labels is None else {(_PREDICTIONS, 0), (_LABELS, 0)}
@@ -125,7 +125,7 @@ def run_backtest(
         Topics(frozenset({_PREDICTIONS}), frozenset({_LABELS})),
         lambda trigger, now_ms: [],
         clock,
-        history=False,
+        durable=False,
     )
     outputs: list[Output] = []
     while not source.exhausted:
@@ -144,10 +144,10 @@ def run_backtest(
 
 def _in_order(batch: Batch, topic: str) -> Batch:
     """The rows by time, as one partition of a topic would hold them."""
-    order = np.argsort(batch.time_ms, kind="stable")
-    zeros = np.zeros(len(order), dtype=np.int32)
-    origin = Origin(topic, zeros, np.arange(len(order), dtype=np.int64), zeros)
-    return replace(batch.take(order), origin=origin)
+    if (np.diff(batch.time_ms) < 0).any():
+        batch = batch.take(np.argsort(batch.time_ms, kind="stable"))
+    zeros = np.zeros(len(batch), dtype=np.int32)
+    return replace(batch, origin=Origin(topic, zeros, np.arange(len(batch), dtype=np.int64), zeros))
 
 
 def _timed_by_row(

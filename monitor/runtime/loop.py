@@ -122,12 +122,12 @@ class Loop:
         clock: Callable[[], int],
         outbound: Outbound | None = None,
         sender: DeadLetterSender | None = None,
-        history: bool = True,
+        durable: bool = True,
     ) -> None:
-        """messages: what a trigger asks of its receivers, at a wall clock. clock: epoch ms. history: whether the store
-        keeps what was said, beside returning it.
+        """messages: what a trigger asks of its receivers, at a wall clock. clock: epoch ms. durable: whether the store
+        keeps what was said and what the engine was, so that another loop can go on from there.
         """
-        self._history = history
+        self._durable = durable
         self._make_monitor = make_monitor
         self._store = store
         self._source = source
@@ -187,7 +187,7 @@ class Loop:
                 messages = self._record(outputs, now_ms)
                 self._fold_back(polled, letters, attempts, delivered)
                 self._tidy(now_ms)
-                self._store.put_state(self._changes())
+                self._keep_state()
                 self._store.put_positions(polled.next_offset)
         except CommitFailedError:
             self._failures += 1
@@ -208,7 +208,7 @@ class Loop:
         with self._store.transaction():
             outputs = [model.finish(until_ms) for model in self.monitor.models.values()] + self._settle()
             self._record(outputs, self._clock())
-            self._store.put_state(self._changes())
+            self._keep_state()
         self.snapshot = self._snapshot()
         return outputs
 
@@ -253,17 +253,19 @@ class Loop:
         mine = [end for end in ends if end.model == batch.model]
         judged = model.ingest(batch, mine, earlier, now_ms)
         _count_results(judged.result, counted)
-        kept = np.flatnonzero((judged.result == Result.ACCEPTED) & batch.identified)
-        if len(kept):
-            self._store.add_predictions(batch.take(kept), judged.window_end_ms[kept])
+        kept = (judged.result == Result.ACCEPTED) & batch.identified
+        if kept.any():
+            rows = slice(None) if kept.all() else kept
+            self._store.add_predictions(batch.take(rows), judged.window_end_ms[rows])
         return judged.result
 
     def _labels(self, batch: Labels, now_ms: int, counted: Counter[str]) -> NDArray[np.uint8]:
         judged, known_ms = self.monitor.models[batch.model].ingest_labels(batch, now_ms)
         _count_results(judged.result, counted)
-        kept = np.flatnonzero(judged.result == Result.ACCEPTED)
-        if len(kept):
-            self._store.add_labels(batch.take(kept), known_ms[kept])
+        kept = judged.result == Result.ACCEPTED
+        if kept.any():
+            rows = slice(None) if kept.all() else kept
+            self._store.add_labels(batch.take(rows), known_ms[rows])
         return judged.result
 
     def _decide(self, caught_up: Mapping[Place, int]) -> list[Output]:
@@ -288,7 +290,7 @@ class Loop:
         """Write down what was said; the messages that follow from it."""
         messages: list[Message] = []
         for output in outputs:
-            if self._history:
+            if self._durable:
                 self._store.add_readings(output.readings)
                 self._store.add_incident_changes(output.changes)
                 self._store.add_triggers(output.triggers)
@@ -323,8 +325,9 @@ class Loop:
         newest = max((model.progress.closed_ms for model in self.monitor.models.values()), default=NEVER)
         self._store.expire_history(newest - KEEP_MS)
 
-    def _changes(self) -> dict[str, bytes | None]:
-        return self.monitor.changes() | {_COUNTS: codec.pack("STAT", _VERSION, self._counts)}
+    def _keep_state(self) -> None:
+        if self._durable:
+            self._store.put_state(self.monitor.changes() | {_COUNTS: codec.pack("STAT", _VERSION, self._counts)})
 
     def _hand_over(self, messages: list[Message], polled: Polled, *, letters: bool) -> None:
         """Step 8: only what is committed leaves the process. letters: whether others than before wait in the store."""

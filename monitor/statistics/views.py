@@ -26,7 +26,7 @@ REACH = 4096.0
 _FARTHEST = 1e300  # Standard deviations beyond which values are not told apart, so that products stay finite.
 
 Counts = NDArray[np.int64]
-Rows = int | NDArray[np.bool_]
+Rows = int | NDArray[np.bool_] | NDArray[np.intp]
 Floats = NDArray[np.float64]
 
 
@@ -182,6 +182,12 @@ class Grid:
     def facing(self, summaries: Sequence[NumericSummary]) -> Grid:
         """The stack's references beside other summaries of the same layouts."""
         return replace(self, current=GridCounts.facing(self.centre, self.scale, summaries))
+
+    def repeated(self, times: int) -> Grid:
+        """The stack's references beside themselves, `times` over."""
+        rows = np.tile(np.arange(len(self.centre)), times)
+        side = self.reference.take(rows)
+        return Grid(self.edges[rows], self.centre[rows], self.scale[rows], side, side)
 
     def take(self, rows: Rows) -> Grid:
         """Some features of a stack, or one of them."""

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from monitor.errors import CodecError, LayoutMismatchError
 from monitor.events.batch import NumericColumn
+from monitor.profiles import numeric
 from monitor.profiles.layout import CategoricalLayout, NumericLayout
 from monitor.profiles.numeric import NumericSummary
-from monitor.profiles.profile import Profile
+from monitor.profiles.profile import Profile, fold_parts
 from monitor.profiles.reference import Reference
 from monitor.profiles.sample import SIZE, mix
 from tests.profiles.rows import SCHEMA, pairs, predictions, truths
@@ -45,6 +46,29 @@ def test_folding_any_order_and_any_split_gives_the_same_bytes(seed: int, cuts: l
         assert merged.dump() == before
         merged = one
     assert merged.dump() == whole.dump()
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    cuts=st.lists(st.integers(0, 700), max_size=400),
+    profiles=st.integers(1, 400),
+    longest=st.sampled_from([7, 100, 1 << 20]),
+)
+@settings(max_examples=40, deadline=None)
+def test_folding_parts_together_is_folding_each_on_its_own(
+    seed: int, cuts: list[int], profiles: int, longest: int
+) -> None:
+    batch = predictions(np.random.default_rng(seed), 700)
+    starts = np.array([0, *sorted(cuts)])
+    ends = [*starts[1:], 700]
+    found = [Profile.empty(LAYOUT) for _ in range(min(profiles, len(starts)))]
+    wanted = [Profile.empty(LAYOUT) for _ in found]
+    for part, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        wanted[part % len(found)].fold(batch.take(np.arange(start, end)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(numeric, "_ROWS_MAX", longest)
+        fold_parts([found[part % len(found)] for part in range(len(starts))], batch, starts)
+    assert [each.dump() for each in found] == [each.dump() for each in wanted]
 
 
 def test_an_empty_profile_is_the_identity_of_merge() -> None:
