@@ -12,6 +12,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.engine.control import Note, Quarantined, Woke
 from monitor.events.batch import BatchEnd, CategoricalColumn, Labels, Origin, Predictions
 from monitor.spec import ModelSpec
 from monitor.windows.seen import Seen
@@ -35,12 +36,12 @@ class Result(IntEnum):
 class Judged:
     """result: uint8[n] of Result, one a row; window_end_ms: int64[n], the pane each row belongs to.
 
-    woke: (partition, offset, floor_ms) of the partitions that ended their idleness with this batch.
+    notes: what of it the clock had a part in.
     """
 
     result: NDArray[np.uint8]
     window_end_ms: NDArray[np.int64]
-    woke: tuple[tuple[int, int, int], ...]
+    notes: tuple[Note, ...]
 
 
 def judge_predictions(
@@ -56,7 +57,7 @@ def judge_predictions(
     grid = spec.window.grid_ms
     window_end = (batch.time_ms // grid + 1) * grid
     result = _future(batch.time_ms, batch.received_ms, spec.future_ms, now_ms)
-    woke = []
+    notes = _quarantined(spec.name, batch, result)
     for place, rows in _partitions(batch.origin, ends):
         closes = [end.offset for end in ends if end.partition == place[1]]
         mine = seen.setdefault(place[1], Seen())
@@ -68,30 +69,29 @@ def judge_predictions(
             result[usable[late]] = Result.LATE
             result[usable[_repeats(batch, usable, window_end, before, late, earlier)]] = Result.DUPLICATE
             if streams.observe(place, time, now_ms):
-                woke.append(
-                    (place[1], _first_offset(batch.origin.offset, part, closes), streams.streams[place].floor_ms)
-                )
+                first = _first_offset(batch.origin.offset, part, closes)
+                notes.append(Woke(spec.name, *place, first, streams.streams[place].floor_ms))
             if closed and streams.batch and streams.streams[place].high_ms != NEVER:
-                streams.raise_floor(place, (streams.streams[place].high_ms // grid + 1) * grid)
+                streams.end_batch(place, (streams.streams[place].high_ms // grid + 1) * grid)
             kept = usable[(result[usable] == Result.ACCEPTED) & batch.identified[usable]]
             mine.add(batch.key[kept], window_end[kept])
         mine.forget(streams.watermark(place))
-    return Judged(result, window_end, tuple(woke))
+    return Judged(result, window_end, tuple(notes))
 
 
 def known_labels(spec: ModelSpec, streams: Streams, batch: Labels, now_ms: int) -> tuple[Judged, NDArray[np.int64]]:
     """Judge labels, and int64[n]: when each counts from: its own time, or what its partition had reached before it."""
     result = _future(batch.time_ms, batch.received_ms, spec.future_ms, now_ms)
     known = batch.time_ms.copy()
-    woke = []
+    notes = _quarantined(spec.name, batch, result)
     for place, rows in _partitions(batch.origin, ()):
         usable = rows[result[rows] == Result.ACCEPTED]
         time, offset = batch.time_ms[usable], batch.origin.offset[usable]
         floor = streams.streams[place].floor_ms
         known[usable] = np.maximum(time, np.maximum(streams.high_before(place, time, offset), floor))
         if streams.observe(place, time, now_ms):
-            woke.append((place[1], int(batch.origin.offset[rows[0]]), floor))
-    return Judged(result, known, tuple(woke)), known
+            notes.append(Woke(spec.name, *place, int(batch.origin.offset[rows[0]]), floor))
+    return Judged(result, known, tuple(notes)), known
 
 
 def _future(
@@ -100,6 +100,16 @@ def _future(
     """A time that its broker, or where the topic does not say, this machine, cannot have seen yet is quarantined."""
     limit = np.where(received_ms >= 0, received_ms, now_ms) + ahead_ms
     return np.where(time_ms > limit, Result.FUTURE, Result.ACCEPTED).astype(np.uint8)
+
+
+def _quarantined(model: str, batch: Predictions | Labels, result: NDArray[np.uint8]) -> list[Note]:
+    """The rows that this machine's clock put aside: where the broker's did, the topic says so again."""
+    rows = np.flatnonzero((result == Result.FUTURE) & (batch.received_ms < 0))
+    if not len(rows):
+        return []
+    origin = batch.origin.take(rows)
+    places = zip(origin.partition.tolist(), origin.offset.tolist(), origin.row.tolist(), strict=True)
+    return [Quarantined(model, origin.topic, tuple(places))]
 
 
 def _partitions(origin: Origin, ends: Sequence[BatchEnd]) -> list[tuple[Place, NDArray[np.int64]]]:

@@ -14,6 +14,7 @@ from monitor.detection.drift import FeatureState
 from monitor.detection.incidents import Incidents
 from monitor.detection.records import Incident, IncidentChange, Trigger
 from monitor.detection.triggers import Arbiter
+from monitor.engine.control import Closed, Note
 from monitor.engine.drift import DriftFigures, DriftReader, judge_window
 from monitor.engine.intake import Earlier, Judged, Result, by_pane, judge_predictions, known_labels
 from monitor.engine.pane import OTHER, Pane, fold_parts, surplus
@@ -124,6 +125,7 @@ class ModelMonitor:
         self.windows: dict[tuple[str, int], WindowView] = {}
         self.performance: dict[tuple[str, int], PerformanceView] = {}
         self.dirty: set[tuple[str, str, int]] = set()
+        self.notes: list[Note] = []
 
     def inherited(self, version: str) -> str:
         """The version whose reference a version is compared with: its own, or the newest."""
@@ -138,6 +140,11 @@ class ModelMonitor:
         self.progress.predictions.expect(predictions, now_ms, self.progress.closed_ms)
         if self.spec.labelled:
             self.progress.labels.expect(labels, now_ms, self.progress.joint_ms)
+
+    def noted(self) -> list[Note]:
+        """What the clock decided since the last call."""
+        notes, self.notes = self.notes, []
+        return notes
 
     def open_since_ms(self) -> int:
         """Windows that end at or before this are closed for every partition."""
@@ -195,6 +202,7 @@ class ModelMonitor:
         places = place_rows | {(batch.origin.topic, end.partition) for end in ends}
         self.progress.predictions.expect(places, now_ms, self.progress.closed_ms)
         judged = judge_predictions(self.spec, self.progress.predictions, self.seen, batch, ends, earlier, now_ms)
+        self.notes += judged.notes
         accepted = np.flatnonzero(judged.result == Result.ACCEPTED)
         if len(accepted):
             rows = batch.take(accepted) if len(accepted) < len(batch) else batch
@@ -228,6 +236,7 @@ class ModelMonitor:
         places = {(batch.origin.topic, int(number)) for number in np.unique(batch.origin.partition)}
         self.progress.labels.expect(places, now_ms, self.progress.joint_ms)
         judged, known = known_labels(self.spec, self.progress.labels, batch, now_ms)
+        self.notes += judged.notes
         accepted = known[judged.result == Result.ACCEPTED]
         if len(accepted):
             self.progress.known_ms = max(self.progress.known_ms, int(accepted.max()))
@@ -244,7 +253,10 @@ class ModelMonitor:
             streams.rest(caught_up, self.spec.idle_after_ms)
         predicted, labelled = progress.predictions.joint(), progress.labels.joint()
         if predicted is None:
-            return self._advance_to(*self._by_clock(caught_up, labelled))
+            closed, joint = self._by_clock(caught_up, labelled)
+            if closed > progress.closed_ms or joint > progress.joint_ms:
+                self.notes.append(Closed(self.spec.name, closed, joint))
+            return self._advance_to(closed, joint)
         return self._advance_to(predicted, predicted if labelled is None else min(predicted, labelled))
 
     def _by_clock(self, caught_up: Mapping[Place, int], labelled_ms: int | None) -> tuple[int, int]:

@@ -28,7 +28,7 @@ from monitor.events.decoder import Decoded, RawRecords
 from monitor.events.reject import Reason, Reject
 from monitor.profiles import codec
 from monitor.runtime.dead_letters import DeadLetter, dead_letters
-from monitor.runtime.source import Polled, Source
+from monitor.runtime.source import Gap, Polled, Source
 from monitor.runtime.store import Store
 from monitor.snapshot import ServiceView, Snapshot
 from monitor.spec import DAY_MS
@@ -64,7 +64,7 @@ TIDY_MS = 3_600_000
 """How often old history and settled messages are deleted."""
 
 KEEP_MS = 90 * DAY_MS
-"""How long readings, decisions and settled messages are kept."""
+"""How long readings, decisions, control events and settled messages are kept."""
 
 
 class Outbound(Protocol):
@@ -185,7 +185,8 @@ class Loop:
                 letters = self._take_in(polled, now_ms)
                 outputs = self._decide(polled.caught_up)
                 messages = self._record(outputs, now_ms)
-                self._fold_back(polled, letters, attempts, delivered)
+                self._note(polled.gaps, now_ms)
+                self._fold_back(letters, attempts, delivered)
                 self._tidy(now_ms)
                 self._keep_state()
                 self._store.put_positions(polled.next_offset)
@@ -303,18 +304,21 @@ class Loop:
         self._store.enqueue(messages)
         return messages
 
-    def _fold_back(
-        self, polled: Polled, letters: list[DeadLetter], attempts: list[Attempt], delivered: list[int]
-    ) -> None:
-        """Step 9, and what the source says of itself."""
+    def _note(self, gaps: Sequence[Gap], now_ms: int) -> None:
+        """Keep what the events alone do not tell: what the clock decided, and what the broker no longer holds."""
+        notes = [note for model in self.monitor.models.values() for note in model.noted()]
+        if self._durable:
+            events = [(note.kind, asdict(note)) for note in notes] + [("gap", asdict(gap)) for gap in gaps]
+            self._store.add_control_events(events, now_ms)
+        self._counts.gaps += sum(max(0, gap.found - gap.expected) for gap in gaps)  # Less than 0: a topic made anew.
+
+    def _fold_back(self, letters: list[DeadLetter], attempts: list[Attempt], delivered: list[int]) -> None:
+        """Step 9."""
         self._store.add_dead_letters(letters)
         self._store.forget_dead_letters(delivered)
         self._store.record_attempts(attempts)
         for attempt in attempts:
             self._counts.attempted(attempt)
-        for gap in polled.gaps:
-            self._counts.gaps += max(0, gap.found - gap.expected)  # Negative where a topic was made anew.
-            self._store.append_control("gap", asdict(gap), self._clock())
 
     def _tidy(self, now_ms: int) -> None:
         """Delete what nobody will ask for any more: messages by the clock, history by event time."""
@@ -322,6 +326,7 @@ class Loop:
             return
         self._tidy_at_ms = now_ms + TIDY_MS
         self._store.expire_messages(now_ms - KEEP_MS)
+        self._store.expire_control_events(now_ms - KEEP_MS)
         newest = max((model.progress.closed_ms for model in self.monitor.models.values()), default=NEVER)
         self._store.expire_history(newest - KEEP_MS)
 

@@ -27,12 +27,13 @@ class Stream:
     """One partition's progress for one model.
 
     high_ms: largest event time so far. floor_ms: the watermark is never lower; it rises while the partition is idle,
-    and where a batch ends. heard_ms: wall clock of the last arrival. idle: nothing has come for `idle_after`, though
-    all there is was read; an idle partition holds nothing up.
+    and where a batch ends. met_ms: the floor that its last event met or made. heard_ms: wall clock of the last arrival.
+    idle: nothing has come for `idle_after`, though all there is was read; an idle partition holds nothing up.
     """
 
     high_ms: int = NEVER
     floor_ms: int = NEVER
+    met_ms: int = NEVER
     heard_ms: int = NEVER
     idle: bool = False
 
@@ -61,8 +62,8 @@ class Streams:
     def resume(self, lateness_ms: int, batch: bool, joint_ms: int) -> None:
         """Go on after a restart with what is configured now; nothing that was closed opens again."""
         self.lateness_ms, self.batch = lateness_ms, batch
-        for place in self.streams:
-            self.raise_floor(place, joint_ms)
+        for stream in self.streams.values():
+            stream.floor_ms = max(stream.floor_ms, joint_ms)
 
     def keep(self, topics: Collection[str]) -> None:
         """Forget the partitions of topics that are read no more: nobody would ever call them idle."""
@@ -90,12 +91,16 @@ class Streams:
         return np.maximum(self.high_before(place, time_ms, offset) - self.lateness_ms, stream.floor_ms)
 
     def observe(self, place: Place, time_ms: NDArray[np.int64], now_ms: int) -> bool:
-        """Take note of a partition's rows; whether it has just woken from idleness."""
+        """Take note of a partition's rows; whether they are the first under a floor that its own time had not reached.
+
+        That floor came from others, while the partition was silent, and no replay of its events would find it.
+        """
         stream = self.streams[place]
-        woke, stream.idle, stream.heard_ms = stream.idle, False, now_ms
+        lifted = stream.floor_ms > max(stream.high_ms - self.lateness_ms, stream.met_ms)
+        stream.idle, stream.heard_ms, stream.met_ms = False, now_ms, stream.floor_ms
         if len(time_ms):
             stream.high_ms = max(stream.high_ms, int(time_ms.max()))
-        return woke
+        return lifted
 
     def rest(self, caught_up: Mapping[Place, int], idle_after_ms: int) -> None:
         """Idle is what a fetch last found empty, `idle_after_ms` or more after its last arrival."""
@@ -116,10 +121,11 @@ class Streams:
             if stream.idle:
                 stream.floor_ms = max(stream.floor_ms, watermark_ms)
 
-    def raise_floor(self, place: Place, watermark_ms: int) -> None:
-        """Close what one partition has sent before this time."""
+    def end_batch(self, place: Place, until_ms: int) -> None:
+        """Close what one partition has sent before this time, as an event of its own said."""
         stream = self.streams[place]
-        stream.floor_ms = max(stream.floor_ms, watermark_ms)
+        stream.floor_ms = max(stream.floor_ms, until_ms)
+        stream.met_ms = stream.floor_ms
 
     @property
     def high_ms(self) -> int:

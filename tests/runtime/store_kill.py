@@ -29,7 +29,7 @@ def commit(opened: Store, number: int) -> None:
         opened.enqueue([Message(f"msg_{number:06}", "r", "t", b"", number)])
         opened.add_dead_letters([DeadLetter("t", 0, number, -1, Reason.MALFORMED, "", -1, None, None, 0)])
         opened.forget_dead_letters([kept for kept, _ in opened.pending_dead_letters(1)] if number % 2 else [])
-        opened.append_control("step", {"number": number}, number)
+        opened.add_control_events([("step", {"number": number})], number)
 
 
 def live(directory: Path) -> None:

@@ -225,22 +225,34 @@ def test_the_number_of_a_forgotten_dead_letter_is_not_used_again(tmp_path: Path)
 # Control events.
 
 
-def test_control_events_are_numbered_without_gaps(tmp_path: Path) -> None:
-    def append(store: Store, *kinds: str) -> list[int]:
+def test_control_events_are_numbered_in_their_order(tmp_path: Path) -> None:
+    payload = {"nested": [1, None]}
+
+    def add(store: Store, *kinds: str, at_ms: int = 5) -> None:
         with store.transaction():
-            return [store.append_control(kind, {"of": kind, "nested": [1, None]}, 5) for kind in kinds]
+            store.add_control_events([(kind, payload) for kind in kinds], at_ms)
 
     def undone(store: Store) -> None:
         with store.transaction():
-            store.append_control("undone", {}, 5)
+            store.add_control_events([("undone", {})], 5)
             raise KeyError
 
     with Store.open(tmp_path) as store:
-        assert append(store, "idle", "gap") == [1, 2]
+        add(store, "idle", "gap")
+        add(store)
         with pytest.raises(KeyError):
             undone(store)
     with Store.open(tmp_path) as store:
-        assert append(store, "wake") == [3]
-        assert [event.kind for event in store.control_events()] == ["idle", "gap", "wake"]
-        assert store.control_events(2) == [ControlEvent(3, "wake", {"of": "wake", "nested": [1, None]}, 5)]
-        assert store.control_events(3) == []
+        add(store, "wake", at_ms=6)
+        found = store.control_events()
+        assert [event.kind for event in found] == ["idle", "gap", "wake"]
+        numbers = [event.number for event in found]
+        assert numbers == sorted(set(numbers))
+        assert store.control_events(numbers[1]) == [ControlEvent(numbers[2], "wake", payload, 6)]
+        assert store.control_events(numbers[2]) == []
+        with store.transaction():
+            assert store.expire_control_events(6) == 2
+            assert store.expire_control_events(7) == 1
+        add(store, "later")
+    with Store.open(tmp_path) as store:
+        assert min(event.number for event in store.control_events()) > numbers[2]

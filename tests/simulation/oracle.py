@@ -1,5 +1,5 @@
 """What a log means, worked out from its bytes one event at a time, in plain Python: the rules as the design states
-them, sharing no code with the engine. No partition is ever idle here.
+them, sharing no code with the engine. Where partitions are idle, the control events of the run say what it needs.
 """
 
 from __future__ import annotations
@@ -66,6 +66,22 @@ class Meaning:
     conflicts: int = 0
 
 
+@dataclass
+class Clocked:
+    """What the clock decided for one model. floors: (offset, floor) by topic and partition; quarantined: rows as
+    (topic, partition, offset, row); closed, joint: the watermarks that it left.
+    """
+
+    floors: dict[tuple[str, int], list[tuple[int, int]]] = field(default_factory=dict)
+    quarantined: set[tuple[str, int, int, int]] = field(default_factory=set)
+    closed: int = NEVER
+    joint: int = NEVER
+
+    def floor(self, topic: str, partition: int, offset: int) -> int:
+        known = self.floors.get((topic, partition), ())
+        return max((floor for first, floor in known if first <= offset), default=NEVER)
+
+
 def events(value: bytes | None) -> list[Any]:
     """The events of one record; None for one that is broken."""
     try:
@@ -92,37 +108,53 @@ def rejected(log: Log, topic: str, now_ms: int, future_ms: int) -> int:
     return sum(not usable(event, now_ms + future_ms) for record in records for event in events(record.value))
 
 
-def meaning(log: Log, spec: ModelSpec, now_ms: int) -> Meaning:
+def meaning(log: Log, spec: ModelSpec, now_ms: int, clocked: Clocked | None = None) -> Meaning:
+    """now_ms: of a clock that stood still; `clocked` where it moved."""
     found = Meaning()
-    limit = now_ms + spec.future_ms
+    limit = now_ms + spec.future_ms if clocked is None else 1 << 62
+    clock = clocked or Clocked()
     accepted: list[Prediction] = []
     predicted: list[int] = []
     labels: list[Label] = []
     labelled: list[int] = []
     for (topic, partition), records in log.items():
         parsed = [
-            [each for each in events(record.value) if usable(each, limit) and each["model"] == spec.name]
-            for record in records
+            [
+                each
+                for row, each in enumerate(events(record.value))
+                if usable(each, limit)
+                and each["model"] == spec.name
+                and (topic, partition, offset, row) not in clock.quarantined
+            ]
+            for offset, record in enumerate(records)
         ]
+        floors = [clock.floor(topic, partition, offset) for offset in range(len(records))]
         if topic == PREDICTIONS:
-            predicted.append(_take_predictions(partition, parsed, spec, accepted, found.results))
+            predicted.append(_take_predictions(partition, parsed, floors, spec, accepted, found.results))
         elif spec.labelled:
-            labelled.append(_take_labels(partition, parsed, labels, found.results) - spec.lateness_ms)
-    closed = min(predicted)
+            labelled.append(_take_labels(partition, parsed, floors, labels, found.results) - spec.lateness_ms)
+    closed = min(predicted) if clocked is None else clocked.closed
+    joint = min([closed, *labelled]) if clocked is None else clocked.joint
     members = _windows(accepted, closed, spec)
     found.rows = {window: len(rows) for window, rows in members.items()}
     if spec.labelled:
-        _settle(members, accepted, labels, min(closed, *labelled), spec, found)
+        _settle(members, accepted, labels, joint, spec, found)
     return found
 
 
 def _take_predictions(
-    partition: int, records: list[list[Any]], spec: ModelSpec, accepted: list[Prediction], results: Counter[str]
+    partition: int,
+    records: list[list[Any]],
+    floors: list[int],
+    spec: ModelSpec,
+    accepted: list[Prediction],
+    results: Counter[str],
 ) -> int:
     """Judge a partition record by record; its last watermark."""
     grid, high, floor = spec.window.grid_ms, NEVER, NEVER
     taken: dict[tuple[str, str], int] = {}
     for offset, record in enumerate(records):
+        floor = max(floor, floors[offset])
         watermark = floor if spec.arrival == "batch" else max(high - spec.lateness_ms, floor)
         for row, event in enumerate(record):
             if event["type"] == "batch_end":
@@ -146,11 +178,13 @@ def _take_predictions(
     return floor if spec.arrival == "batch" else max(high - spec.lateness_ms, floor)
 
 
-def _take_labels(partition: int, records: list[list[Any]], labels: list[Label], results: Counter[str]) -> int:
+def _take_labels(
+    partition: int, records: list[list[Any]], floors: list[int], labels: list[Label], results: Counter[str]
+) -> int:
     """When each label of a partition is known; the partition's largest time."""
     high = NEVER
-    for record in records:
-        before = high
+    for record, floor in zip(records, floors, strict=True):
+        before = max(high, floor)
         for event in record:
             time, value = event["timestamp"], event["label"]
             digest = xxhash.xxh3_64_intdigest(value.encode())

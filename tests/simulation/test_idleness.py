@@ -1,7 +1,7 @@
 """Partitions that fall silent and wake, and the clock that closes what they leave open.
 
-None of it can be replayed from the log alone, so what is promised is less: what was read is accepted, a duplicate,
-late or rejected, nothing is counted twice, and a window closes once.
+The log alone does not tell what then counts: the control events do, and with both everything can be worked out again.
+What was read is accepted, a duplicate, late or rejected, nothing is counted twice, and a window closes once.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from monitor.windows.window import Place
+from monitor.windows.window import Place, Window
 from tests.simulation import oracle
 from tests.simulation.scripted import POINTS
 from tests.simulation.story import PLAIN, Story, at, figures, prediction, rows, wait
 from tests.simulation.traffic import LABELS, MINUTE_MS, PREDICTIONS, START_MS, Log, Record, Shape, Traffic, record
-from tests.simulation.world import CHURN, FRAUD, World
+from tests.simulation.world import CHURN, FRAUD, Observed, World
 
 SEEDS = (*range(4), *filter(None, [os.environ.get("MODEL_MONITOR_SEED")]))
 PATIENT = replace(PLAIN, idle_after_ms=MINUTE_MS // 2, lateness_ms=MINUTE_MS // 4)
@@ -45,6 +45,8 @@ def test_nothing_is_lost_or_counted_twice_where_partitions_sleep_and_wake(seed: 
         world.step()
     observed = world.observe()
     panes = [model.panes for model in world.loop.monitor.models.values()]
+    by_clock = [each.payload for each in world.store.control_events() if each.kind == "closed"]
+    clocked = {spec.name: clock_of(world, spec.name) for spec in (FRAUD, CHURN)}
     world.close()
 
     for topic in (PREDICTIONS, LABELS):
@@ -62,6 +64,46 @@ def test_nothing_is_lost_or_counted_twice_where_partitions_sleep_and_wake(seed: 
         assert max(once.values()) == 1, "a window was closed or settled twice"
     sent = [trigger.id for each in observed.triggers.values() for trigger in each if not trigger.withheld]
     assert len(observed.messages) == len(set(sent)) == len(sent)
+
+    # Nothing but the clock closed the last windows, and settled them.
+    last = next(each for each in reversed(by_clock) if each["model"] == "fraud")
+    assert (last["closed_ms"], last["joint_ms"]) == (clocked["fraud"].closed, clocked["fraud"].joint)
+    meanings = {spec.name: oracle.meaning(log, spec, 0, clocked[spec.name]) for spec in (FRAUD, CHURN)}
+    for name, meaning in meanings.items():
+        assert closed[name] == {
+            Window(window.end, name, window.version, "", window.start): rows for window, rows in meaning.rows.items()
+        }
+    judged = sum((meaning.results for meaning in meanings.values()), Counter())
+    for result in ("accepted", "duplicate", "late"):
+        assert observed.events[PREDICTIONS, result] == judged[result], result
+    assert sorted(accuracies(observed)) == sorted(
+        (figure.window.end, figure.window.version, figure.labels, figure.accuracy)
+        for figure in meanings["fraud"].figures
+    )
+
+
+def clock_of(world: World, model: str) -> oracle.Clocked:
+    """What the store's control events say of one model."""
+    progress = world.loop.monitor.models[model].progress
+    clocked = oracle.Clocked(closed=progress.closed_ms, joint=progress.joint_ms)
+    for event in world.store.control_events():
+        said = event.payload
+        if said.get("model") != model:
+            continue
+        if event.kind == "woke":
+            floors = clocked.floors.setdefault((said["topic"], said["partition"]), [])
+            floors.append((said["offset"], said["floor_ms"]))
+        elif event.kind == "quarantined":
+            clocked.quarantined |= {(said["topic"], *row) for row in said["rows"]}
+    return clocked
+
+
+def accuracies(observed: Observed) -> list[tuple[int, str, int, float | None]]:
+    return [
+        (each.window.end_ms, each.window.version, each.rows, each.value)
+        for each in observed.readings["fraud"]
+        if each.statistic == "accuracy"
+    ]
 
 
 def with_pauses(log: Log, end_ms: int, drawn: random.Random) -> Log:

@@ -1,7 +1,7 @@
 """What waits to leave the process, and what came into it from outside Kafka.
 
 Messages and dead letters are handed out only after the transaction that holds them, and go when the loop has stored
-that they arrived: at least once. Control events are numbered and stay, for a replay reads them back.
+that they arrived: at least once. Control events are numbered in their order, for a replay reads them back.
 """
 
 from __future__ import annotations
@@ -118,10 +118,14 @@ def forget_dead_letters(database: Database, numbers: Sequence[int]) -> None:
         database.execute("DELETE FROM dead_letter WHERE number IN (SELECT unnest(?))", [list(numbers)])
 
 
-def append_control(database: Database, kind: str, payload: Mapping[str, Any], at_ms: int) -> int:
-    ((number,),) = database.rows("SELECT coalesce(max(number), 0) + 1 FROM control")
-    database.execute("INSERT INTO control VALUES (?, ?, ?, ?)", [number, kind, orjson.dumps(payload), at_ms])
-    return int(number)
+def add_control_events(database: Database, events: Sequence[tuple[str, Mapping[str, Any]]], at_ms: int) -> None:
+    if events:
+        rows = ((kind, orjson.dumps(payload), at_ms) for kind, payload in events)
+        database.append("control", from_rows(("kind", "payload", "at_ms"), rows))
+
+
+def expire_control_events(database: Database, before_ms: int) -> int:
+    return database.delete("DELETE FROM control WHERE at_ms < ?", [before_ms])
 
 
 def control_events(database: Database, since: int) -> list[ControlEvent]:

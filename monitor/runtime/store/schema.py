@@ -32,7 +32,9 @@ CREATE TABLE dead_letter (
     log_row INTEGER, reason VARCHAR, detail VARCHAR, timestamp_ms BIGINT, key BLOB, value BLOB, size BIGINT,
     headers STRUCT(name VARCHAR, value BLOB)[]);
 
-CREATE TABLE control (number BIGINT, kind VARCHAR, payload BLOB, at_ms BIGINT);
+CREATE SEQUENCE control_number;
+CREATE TABLE control (
+    number BIGINT DEFAULT nextval('control_number'), kind VARCHAR, payload BLOB, at_ms BIGINT);
 """
 
 # A model's tables carry its number: identifiers ignore case in DuckDB, so "Fraud" and "fraud" would be one table.

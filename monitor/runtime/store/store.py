@@ -255,9 +255,13 @@ class Store:
         """These have been sent."""
         queues.forget_dead_letters(self._database, numbers)
 
-    def append_control(self, kind: str, payload: Mapping[str, Any], at_ms: int) -> int:
-        """Note what came from outside Kafka or from the wall clock; its number, one more than the last."""
-        return queues.append_control(self._database, kind, payload, at_ms)
+    def add_control_events(self, events: Sequence[tuple[str, Mapping[str, Any]]], at_ms: int) -> None:
+        """Note what came from outside Kafka or from the wall clock, by kind and payload; numbers ascend."""
+        queues.add_control_events(self._database, events, at_ms)
+
+    def expire_control_events(self, before_ms: int) -> int:
+        """Delete those noted before; how many. No number is ever used twice."""
+        return queues.expire_control_events(self._database, before_ms)
 
     def control_events(self, since: int = 0) -> list[ControlEvent]:
         """Those with a number greater than `since`, in order."""

@@ -1,0 +1,48 @@
+"""What the clock decided, and the events alone do not tell: noted with every step, so that a replay can do the same.
+
+That an idle partition holds nothing up changes no figure while it stays silent. It does when the partition wakes, as
+what was closed without it stays closed: hence `Woke`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Woke:
+    """From this offset on a partition's watermark is at least `floor_ms`: it was idle, or joined its topic late."""
+
+    kind: ClassVar = "woke"
+    model: str
+    topic: str
+    partition: int
+    offset: int
+    floor_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """The local clock, as the topic does not say when its broker received them, found these rows too early.
+
+    rows: (partition, offset, row in the record).
+    """
+
+    kind: ClassVar = "quarantined"
+    model: str
+    topic: str
+    rows: tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """All partitions of the predictions were idle, and the clock moved both watermarks up to these times."""
+
+    kind: ClassVar = "closed"
+    model: str
+    closed_ms: int
+    joint_ms: int
+
+
+Note = Woke | Quarantined | Closed
