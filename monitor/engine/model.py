@@ -254,7 +254,8 @@ class ModelMonitor:
         predicted, labelled = progress.predictions.joint(), progress.labels.joint()
         if predicted is None:
             closed, joint = self._by_clock(caught_up, labelled)
-            if closed > progress.closed_ms or joint > progress.joint_ms:
+            grid = self.spec.window.grid_ms
+            if closed // grid > progress.closed_ms // grid or joint // grid > progress.joint_ms // grid:
                 self.notes.append(Closed(self.spec.name, closed, joint))
             return self._advance_to(closed, joint)
         return self._advance_to(predicted, predicted if labelled is None else min(predicted, labelled))
