@@ -115,6 +115,11 @@ def _remarks(plan: Plan, frame: Frame, table: Table, window: WindowSpec) -> Iter
         yield "took times without an offset as UTC: write the model's timezone if they are not"
     if table.labels is None or not len(table.labels):
         yield "the reference has no labels, so performance has nothing to be compared with: name them with --label"
+    elif table.predictions.prediction is None and not table.predictions.scores:
+        yield (
+            "the reference has no predictions, so performance has nothing to be compared with: name them with "
+            "--prediction or --score"
+        )
     if plan.threshold is not None:
         yield f"took scores of {plan.threshold:g} or more as {plan.schema.positive!r}, as there are no predictions"
     if len(np.unique(table.predictions.version.codes)) > 1:

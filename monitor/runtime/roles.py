@@ -45,10 +45,11 @@ class Plan:
         _require_columns(frame, columns)
         roles = {role: name for role in ROLES if (name := _role(frame, columns, role)) is not None}
         said = [f"took column {name!r} as {role}" for role, name in roles.items() if getattr(columns, role) is None]
-        if "prediction" not in roles and "score" not in roles:
+        if not roles.keys() & {"prediction", "score", "label"}:
             raise ConfigError(
                 f"{frame.path} has no column of predictions: name it with --prediction, or the probability of the "
-                f"positive class with --score; it has {listed(frame.columns)}"
+                f"positive class with --score, or the truth of training data with --label; it has "
+                f"{listed(frame.columns)}"
             )
         if task is None:
             task = _guess(frame, roles)
@@ -63,7 +64,7 @@ class Plan:
             name: infer(name, values, typed=frame.typed) for name, values in frame.columns.items() if name not in taken
         }
         schema = Schema(model, task, {name: found.kind for name, found in features.items() if not found.why}, positive)
-        decides = "prediction" in roles or task != "binary"
+        decides = "score" not in roles or "prediction" in roles or task != "binary"
         mapped = {role: name for role, name in roles.items() if name != role}
         return cls(
             schema,

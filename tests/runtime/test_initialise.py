@@ -16,6 +16,7 @@ from monitor.errors import ConfigError
 from monitor.profiles.reference import Reference
 from monitor.runtime.initialise import initialise
 from monitor.runtime.tables import read_table
+from monitor.statistics.performance import performance
 from monitor.windows.window import WindowSpec
 
 N = 300
@@ -279,6 +280,17 @@ def test_a_table_that_does_not_do_is_one_sentence(
     with pytest.raises(ConfigError, match=sentence):
         init(credit().assign(**changed), **options)
     assert not (tmp_path / "monitor.yaml").exists()
+
+
+def test_training_data_without_predictions_is_a_reference_of_features_alone(init: Init) -> None:
+    config, said = init(credit().drop(columns=["decision", "p"]), label="status")
+    assert "the reference has no predictions" in " ".join(said)
+    reference = config.references()["m"][""]
+    assert reference.rows == N
+    assert reference.outcome is not None
+    assert reference.outcome.rows == N
+    assert performance(reference.layout.outcome, reference.outcome, config.specs()["m"].performance.metric)[1] is None
+    assert "status" not in reference.layout.features
 
 
 def test_scores_by_class_make_a_multiclass_model(init: Init) -> None:
