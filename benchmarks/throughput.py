@@ -32,7 +32,7 @@ from monitor.events.ids import digests
 from monitor.events.native import NativeDecoder
 from monitor.events.schema import Kind, Schema
 from monitor.profiles.reference import Reference
-from monitor.runtime.delivery import wall_clock_ms
+from monitor.runtime.clock import wall_clock_ms
 from monitor.runtime.kafka import KafkaSource
 from monitor.runtime.loop import Loop, Topics
 from monitor.runtime.store import Store

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from monitor.config.problems import Problem, problems_of, sentences
 from monitor.config.references import References, kinds
 from monitor.errors import ConfigError
 from monitor.events.schema import Schema
+from monitor.profiles import codec
 from monitor.profiles.reference import Reference
 from monitor.spec import FeatureSpec, ModelSpec, PerformanceSpec, RetrainSpec
 
@@ -72,7 +72,7 @@ class Config:
     @cached_property
     def digest(self) -> str:
         """Sha-256 of every effective value: two files that mean the same share it, in whatever order or words."""
-        return "sha256:" + hashlib.sha256(orjson.dumps(self.effective(), option=orjson.OPT_SORT_KEYS)).hexdigest()
+        return codec.sha256(orjson.dumps(self.effective(), option=orjson.OPT_SORT_KEYS))
 
     def effective(self) -> dict[str, Any]:
         """Every value as it would be written, defaults included; secrets only by the names of their files."""

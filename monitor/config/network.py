@@ -14,6 +14,7 @@ def loopback_host(host: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
+    """Whether a server bound to `host` is reached from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -20,6 +20,7 @@ from monitor.demo.broker import EmbeddedBroker
 from monitor.demo.receiver import RetrainReceiver
 from monitor.demo.traffic import FEATURES, MODEL, SCHEMA, VERSION, Traffic
 from monitor.profiles.reference import Reference
+from monitor.runtime.clock import wall_clock_ms
 from monitor.runtime.service import Service
 from monitor.snapshot import Snapshot
 
@@ -54,7 +55,7 @@ class Simulation(threading.Thread):
             elapsed = time.monotonic() - started
             if elapsed >= self._drift_s:
                 self.drifted.set()
-            now_ms = time.time_ns() // 1_000_000
+            now_ms = wall_clock_ms()
             drawn = self._traffic.draw(int(RATE * TICK_S), self.drifted.is_set())
             times = now_ms - np.linspace(TICK_S * 1000, 0, len(drawn.ids)).astype(np.int64)
             for identity, event in zip(drawn.ids, drawn.prediction_events(times), strict=True):

@@ -32,6 +32,7 @@ FLAWS = MappingProxyType(
 """One sentence for every code that `instants` can return."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST_MS, _LATEST_MS = -62_135_596_800_000, 253_402_300_799_999
 _FIRST_S = int(datetime(1990, 1, 1, tzinfo=UTC).timestamp())
 _END_S = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp())
 _SCALES = ((1_000, None), (1, SECONDS), (1_000_000, MICROSECONDS), (1_000_000_000, NANOSECONDS))
@@ -44,10 +45,14 @@ _ISO = re.compile(
 )
 
 
+def utc(time_ms: int) -> datetime:
+    """The moment `time_ms` milliseconds after the epoch; beyond the years 1 to 9999, the nearest end of them."""
+    return _EPOCH + timedelta(milliseconds=min(max(time_ms, _EARLIEST_MS), _LATEST_MS))
+
+
 def iso(time_ms: int) -> str:
     """ISO 8601 in UTC; milliseconds only where there are any: 2026-11-23T10:00:00.120Z, 2026-11-24T09:12:00Z."""
-    moment = _EPOCH + timedelta(milliseconds=time_ms)
-    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds" if time_ms % 1000 else "seconds") + "Z"
+    return utc(time_ms).replace(tzinfo=None).isoformat(timespec="milliseconds" if time_ms % 1000 else "seconds") + "Z"
 
 
 def instants(values: pa.Array | Sequence[object]) -> NDArray[np.int64]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 import re
-from ipaddress import ip_address
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from monitor.config.network import is_loopback
 from monitor.exports.problems import problem
 
 BODY_MAX_BYTES = 1 << 20
@@ -32,16 +32,6 @@ _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]+)?", re.IGNOR
 _LENGTH = re.compile(r"[0-9]{1,15}")
 
 _log = logging.getLogger(__name__)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a server bound to `host` is reached from this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def own_names(host: str) -> frozenset[str] | None:

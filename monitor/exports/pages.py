@@ -6,10 +6,11 @@ from datetime import datetime
 from urllib.parse import quote
 
 from monitor.detection.records import Incident, State, Trigger, Verdict
+from monitor.events.timestamps import utc
 from monitor.exports.frame import document
 from monitor.exports.latest import Slice, overall, slices
 from monitor.exports.markup import Content, Markup, tag
-from monitor.exports.text import counted, named, utc
+from monitor.exports.text import counted, named
 from monitor.snapshot import DeliveryView, ModelView, PerformanceView, ServiceView, Snapshot
 from monitor.statistics.reading import Reading
 

@@ -12,8 +12,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from monitor.detection import records
 from monitor.detection.records import Cause, Severity, State
 from monitor.events.schema import Task
+from monitor.events.timestamps import utc
 from monitor.exports.latest import Slice, overall, slices
-from monitor.exports.text import clean, utc
+from monitor.exports.text import clean
 from monitor.snapshot import DeliveryView, ModelView, PerformanceView, WindowView
 from monitor.statistics.reading import Status
 from monitor.windows.window import Window

@@ -1,23 +1,13 @@
-"""How names and times leave the service."""
+"""How names and counts leave the service."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EARLIEST_MS = -62_135_596_800_000
-_LATEST_MS = 253_402_300_799_999
 
 
 def clean(text: str) -> str:
     """`text` with each lone surrogate spelled out: one of them would make a whole scrape or page unencodable."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def utc(ms: int) -> datetime:
-    """The moment `ms` milliseconds after the epoch; beyond the years 1 to 9999, the nearest end of them."""
-    return _EPOCH + timedelta(milliseconds=min(max(ms, _EARLIEST_MS), _LATEST_MS))
 
 
 def named(names: Sequence[str], most: int = 10) -> str:

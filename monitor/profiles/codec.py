@@ -8,6 +8,7 @@ of an earlier version is read for ever.
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from typing import Any, TypeVar
 
@@ -22,6 +23,11 @@ T = TypeVar("T")
 
 _MAGIC = b"MMON"
 _BYTES_MAX = 1 << 30
+
+
+def sha256(data: bytes) -> str:
+    """What receipts name content by: its digest, with the algorithm's name before it."""
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def pack(kind: str, version: int, value: Any) -> bytes:

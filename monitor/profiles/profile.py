@@ -7,7 +7,6 @@ category, and SIZE raw rows; it does not grow with traffic.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -70,7 +69,7 @@ class Profile:
     def digest(self) -> str:
         """Sha-256 of the profile and its layout, with the algorithm's name before it; of the values, not of a file."""
         content = msgspec.msgpack.encode((self.layout.digest, self.plain()))
-        return "sha256:" + hashlib.sha256(content).hexdigest()
+        return codec.sha256(content)
 
     def dump(self) -> bytes:
         """Bytes of this profile without its layout, of which they hold the digest."""

@@ -5,7 +5,6 @@ A reference is built once, from a training or production table, and is one file.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -74,7 +73,7 @@ class Reference:
     @cached_property
     def digest(self) -> str:
         """Sha-256 of the file's bytes, with the algorithm's name before it."""
-        return "sha256:" + hashlib.sha256(self.dump()).hexdigest()
+        return codec.sha256(self.dump())
 
     def dump(self) -> bytes:
         """Bytes of the compiled file."""

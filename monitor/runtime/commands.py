@@ -17,7 +17,7 @@ from monitor.config.units import window_spec
 from monitor.errors import ConfigError, UnavailableError
 from monitor.exports.lines import Line, lines
 from monitor.runtime.backtest import Backtest, run_backtest
-from monitor.runtime.delivery import wall_clock_ms
+from monitor.runtime.clock import wall_clock_ms
 from monitor.runtime.service import keys_of
 from monitor.runtime.tables import read_labels, read_table
 

@@ -26,6 +26,7 @@ from monitor.actions import signing
 from monitor.actions.outbox import Attempt, DeliveryState, Message
 from monitor.actions.retry import NoResponse, Outcome, Problem, Response, judge
 from monitor.errors import ConfigError
+from monitor.runtime.clock import wall_clock_ms
 
 BODY_MAX = 65_536
 """Bytes of an answer's body that are read, so that an orderly receiver is not cut short; then the connection closes."""
@@ -68,11 +69,6 @@ class Webhook:
             yield "a signing secret is needed"
         if not self.timeout_s > 0:
             yield "timeout_s must be more than 0"
-
-
-def wall_clock_ms() -> int:
-    """Epoch milliseconds."""
-    return time.time_ns() // 1_000_000
 
 
 async def post(request: httpx.Request, timeout_s: float) -> Outcome:

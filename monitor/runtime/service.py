@@ -19,7 +19,8 @@ from monitor.events.decoder import Decoder
 from monitor.events.native import NativeDecoder
 from monitor.exports.api import create_app
 from monitor.exports.server import HttpServer
-from monitor.runtime.delivery import Delivery, Webhook, wall_clock_ms
+from monitor.runtime.clock import wall_clock_ms
+from monitor.runtime.delivery import Delivery, Webhook
 from monitor.runtime.kafka import KafkaSource
 from monitor.runtime.kafka_dead_letters import KafkaDeadLetters
 from monitor.runtime.loop import Loop, Topics

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from monitor.config import Columns
 from monitor.config.document import quoted
 from monitor.events.schema import Task
+from monitor.profiles import codec
 from monitor.runtime.inference import Inferred
 
 _SEAL = "# Written by `monitor init`, which replaces it as long as nobody edits it: "
@@ -44,7 +44,7 @@ def is_unedited(text: str) -> bool:
 
 
 def _digest(body: str) -> str:
-    return "sha256:" + hashlib.sha256(body.encode("utf-8")).hexdigest()
+    return codec.sha256(body.encode("utf-8"))
 
 
 def render(starter: Starter) -> str:

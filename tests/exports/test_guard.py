@@ -10,8 +10,9 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
+from monitor.config.network import is_loopback
 from monitor.exports.api import create_app
-from monitor.exports.guard import SECURITY_HEADERS, Guard, is_loopback, own_names
+from monitor.exports.guard import SECURITY_HEADERS, Guard, own_names
 from monitor.exports.problems import add_handlers
 from tests.exports.client import Client
 from tests.exports.snapshots import drifting

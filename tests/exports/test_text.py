@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.exports.text import clean, counted, named, utc
+from monitor.events.timestamps import utc
+from monitor.exports.text import clean, counted, named
 
 
 @settings(deadline=None)

@@ -23,7 +23,8 @@ from monitor.actions import signing
 from monitor.actions.outbox import Attempt, Message
 from monitor.actions.retry import PROBLEMS, SCHEDULE_S, NoResponse, Outcome, Response
 from monitor.errors import ConfigError
-from monitor.runtime.delivery import BODY_MAX, Delivery, Webhook, wall_clock_ms
+from monitor.runtime.clock import wall_clock_ms
+from monitor.runtime.delivery import BODY_MAX, Delivery, Webhook
 from tests import receivers
 from tests.receivers import Behaviour, Receiver, answers
 
