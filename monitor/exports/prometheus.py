@@ -22,18 +22,16 @@ from monitor.exports.metrics import METRICS, PREFIX, Metric
 from monitor.exports.text import clean
 from monitor.snapshot import ModelView, PerformanceView, ServiceView, Snapshot
 from monitor.statistics.reading import Reading
+from monitor.statistics.registry import QUALITY
 
 SERIES_BUDGET = 10_000
 
 EVENT_RESULTS = ("accepted", "duplicate", "late", "rejected")
+DELIVERY_RESULTS = ("delivered", "retry", "failed", "disabled")
 LABEL_RESULTS = ("matched", "conflict")
 
-_QUALITY = {
-    "missing_ratio": "feature_missing_ratio",
-    "invalid_ratio": "feature_invalid_ratio",
-    "unseen_ratio": "feature_unseen_ratio",
-    "out_of_range_ratio": "feature_out_of_range_ratio",
-}
+_QUALITY = {statistic.name: f"feature_{statistic.name}_ratio" for statistic in QUALITY}
+"""Metric of each statistic of data quality."""
 
 
 class Series(NamedTuple):
@@ -130,7 +128,8 @@ def _service(service: ServiceView) -> Iterator[Series]:
         yield Series("consumer_lag_records", (topic, str(partition)), records)
     yield Series("data_gaps_total", (), service.gaps)
     yield from (Series("outbox_pending", (receiver,), count) for receiver, count in service.outbox_pending.items())
-    yield from (Series("deliveries_total", key, count) for key, count in service.deliveries.items())
+    deliveries = dict.fromkeys(product(service.outbox_pending, DELIVERY_RESULTS), 0) | dict(service.deliveries)
+    yield from (Series("deliveries_total", key, count) for key, count in deliveries.items())
 
 
 def _model(model: ModelView) -> Iterator[Series]:

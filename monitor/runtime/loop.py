@@ -347,7 +347,8 @@ class Loop:
         """Step 7."""
         counts = self._counts
         deliveries = self._store.deliveries()
-        pending = Counter(each.receiver for each in deliveries if each.state == "pending")
+        pending = dict.fromkeys((each.receiver for each in deliveries), 0)
+        pending |= Counter(each.receiver for each in deliveries if each.state == "pending")
         return Snapshot(
             self._store.sequence,
             self.monitor.views(),
@@ -356,7 +357,7 @@ class Loop:
                 unknown_keys=counts.unknown_keys,
                 lag=self._source.lag(),
                 gaps=counts.gaps,
-                outbox_pending=dict(pending),
+                outbox_pending=pending,
                 deliveries=dict(counts.deliveries),
                 delivery=tuple(deliveries),
                 commits=self._commits,

@@ -87,7 +87,12 @@ class Service:
     def snapshot(self) -> Snapshot:
         """What the API shows: the last commit, and whether Kafka can be read now. For any thread."""
         snapshot = self._loop.snapshot
-        live = replace(snapshot.service, not_ready=self._source.trouble(), poll_returned_ms=self._source.returned_ms)
+        live = replace(
+            snapshot.service,
+            not_ready=self._source.trouble(),
+            poll_returned_ms=self._source.returned_ms,
+            outbox_pending={**dict.fromkeys(self._receivers.values(), 0), **snapshot.service.outbox_pending},
+        )
         return replace(snapshot, service=live)
 
     def run(self) -> None:

@@ -118,11 +118,11 @@ def drifting() -> Snapshot:
             [verdict(second, "amount", "drifting", 0.31, 0.019), verdict(second, "country", "ok", 0.012, 0.02)],
             [
                 reading(second, "amount", "psi", 0.33),
-                reading(second, "amount", "missing_ratio", 0.05),
-                reading(second, "amount", "out_of_range_ratio", 0.25),
+                reading(second, "amount", "missing", 0.05),
+                reading(second, "amount", "out_of_range", 0.25),
                 reading(second, "country", "psi", None),
-                reading(second, "country", "unseen_ratio", 0.125),
-                reading(second, "country", "invalid_ratio", 0.0),
+                reading(second, "country", "unseen", 0.125),
+                reading(second, "country", "invalid", 0.0),
             ],
         ),
     )

@@ -154,7 +154,7 @@ def test_segments_are_series_of_their_own() -> None:
 
 def test_a_reading_without_a_value_is_absent_not_zero() -> None:
     place = window(0)
-    views = [window_view(place, [], [reading(place, "a", "psi", None), reading(place, "a", "missing_ratio", 0.0)])]
+    views = [window_view(place, [], [reading(place, "a", "psi", None), reading(place, "a", "missing", 0.0)])]
     exported = scraped(snapshot(model_view(windows=views)))
     assert "drift_score" not in exported
     assert exported["feature_missing_ratio"][0][1] == 0.0
