@@ -14,11 +14,11 @@ from typing import Annotated, Any
 
 import typer
 
+from monitor import __version__
 from monitor.errors import ConfigError, MonitorError
 
 app = typer.Typer(
     name="monitor",
-    help="Know whether your machine-learning models are still right.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -37,6 +37,21 @@ class TaskName(StrEnum):
     binary = "binary"
     multiclass = "multiclass"
     regression = "regression"
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"model-monitor {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Know whether your machine-learning models are still right."""
 
 
 @app.command()

@@ -76,7 +76,8 @@ class ServiceView:
     """The service itself. ready: None, or one sentence that says why not.
 
     events: count by (topic, result). lag: records by (topic, partition). commits, commit_seconds: number and total
-    duration of committed steps. poll_returned_ms: wall clock of the last poll that returned.
+    duration of committed steps; committed_ms: wall clock of the last one. poll_returned_ms: wall clock of the last poll
+    that returned.
     """
 
     not_ready: str | None = None
@@ -89,6 +90,7 @@ class ServiceView:
     delivery: tuple[DeliveryView, ...] = ()
     commits: int = 0
     commit_seconds: float = 0.0
+    committed_ms: int | None = None
     poll_returned_ms: int | None = None
 
 

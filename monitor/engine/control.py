@@ -37,7 +37,7 @@ class Quarantined:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """All partitions of the predictions were idle, and the clock moved a watermark past a boundary of windows."""
+    """All partitions of the predictions were idle, and the clock moved the watermarks up to these times."""
 
     kind: ClassVar = "closed"
     model: str

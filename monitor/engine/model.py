@@ -126,6 +126,7 @@ class ModelMonitor:
         self.performance: dict[tuple[str, int], PerformanceView] = {}
         self.dirty: set[tuple[str, str, int]] = set()
         self.notes: list[Note] = []
+        self.saved: bytes | None = None
 
     def inherited(self, version: str) -> str:
         """The version whose reference a version is compared with: its own, or the newest."""
@@ -254,8 +255,7 @@ class ModelMonitor:
         predicted, labelled = progress.predictions.joint(), progress.labels.joint()
         if predicted is None:
             closed, joint = self._by_clock(caught_up, labelled)
-            grid = self.spec.window.grid_ms
-            if closed // grid > progress.closed_ms // grid or joint // grid > progress.joint_ms // grid:
+            if closed > progress.closed_ms or joint > progress.joint_ms:
                 self.notes.append(Closed(self.spec.name, closed, joint))
             return self._advance_to(closed, joint)
         return self._advance_to(predicted, predicted if labelled is None else min(predicted, labelled))
@@ -265,13 +265,15 @@ class ModelMonitor:
         in a back-fill loses nothing. labelled_ms: the labels' watermark, None where they are idle too.
         """
         progress, after = self.progress, self.spec.lateness_ms + self.spec.idle_after_ms
-        quiet_ms = progress.predictions.confirmed(caught_up) - after
+        # Only a boundary can close anything, so that a clock that has passed none changes nothing.
+        grid = self.spec.window.grid_ms
+        quiet_ms = (progress.predictions.confirmed(caught_up) - after) // grid * grid
         open_until = max((end for end, _ in self.panes), default=NEVER)
         closed = max(progress.closed_ms, min(quiet_ms, open_until))
         if not self.spec.labelled:
             return closed, closed
         if labelled_ms is None:
-            quiet_ms = min(quiet_ms, progress.labels.confirmed(caught_up) - after)
+            quiet_ms = min(quiet_ms, (progress.labels.confirmed(caught_up) - after) // grid * grid)
             joint = max(closed, min(quiet_ms, self._boundary_after(progress.known_ms)))
         else:
             joint = labelled_ms if closed >= open_until else min(closed, labelled_ms)

@@ -19,8 +19,11 @@ _PROGRESS = ("progress", "", 0)
 
 def changes(model: ModelMonitor) -> dict[str, bytes | None]:
     """The pieces that changed since the last call, by key; None for one that is gone."""
-    pieces = {_key(model.spec.name, place): _dump(model, *place) for place in sorted(model.dirty | {_PROGRESS})}
+    pieces = {_key(model.spec.name, place): _dump(model, *place) for place in sorted(model.dirty)}
     model.dirty.clear()
+    progress = _dump(model, *_PROGRESS)
+    if progress != model.saved:
+        pieces[_key(model.spec.name, _PROGRESS)] = model.saved = progress
     return pieces
 
 
@@ -68,6 +71,7 @@ def _load(model: ModelMonitor, kind: str, version: str, number: int, data: bytes
     match kind:
         case "progress":
             model.resume(codec.unpack("STAT", _VERSION, data, Progress))
+            model.saved = data
         case "pane":
             model.panes[(number, version)] = Pane.load(model.references, data)
         case "gathered":

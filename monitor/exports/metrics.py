@@ -31,6 +31,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("series_dropped", "gauge", "Series left out of this scrape to stay within the series budget."),
     Metric("poll_last_return_timestamp_seconds", "gauge", "When the last poll for events returned."),
     Metric("commit_duration_seconds", "summary", "Time taken by each committed step of the loop."),
+    Metric("last_commit_timestamp_seconds", "gauge", "When a step that changed anything was last committed."),
     Metric(
         "events_total",
         "counter",

@@ -105,9 +105,25 @@ def _window(part: Slice) -> Content:
 
 
 def _drift(part: Slice) -> Content:
+    if not part.standing:
+        return None
+    return [_states(part), _unjudged(part)]
+
+
+def _unjudged(part: Slice) -> Content:
+    """What the last window held too little to say anything of; the states above are of earlier ones."""
+    last = part.window.verdicts if part.window is not None else ()
+    unjudged = [verdict.feature for verdict in last if verdict.state == "insufficient"]
+    if not unjudged or overall(part.standing) == "insufficient":
+        return None
+    which = "any feature" if len(unjudged) == len(last) else named(unjudged)
+    return tag("p", f"The last window held too few rows to judge {which}: this is of earlier ones.", class_="quiet")
+
+
+def _states(part: Slice) -> Content:
     moved = [verdict for verdict in part.standing if verdict.state in ("drifting", "watch")]
     if not moved:
-        return _unmoved(overall(part.standing)) if part.standing else None
+        return _unmoved(overall(part.standing))
     shown = moved[:FEATURES_MAX]
     scale = max(_BAR_EFFECT, *(verdict.effect or 0.0 for verdict in shown))
     heads = ("Feature", "State", "Effect", "Noise floor", "")
@@ -122,7 +138,10 @@ def _drift(part: Slice) -> Content:
 
 
 def _unmoved(state: State) -> Markup:
-    return tag("p", "No feature drifts." if state == "ok" else f"No feature could be judged yet: {state}.")
+    if state == "ok":
+        return tag("p", "No feature drifts.")
+    why = "every window held too few rows" if state == "insufficient" else state
+    return tag("p", f"No feature could be judged yet: {why}.")
 
 
 def _drifting(verdict: Verdict, scale: float) -> Markup:

@@ -120,6 +120,8 @@ def _service(service: ServiceView) -> Iterator[Series]:
         yield Series("poll_last_return_timestamp_seconds", (), service.poll_returned_ms / 1000)
     yield Series("commit_duration_seconds", (), service.commits, "_count")
     yield Series("commit_duration_seconds", (), service.commit_seconds, "_sum")
+    if service.committed_ms is not None:
+        yield Series("last_commit_timestamp_seconds", (), service.committed_ms / 1000)
     topics = dict.fromkeys(topic for topic, _ in service.events)
     events = {(topic, result): 0 for topic in topics for result in EVENT_RESULTS} | dict(service.events)
     yield from (Series("events_total", key, count) for key, count in events.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,9 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from monitor.config import Config, describe, load
+from monitor.config.problems import listed
 from monitor.config.units import window_spec
+from monitor.engine.drift import ROWS_MIN
 from monitor.errors import ConfigError, UnavailableError
 from monitor.exports.lines import Line, lines
 from monitor.runtime.backtest import Backtest, run_backtest
@@ -49,6 +52,7 @@ def backtest_report(
             withheld = f", withheld: {line['withheld']}" if "withheld" in line else ""
             yield f"{_when(line)}  retrain trigger ({line['reason']}){withheld}"
     yield from _features(shown)
+    yield from _unjudged(shown)
     yield from _performance(shown)
     summary = _summary(result)
     yield (
@@ -127,11 +131,29 @@ def _features(shown: Sequence[Line]) -> Iterator[str]:
         yield f"{name}: largest effect {line['effect']:.3f} (chance alone {line['noise_floor']:.3f}) at {_when(line)}"
 
 
+def _unjudged(shown: Sequence[Line]) -> Iterator[str]:
+    """Which features could not be judged, in how many windows, and why."""
+    verdicts = [line for line in shown if line["kind"] == "verdict"]
+    windows: Counter[str] = Counter(line["feature"] for line in verdicts)
+    too_few: Counter[str] = Counter(line["feature"] for line in verdicts if line["state"] == "insufficient")
+    alike: dict[tuple[int, int], list[str]] = {}
+    for name, count in too_few.items():
+        alike.setdefault((count, windows[name]), []).append(name)
+    for (count, total), names in alike.items():
+        which = "any feature" if len(names) == len(windows) else listed(names)
+        yield f"{count} of {total} windows could not judge {which}: a verdict needs {ROWS_MIN} rows with a value"
+    inherited = sum(line["state"] == "learning" for line in verdicts)
+    if inherited:
+        yield f"{inherited} verdicts are only learning: their versions have no reference of their own"
+
+
 def _performance(shown: Sequence[Line]) -> Iterator[str]:
     """The newest figure of each metric."""
     newest = {line["statistic"]: line for line in shown if line["kind"] == "reading" and not line["feature"]}
     for name, line in newest.items():
-        if line["value"] is not None and "lower" in line:
+        if line["status"] == "insufficient":
+            yield f"{name}: too few labels in the last window and those before it"
+        elif line["value"] is not None and "lower" in line:
             yield f"{name}: {line['value']:.4g} ({line['lower']:.4g} to {line['upper']:.4g}) in the last window"
 
 

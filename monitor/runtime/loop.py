@@ -54,6 +54,9 @@ DEAD_LETTERS_MAX = 1_000
 TABLE = "table"
 """The topic that events of a file are counted under."""
 
+STALL_S = 60.0
+"""Longest time from the end of one step to that of the next in which the service counts as ready."""
+
 QUIET_MS = 1_000
 """How often a step without events looks for idle partitions."""
 
@@ -110,7 +113,7 @@ class Topics:
 
 
 class Loop:
-    """One instance's loop; every method is for one thread."""
+    """One instance's loop; every method but `stalled` is for one thread. snapshot: what was last committed."""
 
     def __init__(
         self,
@@ -140,13 +143,17 @@ class Loop:
         self._tidy_at_ms = 0
         self._failures = 0
         self._commits, self._commit_seconds = 0, 0.0
+        self._committed_ms: int | None = None
+        self._stepped_s = time.monotonic()
         self.begin()
 
     def begin(self) -> None:
         """(Re)start from what the store holds: the engine's state, the ids of open windows, positions, messages."""
         pieces = self._store.state()
-        counts = pieces.pop(_COUNTS, None)
-        self._counts = Counts() if counts is None else codec.unpack("STAT", _VERSION, counts, Counts)
+        self._saved_counts = pieces.pop(_COUNTS, None)
+        self._counts = Counts()
+        if self._saved_counts is not None:
+            self._counts = codec.unpack("STAT", _VERSION, self._saved_counts, Counts)
         self.monitor = self._make_monitor()
         self.monitor.restore(pieces)
         for name, model in self.monitor.models.items():
@@ -165,9 +172,17 @@ class Loop:
         while not stop.is_set():
             started = time.monotonic()
             read, outputs = self.step(POLL_MS)
+            self._stepped_s = time.monotonic()
             yield read, outputs
             if read < BUSY:
                 stop.wait(max(0.0, started + PACE_S - time.monotonic()))
+
+    def stalled(self) -> str | None:
+        """One sentence on a step that does not end, or None. For any thread."""
+        silent_s = time.monotonic() - self._stepped_s
+        if silent_s <= STALL_S:
+            return None
+        return f"no step has ended for {silent_s:.0f} s: what is shown is older; see the log, or wait for a long step"
 
     def step(self, timeout_ms: int) -> tuple[int, list[Output]]:
         """One turn of the loop; how many events it read, and what the models said."""
@@ -179,7 +194,7 @@ class Loop:
         if quiet and now_ms < self._quiet_until_ms:
             return 0, []
         self._quiet_until_ms = now_ms + QUIET_MS
-        started = time.perf_counter()
+        started, before = time.perf_counter(), self._store.sequence
         try:
             with self._store.transaction():
                 letters = self._take_in(polled, now_ms)
@@ -198,8 +213,10 @@ class Loop:
             self.begin()
             return 0, []
         self._failures = 0
-        self._commits += 1
-        self._commit_seconds += time.perf_counter() - started
+        if self._store.sequence > before:
+            self._commits += 1
+            self._commit_seconds += time.perf_counter() - started
+            self._committed_ms = now_ms
         self.snapshot = self._snapshot()
         self._hand_over(messages, polled, letters=bool(letters or delivered))
         return sum(decoded.read for decoded, _ in polled.decoded), outputs
@@ -331,8 +348,13 @@ class Loop:
         self._store.expire_history(newest - KEEP_MS)
 
     def _keep_state(self) -> None:
-        if self._durable:
-            self._store.put_state(self.monitor.changes() | {_COUNTS: codec.pack("STAT", _VERSION, self._counts)})
+        """Write what has changed."""
+        if not self._durable:
+            return
+        changes, counts = self.monitor.changes(), codec.pack("STAT", _VERSION, self._counts)
+        if counts != self._saved_counts:
+            changes[_COUNTS] = self._saved_counts = counts
+        self._store.put_state(changes)
 
     def _hand_over(self, messages: list[Message], polled: Polled, *, letters: bool) -> None:
         """Step 8: only what is committed leaves the process. letters: whether others than before wait in the store."""
@@ -362,6 +384,7 @@ class Loop:
                 delivery=tuple(deliveries),
                 commits=self._commits,
                 commit_seconds=self._commit_seconds,
+                committed_ms=self._committed_ms,
             ),
         )
 

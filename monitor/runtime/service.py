@@ -89,7 +89,7 @@ class Service:
         snapshot = self._loop.snapshot
         live = replace(
             snapshot.service,
-            not_ready=self._source.trouble(),
+            not_ready=self._source.trouble() or self._loop.stalled(),
             poll_returned_ms=self._source.returned_ms,
             outbox_pending={**dict.fromkeys(self._receivers.values(), 0), **snapshot.service.outbox_pending},
         )

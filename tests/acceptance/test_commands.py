@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from monitor import __version__
+
 ROWS = 3_000
 
 
@@ -158,3 +160,14 @@ def test_a_multiclass_model_has_a_score_column_for_each_class(tmp_path: Path) ->
         line["statistic"] for line in map(json.loads, done.stdout.splitlines()) if line.get("value") is not None
     }
     assert {"accuracy", "f1_macro", "log_loss", "roc_auc_macro", "psi"} <= statistics
+
+
+def test_the_version_is_printed(tmp_path: Path) -> None:
+    done = monitor("--version", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"model-monitor {__version__}\n")
+
+
+def test_a_backtest_of_windows_too_small_to_judge_says_so(project: Path) -> None:
+    done = monitor("backtest", "--predictions", "later.csv", "--window", "100 rows", cwd=project)
+    assert "30 of 30 windows could not judge any feature: a verdict needs 200 rows with a value" in done.stdout
+    assert "largest effect" not in done.stdout

@@ -10,6 +10,7 @@ def saved(engine: Monitor) -> dict[str, bytes]:
     """Every piece by key; what the engine itself has still to save is saved with it."""
     for model in engine.models.values():
         model.dirty |= _pieces(model)
+        model.saved = None
     return {key: piece for key, piece in engine.changes().items() if piece is not None}
 
 

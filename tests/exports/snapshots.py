@@ -154,5 +154,6 @@ def busy_service() -> ServiceView:
         delivery=(DeliveryView("trg_1", "airflow", "pending", 2, "the receiver answered 503"),),
         commits=8,
         commit_seconds=0.032,
+        committed_ms=1_795_431_600_500,
         poll_returned_ms=TEN_MS + 2 * HOUR_MS,
     )

@@ -47,6 +47,7 @@ CONTRACT = {
 """The names that were promised, so far as a snapshot can fill them, and their labels."""
 
 ADDED = {
+    "last_commit_timestamp_seconds": set(),
     "unknown_keys_total": set(),
     "data_gaps_total": set(),
     "drift_features": {"model", "version", "segment", "state"},

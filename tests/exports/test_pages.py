@@ -151,3 +151,16 @@ def test_no_name_can_break_the_page(name: str) -> None:
     hostile = named(name or "x")
     assert hostile.elements == plain.elements
     assert Counter(key for key, _ in hostile.attributes) == Counter(key for key, _ in plain.attributes)
+
+
+def test_a_window_too_small_to_judge_is_said_so() -> None:
+    first, second = window(0), window(1)
+    small = window_view(second, [verdict(second, "amount", "insufficient", None)])
+    judged = window_view(first, [verdict(first, "amount", "ok", 0.01)])
+    text = read(snapshot(model_view("fraud", windows=[judged, small]))).text
+    assert "No feature drifts." in text
+    assert "The last window held too few rows to judge any feature: this is of earlier ones." in text
+    text = read(snapshot(model_view("fraud", windows=[small]))).text
+    assert "No feature drifts." not in text
+    assert "No feature could be judged yet: every window held too few rows." in text
+    assert "earlier ones" not in text

@@ -46,7 +46,7 @@ class Database:
         self._connection = connection
         self._readers = connection.cursor()
         self._name = name
-        self._writing = False
+        self._writing = self._written = False
         self._sequence = 0
 
     @classmethod
@@ -87,13 +87,19 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """BEGIN .. COMMIT. Whatever is raised inside rolls back and goes on; so does what the COMMIT raises."""
+        """BEGIN .. COMMIT. Whatever is raised inside rolls back and goes on; so does what the COMMIT raises.
+
+        Where nothing is written inside there is nothing to commit: no number is used and no disk is touched.
+        """
         assert not self._writing, "transactions do not nest"
         following = self._sequence + 1
         self.execute("BEGIN TRANSACTION")
-        self._writing = True
+        self._writing, self._written = True, False
         try:
             yield
+            if not self._written:
+                self._roll_back()
+                return
             self.execute("UPDATE store SET sequence = ?", [following])
             self.execute("COMMIT")
             if self._stored_sequence() != following:
@@ -106,6 +112,8 @@ class Database:
         self._sequence = following
 
     def execute(self, sql: str, parameters: Parameters = ()) -> None:
+        """Run a statement that writes."""
+        self._written = True
         with self._translated():
             self._connection.execute(sql, parameters)
 
@@ -127,6 +135,7 @@ class Database:
     def write(self, sql: str, incoming: pa.Table) -> None:
         """Run a statement that reads the table `incoming`."""
         assert self._writing, "writes belong in a transaction"
+        self._written = True
         self.rows(sql, incoming=incoming)
 
     def append(self, table: str, rows: pa.Table) -> None:
@@ -137,6 +146,7 @@ class Database:
         """Run a DELETE; how many rows went."""
         assert self._writing, "writes belong in a transaction"
         ((deleted,),) = self.rows(sql, parameters)
+        self._written |= deleted > 0
         return int(deleted)
 
     def committed(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:

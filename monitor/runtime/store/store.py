@@ -104,7 +104,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """One step: all of it is durable on return, or none of it.
+        """One step: all of it is durable on return, or none of it. One that writes nothing uses no number.
 
         An exception inside goes on unchanged after the rollback; a failed statement or COMMIT is a CommitFailedError
         (reload and repeat), a disk that fails is a StateError (stop).
