@@ -15,9 +15,11 @@ from monitor.detection.records import Incident, IncidentChange, Trigger
 from monitor.detection.triggers import Arbiter
 from monitor.engine.drift import DriftReader, judge_window
 from monitor.engine.intake import Earlier, Judged, Result, groups_by_pane, judge_predictions, known_labels
+from monitor.engine.ledger import Ledger
 from monitor.engine.pane import OTHER, Pane, surplus
 from monitor.engine.performance import PerformanceReader
-from monitor.engine.settlement import Changes, Ledger, Settlement, changes_of, windows_of
+from monitor.engine.settlement import Changes, Settlement, changes_of, windows_of
+from monitor.engine.spans import Span, Totals
 from monitor.errors import StateError
 from monitor.events.batch import BatchEnd, Labels, Matched, Predictions
 from monitor.profiles.profile import Profile
@@ -346,8 +348,9 @@ class ModelMonitor:
         return output
 
     def _settle_boundary(self, boundary_ms: int, touched: set[Window], output: Output) -> None:
-        for ledger, verdict in self.settlement.due(boundary_ms, touched):
-            self._read_performance(ledger, verdict, output)
+        totals = Totals(self.settlement.between)
+        for ledger, span, verdict in self.settlement.due(boundary_ms, touched):
+            self._read_performance(ledger, span, verdict, totals, output)
         labels = self.settlement.labels
         arbiter = self.progress.arbiter
         triggers = arbiter.arbitrate(boundary_ms, self.spec.retrain, labels, self.spec.labelled)
@@ -359,15 +362,15 @@ class ModelMonitor:
         for version, start in self.settlement.forget(boundary_ms):
             self.dirty.add(("ledger", version, start))
 
-    def _read_performance(self, ledger: Ledger, verdict: bool, output: Output) -> None:
+    def _read_performance(self, ledger: Ledger, span: Span, verdict: bool, totals: Totals, output: Output) -> None:
         window = ledger.window
         self.dirty.add(("ledger", window.version, window.start_ms))
         if not self.spec.labelled:
             self.settlement.drop(window.version, window.start_ms)
             return
-        self.settlement.read(ledger, verdict)
+        self.settlement.read(ledger, span, verdict)
         reader = PerformanceReader(self.spec, self.references[ledger.reference])
-        view = reader.read(ledger, self.settlement.span(ledger, reader.layout), ledger.settled or verdict)
+        view = reader.read(ledger, span, totals.of(ledger, span, reader.layout), ledger.settled or verdict)
         self._show("performance", self.performance, view)
         output.performance.append(view)
         output.readings.extend(view.readings)

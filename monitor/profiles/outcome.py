@@ -212,6 +212,10 @@ class Outcome:
         """The outcome of both outcomes' pairs; the two stay as they are."""
         return Outcome(_combine(operator.add, self.summary, other.summary))
 
+    def without(self, other: Outcome) -> Outcome:
+        """What is left of an outcome that another was merged into, without that one; the two stay as they are."""
+        return Outcome(_combine(operator.sub, self.summary, other.summary))
+
     def _apply(self, sign: Callable[[Any, Any], Any], layout: OutcomeLayout, pairs: Pairs) -> None:
         label = pairs.label
         labelled = label.codes >= 0 if isinstance(label, CategoricalColumn) else label.state == PRESENT

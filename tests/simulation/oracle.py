@@ -207,10 +207,13 @@ def _settle(
     }
     settled: set[Span] = set()
     before: dict[Span, dict[str, Label]] = {window: {} for window in members}
+    read: dict[Span, set[Span]] = {}
     for boundary in range(min(window.end for window in members), joint + 1, grid):
         closed = sorted(window for window in members if window.end <= boundary)
         current = {window: _latest(candidates[window], boundary) for window in members}
-        figures = {window: _figure(window, members, current, first, spec) for window in closed}
+        spans = {window: _span(window, members, current, spec) for window in closed}
+        figures = {window: _figure(window, spans[window], members, current, first, spec) for window in closed}
+        changed = {window for window in closed if current[window] != before[window]}
         for window in closed:
             deadline = -(-(window.end + wait) // grid) * grid
             own = len(current[window]) / len(members[window])
@@ -218,8 +221,11 @@ def _settle(
             verdict = window not in settled and ready
             if verdict:
                 settled.add(window)
-            if verdict or window.end == boundary or current[window] != before[window]:
+            # A reading is of its span's labels: one that has changed since then makes it stale.
+            stale = changed & ({*spans[window]} | read.get(window, set()))
+            if verdict or window.end == boundary or stale:
                 found.figures.append(figures[window]._replace(settled=window in settled))
+                read[window] = {*spans[window]}
         before |= {window: current[window] for window in closed}
     found.matched = sum(map(len, before.values()))
     found.conflicts = sum(_conflicts(pairs, joint // grid * grid) for pairs in candidates.values())
@@ -236,14 +242,10 @@ def _latest(pairs: list[tuple[Prediction, Label]], boundary: int) -> dict[str, L
     return {key: label._replace(known=0, partition=0) for key, label in latest.items()}
 
 
-def _figure(
-    window: Span,
-    members: dict[Span, list[Prediction]],
-    current: dict[Span, dict[str, Label]],
-    first: dict[tuple[str, str], Prediction],
-    spec: ModelSpec,
-) -> Figure:
-    """Accuracy over the fewest windows up to this one that hold enough labels."""
+def _span(
+    window: Span, members: dict[Span, list[Prediction]], current: dict[Span, dict[str, Label]], spec: ModelSpec
+) -> list[Span]:
+    """The fewest windows up to this one that hold enough labels; where all of them hold too few, it alone."""
     rules = spec.performance
     earlier = sorted(
         (
@@ -258,12 +260,25 @@ def _figure(
     span = [window]
     while not (enough := _enough([current[each] for each in span], spec)) and earlier:
         span.append(earlier.pop(0))
+    return span if enough else [window]
+
+
+def _figure(
+    window: Span,
+    span: list[Span],
+    members: dict[Span, list[Prediction]],
+    current: dict[Span, dict[str, Label]],
+    first: dict[tuple[str, str], Prediction],
+    spec: ModelSpec,
+) -> Figure:
+    """Accuracy over a span."""
     pairs = [
         (first[each.version, identity].decision, label.value)
         for each in span
         for identity, label in current[each].items()
     ]
     right = sum(decision == value for decision, value in pairs)
+    enough = _enough([current[each] for each in span], spec)
     accuracy = right / len(pairs) if enough else None
     coverage = len(pairs) / sum(len(members[each]) for each in span)
     return Figure(window, len(pairs), coverage, enough, accuracy, False)

@@ -18,9 +18,17 @@ from tests.simulation.world import CHURN, FRAUD, LATER_MS, World, references
 BY_ROWS = replace(FRAUD, window=WindowSpec(500, "rows", MINUTE_MS))
 HALF_MINUTES = replace(FRAUD, window=WindowSpec(MINUTE_MS // 2), lateness_ms=3_500)
 
+LONG_SPANS = replace(
+    FRAUD,
+    performance=replace(
+        FRAUD.performance, wait_ms=6 * MINUTE_MS, labels_min=500, class_min=200, span_max_ms=4 * MINUTE_MS
+    ),
+)
+SPECS = {"minutes": FRAUD, "half minutes": HALF_MINUTES, "500 rows": BY_ROWS, "long spans": LONG_SPANS}
+
 
 @pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("fraud", [FRAUD, HALF_MINUTES, BY_ROWS], ids=["minutes", "half minutes", "500 rows"])
+@pytest.mark.parametrize("fraud", SPECS.values(), ids=SPECS)
 def test_the_engine_agrees_with_a_recomputation_from_the_whole_log(fraud: ModelSpec, seed: int) -> None:
     log = Traffic(seed, Shape(minutes=8)).log()
     world = World(log, (fraud, CHURN), seed=seed)
@@ -67,3 +75,7 @@ def test_the_script_is_worth_recomputing() -> None:
     assert any(not figure.enough for figure in meaning.figures)
     assert any(figure.settled and figure.coverage < oracle.COVERAGE for figure in meaning.figures)
     assert references()["fraud"].keys() == {"1"}
+    spans = oracle.meaning(Traffic(0, Shape(minutes=8)).log(), LONG_SPANS, LATER_MS)
+    revisions = Counter(figure.window for figure in spans.figures)
+    assert sum(figure.enough and figure.labels > 2 * 240 for figure in spans.figures) > 20, "spans of several windows"
+    assert revisions.most_common(1)[0][1] > 6

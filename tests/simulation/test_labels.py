@@ -4,13 +4,15 @@ each case is told an event a poll, and all at once.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
 from monitor.windows.window import WindowSpec
 from tests.simulation.story import CROWD, PLAIN, Story, figures, rows
-from tests.simulation.traffic import MINUTE_MS
+from tests.simulation.traffic import MINUTE_MS, START_MS
+from tests.simulation.world import World
 
 pytestmark = pytest.mark.parametrize("poll_max", [1, 1_000])
 
@@ -34,6 +36,64 @@ def test_a_label_counts_from_the_first_boundary_after_it_became_known(poll_max: 
     story.label("b", 1.2)  # An old time: but nobody knew of it before minute 3.
     story.reach(5)
     assert figures(story.told(poll_max=poll_max)) == [(0, None), (1, 1.0), (2, 1.0)]
+
+
+SPANS = replace(
+    PLAIN,
+    performance=replace(
+        PLAIN.performance, wait_ms=9 * MINUTE_MS, labels_min=2 * CROWD, class_min=CROWD, span_max_ms=3 * MINUTE_MS
+    ),
+)
+"""A figure needs two crowds, one of each class, from windows of three minutes."""
+
+
+def test_a_late_label_revises_the_newer_windows_whose_span_holds_its_own(poll_max: int) -> None:
+    story = Story()
+    story.predict("a", 0.5)
+    story.label("a", 0.7, "ok")
+    story.predict("b", 0.5)
+    story.predict("c", 1.5)
+    story.label("c", 1.7)
+    story.predict("d", 2.5)
+    story.label("d", 2.7)
+    story.label("d", 2.8, "ok")
+    story.reach(4)
+    story.label("b", 4.2)
+    story.reach(6)
+    world = story.told(SPANS, poll_max=poll_max)
+    assert figures(world, 1) == [(1, None), (2, 0.5)]
+    assert figures(world, 2) == [(2, 0.5), (3, 2 / 3)]
+    assert figures(world, 3) == [(2, 0.5)], "its span does not reach back to the label's window"
+    assert verdicts(world) == {1: 1, 2: 1, 3: 1}
+
+
+def test_a_correction_that_takes_the_rarer_class_away_takes_the_figure_of_newer_windows_away(poll_max: int) -> None:
+    story = Story()
+    story.predict("a", 0.5)
+    story.label("a", 0.7)
+    story.predict("b", 0.5)
+    story.label("b", 0.7, "ok")
+    story.predict("c", 1.5)
+    story.label("c", 1.7)
+    story.reach(3)
+    story.label("b", 3.2)
+    story.reach(4)
+    story.label("b", 4.2, "ok")
+    story.reach(6)
+    world = story.told(SPANS, poll_max=poll_max)
+    assert figures(world, 2) == [(3, 2 / 3), (1, None), (3, 2 / 3)]
+    assert verdicts(world) == {1: 1, 2: 1}
+
+
+def verdicts(world: World) -> dict[float, int]:
+    """How often each window of version 1 went from waiting to settled, by the minute at which it ends."""
+    before: dict[int, bool] = {}
+    found: Counter[float] = Counter()
+    for view in (view for output in world.outputs for view in output.performance if view.window.version == "1"):
+        minute = (view.window.end_ms - START_MS) / MINUTE_MS
+        found[minute] += view.settled and not before.get(view.window.end_ms, False)
+        before[view.window.end_ms] = view.settled
+    return dict(found)
 
 
 def test_a_label_weeks_late_changes_nothing(poll_max: int) -> None:
