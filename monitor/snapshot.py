@@ -10,6 +10,10 @@ from monitor.events.schema import Task
 from monitor.statistics.reading import Reading
 from monitor.windows.window import Window
 
+LABEL_RESULTS = ("matched", "waiting", "expired", "conflict")
+"""What becomes of labels: joined with their prediction; kept for one that has not come, counted when the wait begins;
+given up without one; at odds with another partition's label of the same id."""
+
 
 @dataclass(frozen=True, slots=True)
 class WindowView:
@@ -41,7 +45,8 @@ class ModelView:
     """One model.
 
     windows, performance and triggers: oldest first, bounded in number. decided: triggers in all, by (version,
-    "requested" or "withheld"). last_event_ms, watermark_ms: None before the first event.
+    "requested" or "withheld"). labels: in all, by LABEL_RESULTS. last_event_ms, watermark_ms: None before the first
+    event.
     """
 
     name: str

@@ -15,6 +15,7 @@ from monitor.detection.records import Incident, IncidentChange, Trigger
 from monitor.detection.triggers import Arbiter
 from monitor.engine.drift import DriftReader, judge_window
 from monitor.engine.intake import Earlier, Judged, Result, groups_by_pane, judge_predictions, known_labels
+from monitor.engine.labels import Due, LabelFlow
 from monitor.engine.ledger import Ledger
 from monitor.engine.pane import OTHER, Pane, surplus
 from monitor.engine.performance import PerformanceReader
@@ -48,19 +49,6 @@ class Output:
     performance: list[PerformanceView] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
-    """Performance can be settled up to a boundary. joined: whether the store has to be asked for the labels.
-
-    since_ms, until_ms: what to ask `Store.matched` for.
-    """
-
-    model: str
-    since_ms: int
-    until_ms: int
-    joined: bool
-
-
 @dataclass(slots=True)
 class Progress:
     """The small mutable state of a model, saved with every step.
@@ -87,6 +75,7 @@ class Progress:
     resolved: list[Incident] = field(default_factory=list)
     decided: dict[tuple[str, str], int] = field(default_factory=dict)
     judged: dict[str, int] = field(default_factory=dict)
+    label_flow: LabelFlow = field(default_factory=LabelFlow)
 
     def note(self, changes: Sequence[IncidentChange]) -> None:
         """Remember the incidents that ended."""
@@ -227,6 +216,7 @@ class ModelMonitor:
         if len(accepted):
             self.progress.known_ms = max(self.progress.known_ms, int(accepted.max()))
             self.progress.count("labels", len(accepted))
+            self.progress.label_flow.arrive(accepted, self.spec.window.grid_ms)
         return judged, known
 
     def advance(self, caught_up: Mapping[Place, int]) -> Output:
@@ -320,8 +310,7 @@ class ModelMonitor:
             return None
         # A window by row count is longer than a pane: its first predictions may lie before the last boundary.
         ended = [ledger.window for ledger in self.settlement.ledgers.values() if ledger.window.end_ms > since]
-        joined = self.spec.labelled and (bool(ended) or self.progress.known_ms >= since)
-        return Due(self.spec.name, min([since, *(window.start_ms for window in ended)]), until, joined)
+        return Due(self.spec.name, min([since, *(window.start_ms for window in ended)]), until, self.spec.labelled)
 
     def settle(self, due: Due, matched: Matched | None) -> Output:
         """Settle every boundary up to `due.until_ms` in order: readings, verdicts, incidents, triggers."""
@@ -333,6 +322,9 @@ class ModelMonitor:
             changes, conflicts = changes_of(matched, window_of, windows, self.spec, since, due.until_ms)
             self.progress.count("matched", int(np.count_nonzero(changes.removed < 0)))
             self.progress.count("conflict", conflicts)
+            waiting, expired = self.progress.label_flow.settle(matched, self.spec, since, due.until_ms)
+            self.progress.count("waiting", waiting)
+            self.progress.count("expired", expired)
         layouts = {version: reference.layout.outcome for version, reference in self.references.items()}
         output = Output()
         labelled_ms = np.unique(changes.boundary_ms)

@@ -48,7 +48,8 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "labels_total",
         "counter",
-        "Labels, by what became of them: matched with a prediction, or in conflict with another partition's.",
+        "Labels, by what became of them: matched with a prediction, waiting for one when they came, expired without"
+        " one, or in conflict with another partition's.",
         ("model", "result"),
     ),
     Metric(

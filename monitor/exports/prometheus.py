@@ -20,13 +20,12 @@ from monitor.detection.records import Verdict
 from monitor.exports.latest import CAUSES, SEVERITIES, STATES, Rank, Slice, alive, drift_rank, slices, unwatched
 from monitor.exports.metrics import METRICS, PREFIX, Metric
 from monitor.exports.text import clean
-from monitor.snapshot import ModelView, PerformanceView, ServiceView, Snapshot
+from monitor.snapshot import LABEL_RESULTS, ModelView, PerformanceView, ServiceView, Snapshot
 from monitor.statistics.reading import Reading
 
 SERIES_BUDGET = 10_000
 
 EVENT_RESULTS = ("accepted", "duplicate", "late", "rejected")
-LABEL_RESULTS = ("matched", "conflict")
 
 _QUALITY = {
     "missing_ratio": "feature_missing_ratio",

@@ -144,9 +144,7 @@ class MulticlassOutcome:
     @property
     def hits(self) -> Counts:
         """int64[C + 1]: correct rows by class."""
-        hits = self.confusion.diagonal().copy()
-        hits[-1] = self.agreed
-        return hits
+        return np.append(self.confusion.diagonal()[:-1], self.agreed)
 
     @property
     def correct(self) -> int:
@@ -286,12 +284,11 @@ def _binary(layout: OutcomeLayout, pairs: Pairs) -> BinaryOutcome:
     truth = label[scored]
     cells = SCORE_CELLS + 2
     place = truth * cells + _cell(score, SCORE_CELLS)
-    sums = np.bincount(place, weights=np.rint(score * UNIT), minlength=2 * cells)
     return BinaryOutcome(
         np.bincount(label, minlength=2),
         np.bincount(2 * label[decided] + decision[decided], minlength=4).reshape(2, 2),
         np.bincount(place, minlength=2 * cells).reshape(2, cells),
-        sums.astype(np.int64).reshape(2, cells),
+        np.bincount(place, weights=np.rint(score * UNIT), minlength=2 * cells).astype(np.int64).reshape(2, cells),
         Moments.of(_log_loss(np.where(truth == 1, score, 1.0 - score))),
         Moments.of(_fixed((score - truth) ** 2)),
     )

@@ -133,7 +133,7 @@ def drifting() -> Snapshot:
     sent = trigger("trg_1", second, evidence, performance=fell)
     withheld = trigger("trg_0", first, evidence, withheld="too few labels")
     fraud = model_view(
-        labels={"matched": 577, "conflict": 1},
+        labels={"matched": 577, "waiting": 40, "expired": 3, "conflict": 1},
         windows=windows,
         performance=[performance_view(first, 0.84), performance_view(second, None, settled=False)],
         incidents=[closed, incident],

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import xxhash
 
-from monitor.spec import ModelSpec
+from monitor.spec import DAY_MS, ModelSpec
 from tests.simulation.traffic import PREDICTIONS, Log
 
 NEVER = -(1 << 62)
@@ -62,8 +62,7 @@ class Meaning:
     results: Counter[str] = field(default_factory=Counter)
     rows: dict[Span, int] = field(default_factory=dict)
     figures: list[Figure] = field(default_factory=list)
-    matched: int = 0
-    conflicts: int = 0
+    labels: dict[str, int] = field(default_factory=dict)
 
 
 def events(value: bytes | None) -> list[Any]:
@@ -227,8 +226,34 @@ def _settle(
                 found.figures.append(figures[window]._replace(settled=window in settled))
                 read[window] = {*spans[window]}
         before |= {window: current[window] for window in closed}
-    found.matched = sum(map(len, before.values()))
-    found.conflicts = sum(_conflicts(pairs, joint // grid * grid) for pairs in candidates.values())
+    last = joint // grid * grid
+    waiting, expired = _waiting(accepted, by_id, last, spec)
+    found.labels = {
+        "matched": sum(map(len, before.values())),
+        "waiting": waiting,
+        "expired": expired,
+        "conflict": sum(_conflicts(pairs, last) for pairs in candidates.values()),
+    }
+
+
+def _waiting(accepted: list[Prediction], by_id: dict[str, list[Label]], last: int, spec: ModelSpec) -> tuple[int, int]:
+    """Labels known before the last boundary that were there before their prediction, and those that were given up."""
+    grid, retention = spec.window.grid_ms, spec.retention_ms
+    panes: dict[str | None, list[int]] = {}
+    for each in accepted:
+        panes.setdefault(each.identity, []).append(each.pane)
+    waiting = expired = 0
+    for label in (label for labels in by_id.values() for label in labels):
+        counts_from = (label.known // grid + 1) * grid
+        if counts_from > last:
+            continue
+        oldest = counts_from - max(retention, spec.performance.wait_ms)
+        mine = [end for end in panes.get(label.identity, ()) if oldest <= end <= label.known + retention]
+        if not any(end <= counts_from for end in mine):
+            waiting += 1
+            day_ends = ((counts_from - 1) // DAY_MS + 1) * DAY_MS
+            expired += not any(end <= last for end in mine) and day_ends + retention <= last
+    return waiting, expired
 
 
 def _latest(pairs: list[tuple[Prediction, Label]], boundary: int) -> dict[str, Label]:

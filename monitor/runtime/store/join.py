@@ -21,9 +21,8 @@ from monitor.runtime.store.database import Database
 # row_number is twice as fast as DISTINCT ON here, and a narrow set of ids first keeps the wide rows few.
 _MATCHED = """
 WITH label AS (SELECT * FROM labels_{number} WHERE known_ms < $until),
-fresh AS (SELECT DISTINCT key FROM label WHERE known_ms >= $since),
 affected AS (
-    FROM fresh UNION
+    SELECT key FROM label WHERE known_ms >= $since UNION
     SELECT key FROM predictions_{number}
     WHERE window_end_ms > $since AND time_ms < $until AND key IN (SELECT key FROM label)),
 first AS (
@@ -33,7 +32,6 @@ first AS (
 SELECT first.*, label.class AS label_class, label.number AS label_number, label.time_ms AS label_time_ms,
     label.digest, label.partition AS label_partition, label.known_ms
 FROM first JOIN label USING (key)
-WHERE first.window_end_ms > $since OR key IN (FROM fresh)
 ORDER BY first.time_ms, first.version, key, label.time_ms, label.digest, label.known_ms, label.partition
 """
 
@@ -46,7 +44,6 @@ _OPEN = """
 SELECT partition, key, window_end_ms FROM predictions_{number} WHERE window_end_ms > $since ORDER BY partition
 """
 
-_WAITING = "SELECT count(*) FROM labels_{number} ANTI JOIN predictions_{number} USING (key)"
 _EXPIRE_PREDICTIONS = "DELETE FROM predictions_{number} WHERE window_end_ms <= ?"
 _EXPIRE_LABELS = "DELETE FROM labels_{number} WHERE known_ms < ?"
 
@@ -125,13 +122,6 @@ class Join:
             return _to_matched(_NOTHING, ())
         sql = _MATCHED.format(number=entry.number)
         return _to_matched(self._database.table(sql, {"since": since_ms, "until": until_ms}), entry.classes)
-
-    def waiting(self, model: str) -> int:
-        entry = self._known().get(model)
-        if entry is None:
-            return 0
-        ((count,),) = self._database.rows(_WAITING.format(number=entry.number))
-        return int(count)
 
     def expire(self, model: str, predictions_before_ms: int, labels_before_ms: int) -> tuple[int, int]:
         entry = self._known().get(model)
