@@ -16,6 +16,17 @@ given up without one; at odds with another partition's label of the same id."""
 
 
 @dataclass(frozen=True, slots=True)
+class Histogram:
+    """rows: (upper end, inclusive, values up to it that no smaller one holds), in order; beyond: larger values. total:
+    sum of all values.
+    """
+
+    rows: tuple[tuple[float, int], ...]
+    beyond: int
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
 class WindowView:
     """One closed window: its drift and data-quality readings, and a verdict a feature."""
 
@@ -45,8 +56,8 @@ class ModelView:
     """One model.
 
     windows, performance and triggers: oldest first, bounded in number. decided: triggers in all, by (version,
-    "requested" or "withheld"). labels: in all, by LABEL_RESULTS. last_event_ms, watermark_ms: None before the first
-    event.
+    "requested" or "withheld"). labels: in all, by LABEL_RESULTS. label_delay_s: of the first label of
+    each prediction, seconds. last_event_ms, watermark_ms: None before the first event.
     """
 
     name: str
@@ -58,6 +69,7 @@ class ModelView:
     watermark_ms: int | None
     predictions: int
     labels: Mapping[str, int]
+    label_delay_s: Histogram
     windows: tuple[WindowView, ...]
     performance: tuple[PerformanceView, ...]
     incidents: tuple[Incident, ...]

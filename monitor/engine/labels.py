@@ -1,4 +1,4 @@
-"""What became of labels that found no prediction: they wait for it, and expire.
+"""How labels come: how long after their prediction, and what becomes of those that find none: they wait, and expire.
 
 A label waits if no prediction of its id has come by the boundary from which it counts, or only one whose own waiting
 was over by then. A prediction finds it if its pane ends within `retention` of when the label was known; if none
@@ -14,10 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.events.batch import Matched
+from monitor.snapshot import Histogram
 from monitor.spec import DAY_MS, ModelSpec
 
 _NONE = 1 << 62
 """A boundary that never comes."""
+
+HOUR_MS = 3_600_000
+DELAYS_MS = (1_000, 60_000, HOUR_MS, 6 * HOUR_MS, *(days * DAY_MS for days in (1, 7, 14, 30, 90)))
+"""Upper ends, inclusive, of the cells that delays are counted in; longer ones have a cell of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +40,35 @@ class Due:
 
 @dataclass(slots=True)
 class LabelFlow:
-    """Labels that are not settled, and those that wait.
+    """Labels that are not settled, those that wait, and the delays of those that were matched.
 
-    arrived: by the boundary from which they count. waiting: by the day in which the grid cell before it ends.
+    arrived: by the boundary from which they count. waiting: by the day in which the grid cell before it ends. delays:
+    first labels of predictions by cell of DELAYS_MS. delay_ms: sum of their delays.
     """
 
     arrived: dict[int, int] = field(default_factory=dict)
     waiting: dict[int, int] = field(default_factory=dict)
+    delays: list[int] = field(default_factory=lambda: [0] * (len(DELAYS_MS) + 1))
+    delay_ms: int = 0
 
     def arrive(self, known_ms: NDArray[np.int64], grid_ms: int) -> None:
         """Labels were accepted. known_ms: int64[n], when each counts from."""
         boundaries, rows = np.unique((known_ms // grid_ms + 1) * grid_ms, return_counts=True)
         for boundary, count in zip(boundaries.tolist(), rows.tolist(), strict=True):
             self.arrived[boundary] = self.arrived.get(boundary, 0) + count
+
+    def match(self, delay_ms: NDArray[np.int64]) -> None:
+        """Predictions have got their first label. delay_ms: int64[n], its time less theirs; it may have come before."""
+        delay = np.maximum(delay_ms, 0)
+        cells = np.bincount(np.searchsorted(DELAYS_MS, delay), minlength=len(self.delays))
+        self.delays = [before + rows for before, rows in zip(self.delays, cells.tolist(), strict=True)]
+        self.delay_ms += int(delay.sum())
+
+    def histogram(self) -> Histogram:
+        """The delays in seconds."""
+        *rows, beyond = self.delays
+        ends = (end_ms / 1000 for end_ms in DELAYS_MS)
+        return Histogram(tuple(zip(ends, rows, strict=True)), beyond, self.delay_ms / 1000)
 
     def settle(self, matched: Matched, spec: ModelSpec, since_ms: int, until_ms: int) -> tuple[int, int]:
         """Move on from one boundary to another; how many labels began to wait, and how many waiting ones expired.

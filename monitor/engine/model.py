@@ -320,7 +320,9 @@ class ModelMonitor:
         if matched is not None:
             window_of = windows_of(matched, windows)
             changes, conflicts = changes_of(matched, window_of, windows, self.spec, since, due.until_ms)
-            self.progress.count("matched", int(np.count_nonzero(changes.removed < 0)))
+            first = changes.added[changes.removed < 0]
+            self.progress.count("matched", len(first))
+            self.progress.label_flow.match(matched.label_time_ms[first] - matched.time_ms[first])
             self.progress.count("conflict", conflicts)
             waiting, expired = self.progress.label_flow.settle(matched, self.spec, since, due.until_ms)
             self.progress.count("waiting", waiting)

@@ -54,6 +54,7 @@ def _view(model: ModelMonitor) -> ModelView:
         watermark_ms=_time(progress.closed_ms),
         predictions=progress.counted.get("predictions", 0),
         labels={name: progress.counted.get(name, 0) for name in LABEL_RESULTS},
+        label_delay_s=progress.label_flow.histogram(),
         windows=tuple(windows),
         performance=tuple(sorted(model.performance.values(), key=lambda view: view.window)),
         incidents=tuple(incidents),

@@ -63,6 +63,7 @@ class Meaning:
     rows: dict[Span, int] = field(default_factory=dict)
     figures: list[Figure] = field(default_factory=list)
     labels: dict[str, int] = field(default_factory=dict)
+    delays: list[int] = field(default_factory=list)
 
 
 def events(value: bytes | None) -> list[Any]:
@@ -225,6 +226,11 @@ def _settle(
             if verdict or window.end == boundary or stale:
                 found.figures.append(figures[window]._replace(settled=window in settled))
                 read[window] = {*spans[window]}
+            found.delays += [
+                max(0, label.time - first[window.version, identity].time)
+                for identity, label in current[window].items()
+                if identity not in before[window]
+            ]
         before |= {window: current[window] for window in closed}
     last = joint // grid * grid
     waiting, expired = _waiting(accepted, by_id, last, spec)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 from monitor.engine import Output
-from monitor.snapshot import PerformanceView
+from monitor.snapshot import Histogram, PerformanceView
 from monitor.spec import ModelSpec
 from monitor.windows.window import Window, WindowSpec
 from tests.simulation import oracle
@@ -44,6 +45,7 @@ def test_the_engine_agrees_with_a_recomputation_from_the_whole_log(fraud: ModelS
     }
     assert [figure(view) for output in outputs for view in output.performance] == meanings["fraud"].figures
     assert view.labels == meanings["fraud"].labels
+    assert view.label_delay_s == histogram(meanings["fraud"].delays, [end for end, _ in view.label_delay_s.rows])
     judged = sum((meaning.results for meaning in meanings.values()), Counter())
     counted = world.loop.snapshot.service.events
     for result in ("accepted", "duplicate", "late"):
@@ -66,6 +68,12 @@ def figure(view: PerformanceView) -> oracle.Figure:
     return oracle.Figure(window, view.labels, view.coverage, reading.status == "ok", reading.value, view.settled)
 
 
+def histogram(delays_ms: list[int], ends_s: list[float]) -> Histogram:
+    up_to = [sum(delay <= end * 1_000 for delay in delays_ms) for end in ends_s]
+    rows = [high - low for low, high in pairwise([0, *up_to])]
+    return Histogram(tuple(zip(ends_s, rows, strict=True)), len(delays_ms) - up_to[-1], sum(delays_ms) / 1_000)
+
+
 def test_the_script_is_worth_recomputing() -> None:
     meaning = oracle.meaning(Traffic(0, Shape(minutes=8)).log(), FRAUD, LATER_MS)
     assert {window.version for window in meaning.rows} == {"", "1", "2"}
@@ -75,6 +83,8 @@ def test_the_script_is_worth_recomputing() -> None:
     assert any(not figure.enough for figure in meaning.figures)
     assert any(figure.settled and figure.coverage < oracle.COVERAGE for figure in meaning.figures)
     assert references()["fraud"].keys() == {"1"}
+    assert meaning.delays.count(0) > 20
+    assert sum(delay > 60_000 for delay in meaning.delays) > 20
     spans = oracle.meaning(Traffic(0, Shape(minutes=8)).log(), LONG_SPANS, LATER_MS)
     revisions = Counter(figure.window for figure in spans.figures)
     assert sum(figure.enough and figure.labels > 2 * 240 for figure in spans.figures) > 20, "spans of several windows"
