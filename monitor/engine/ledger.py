@@ -21,8 +21,8 @@ class Ledger:
 
     predicted: its predictions; by_class: labels of each class; outcome: packed bytes. reference: the version whose
     reference it is compared with. settled: it has had its verdict. revision: how often its reading has been given.
-    enough: its span held enough labels when it was last read. offsets: where its predictions lie. profile: the digest
-    of their profile.
+    enough: its span held enough labels when it was last read. offsets, label_offsets: where its predictions lie, and
+    the labels that have counted. profile: the digest of the predictions' profile.
     """
 
     window: Window
@@ -35,19 +35,21 @@ class Ledger:
     revision: int = 0
     enough: bool = False
     offsets: Offsets = field(default_factory=dict)
+    label_offsets: Offsets = field(default_factory=dict)
     profile: str = ""
 
     @property
     def coverage(self) -> float:
         return min(1.0, self.labels / self.predicted) if self.predicted else 0.0
 
-    def holding(self, layout: OutcomeLayout, outcome: Outcome) -> Ledger:
-        """With another outcome."""
+    def holding(self, layout: OutcomeLayout, outcome: Outcome, label_offsets: Offsets) -> Ledger:
+        """With another outcome, and where its labels lie."""
         return replace(
             self,
             outcome=codec.pack("OUTC", _VERSION, outcome.plain()),
             labels=outcome.rows,
             by_class=labels_by_class(layout, outcome),
+            label_offsets=label_offsets,
         )
 
 

@@ -328,13 +328,14 @@ class ModelMonitor:
             self.progress.count("waiting", waiting)
             self.progress.count("expired", expired)
         layouts = {version: reference.layout.outcome for version, reference in self.references.items()}
+        topic = min((topic for topic, _ in self.progress.labels.streams), default="")
         output = Output()
         labelled_ms = np.unique(changes.boundary_ms)
         boundary = self.settlement.boundary(labelled_ms, since)
         while boundary is not None and boundary <= due.until_ms:
             touched: set[Window] = set()
             if matched is not None:
-                touched = self.settlement.apply(changes.at(boundary), windows, layouts, matched.pairs)
+                touched = self.settlement.apply(changes.at(boundary), windows, layouts, matched, topic)
             self._settle_boundary(boundary, touched, output)
             boundary = self.settlement.boundary(labelled_ms, boundary)
         self.progress.boundary_ms = due.until_ms
@@ -347,7 +348,10 @@ class ModelMonitor:
             self._read_performance(ledger, span, verdict, totals, output)
         labels = self.settlement.labels
         arbiter = self.progress.arbiter
-        triggers = arbiter.arbitrate(boundary_ms, self.spec.retrain, labels, self.spec.labelled)
+        retrain, labelled = self.spec.retrain, self.spec.labelled
+        labels_min = retrain.labels_min if retrain and labelled else 0
+        decided = arbiter.arbitrate(boundary_ms, retrain, labels, labelled)
+        triggers = [self.settlement.completed(trigger, labels_min) for trigger in decided]
         output.triggers.extend(triggers)
         for trigger in triggers:
             self.progress.decide(trigger)

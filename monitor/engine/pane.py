@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Set
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from monitor.errors import LayoutMismatchError
 from monitor.events.batch import Predictions
 from monitor.events.ids import digest
 from monitor.profiles import codec
 from monitor.profiles.profile import Profile
 from monitor.profiles.reference import Reference
+from monitor.windows.window import reaching, reaching_rows
 
 VERSIONS_MAX = 20
 """Versions with an open window of the same end, those with a reference of their own aside; the others share OTHER's."""
@@ -35,16 +34,15 @@ class Pane:
     def fold(self, batch: Predictions) -> None:
         """Add rows, in any order and any split."""
         self.profile.fold(batch)
-        for partition in np.unique(batch.origin.partition).tolist():
-            offset = batch.origin.offset[batch.origin.partition == partition]
-            self._reach(f"{batch.origin.topic}/{partition}", int(offset.min()), int(offset.max()) + 1)
+        origin = batch.origin
+        self.offsets = reaching_rows(self.offsets, origin.topic, origin.partition, origin.offset)
 
     def merge(self, other: Pane) -> Pane:
         """The pane of both panes' rows; the two stay as they are."""
-        merged = Pane(self.reference, self.profile.merge(other.profile), dict(self.offsets))
+        offsets = self.offsets
         for place, (first, end) in other.offsets.items():
-            merged._reach(place, first, end)
-        return merged
+            offsets = reaching(offsets, place, first, end)
+        return Pane(self.reference, self.profile.merge(other.profile), offsets)
 
     def dump(self) -> bytes:
         return codec.pack("PANE", _VERSION, (self.reference, self.profile.dump(), self.offsets))
@@ -58,10 +56,6 @@ class Pane:
         if reference not in references:
             raise LayoutMismatchError(f"the reference of version {reference!r}, which open windows use, is gone")
         return cls(reference, Profile.load(references[reference].layout, profile), offsets)
-
-    def _reach(self, place: str, first: int, end: int) -> None:
-        known = self.offsets.get(place, (first, end))
-        self.offsets[place] = (min(known[0], first), max(known[1], end))
 
 
 def surplus(panes: Set[tuple[int, str]], registered: Container[str]) -> set[tuple[int, str]]:

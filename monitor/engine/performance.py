@@ -61,7 +61,9 @@ class PerformanceReader:
         lower = reading.value if reading.lower is None else reading.lower
         upper = reading.value if reading.upper is None else reading.upper
         figures = f"{reading.value:.3g} ({lower:.3g} to {upper:.3g}), {view.coverage:.0%} labelled"
-        reason = f"{name} is {figures}; the reference had {target:.3g}"
+        fell = "fell" if better == "higher" else "rose"
+        said = f"{name} {fell} from {target:.3g} to {figures}"
+        reason = said if down else f"{name} is {figures}; the reference had {target:.3g}"
         severity: dict[str, Severity] = {name: "major"} if down else {}
         changes = tuple(incidents.update(view.window, "performance", severity, reason))
         evidence = PerformanceEvidence(name, reading.value, lower, upper, target, view.coverage)

@@ -15,13 +15,14 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.detection.records import Trigger
 from monitor.engine.ledger import Ledger, unpacked
 from monitor.engine.pane import Pane
 from monitor.engine.spans import Span, Sweep, reaches
-from monitor.events.batch import Matched, Pairs
+from monitor.events.batch import Matched
 from monitor.profiles.layout import OutcomeLayout
 from monitor.spec import ModelSpec, PerformanceSpec
-from monitor.windows.window import Window
+from monitor.windows.window import Window, reaching_rows
 
 COVERAGE = 0.8
 """Share of a window's predictions that must be labelled before it is judged early."""
@@ -102,21 +103,31 @@ class Settlement:
         return min(found, default=None)
 
     def apply(
-        self, changes: Changes, windows: list[Window], layouts: Mapping[str, OutcomeLayout], pairs: Pairs
+        self,
+        changes: Changes,
+        windows: list[Window],
+        layouts: Mapping[str, OutcomeLayout],
+        matched: Matched,
+        topic: str,
     ) -> set[Window]:
-        """Count the changes of one boundary; the windows that were touched. layouts: by version of the reference."""
+        """Count the changes of one boundary; the windows that were touched.
+
+        layouts: by version of the reference. topic: of the labels.
+        """
         touched = np.unique(changes.window).tolist()
         for index in touched:
             window = windows[index]
             mine = changes.window == index
-            removed = changes.removed[mine]
+            added, removed = changes.added[mine], changes.removed[mine]
             key = (window.version, window.start_ms)
             layout = layouts[self.ledgers[key].reference]
             self._joined -= self.ledgers[key].labels
             outcome = unpacked(layout, self.ledgers[key].outcome)
-            outcome.fold(layout, pairs.take(changes.added[mine]))
-            outcome.retract(layout, pairs.take(removed[removed >= 0]))
-            self.ledgers[key] = self.ledgers[key].holding(layout, outcome)
+            outcome.fold(layout, matched.pairs.take(added))
+            outcome.retract(layout, matched.pairs.take(removed[removed >= 0]))
+            partition, offset = matched.label_partition[added], matched.label_offset[added]
+            offsets = reaching_rows(self.ledgers[key].label_offsets, topic, partition, offset)
+            self.ledgers[key] = self.ledgers[key].holding(layout, outcome, offsets)
             self._joined += outcome.rows
         return {windows[index] for index in touched}
 
@@ -180,6 +191,23 @@ class Settlement:
         )
         if settled:
             _discard(self._waiting.get(version, []), start)
+
+    def completed(self, trigger: Trigger, labels_min: int) -> Trigger:
+        """A trigger with where the labels of its window lie, and a training window.
+
+        That begins with the change, or as many whole windows earlier as it takes to hold `labels_min` labels, of all
+        versions together; where they are fewer, with the earliest window that has any.
+        """
+        ledger = self.ledgers.get((trigger.window.version, trigger.window.start_ms))
+        start_ms, end_ms = trigger.training_ms
+        counted = [each for each in self.ledgers.values() if each.labels and each.window.end_ms <= end_ms]
+        labels = 0
+        for each in sorted(counted, key=lambda each: each.window.start_ms, reverse=True):
+            if labels >= labels_min and each.window.start_ms < start_ms:
+                break
+            labels += each.labels
+            start_ms = min(start_ms, each.window.start_ms)
+        return replace(trigger, label_offsets=ledger.label_offsets if ledger else {}, training_ms=(start_ms, end_ms))
 
     @property
     def labels(self) -> int:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import pytest
+
 from monitor.detection.incidents import Incidents
-from monitor.detection.records import Trigger, Verdict
+from monitor.detection.records import PerformanceEvidence, Severity, Trigger, Verdict
 from monitor.detection.triggers import Arbiter, Evidence
 from monitor.spec import RetrainSpec
 from monitor.windows.window import Window
 
 HOUR_MS = 3_600_000
 SPEC = RetrainSpec("pipeline", frozenset({"drift", "performance"}), cooldown_ms=24 * HOUR_MS, labels_min=100)
+
+FELL = PerformanceEvidence("roc_auc", 0.84, 0.82, 0.86, 0.91, 0.71)
 
 
 class Model:
@@ -18,12 +24,32 @@ class Model:
     def __init__(self) -> None:
         self.incidents, self.arbiter = Incidents(), Arbiter()
 
-    def drift(self, hour: int, effect: float | None, drifting: bool = True, labels: int = 1_000) -> list[Trigger]:
-        window = Window((hour + 1) * HOUR_MS, "m", "3", "", hour * HOUR_MS)
-        verdicts = (Verdict(window, "amount", 500, "drifting", effect, 0.02, effect),) if drifting else ()
-        changes = self.incidents.update(window, "drift", {"amount": "moderate"} if drifting else {}, "amount drifted")
-        self.arbiter.note(Evidence(window, "drift", tuple(changes), "amount drifted", 500, {}, "", verdicts))
+    def drift(
+        self,
+        hour: int,
+        effect: Mapping[str, float] | float | None,
+        drifting: bool = True,
+        labels: int = 1_000,
+        version: str = "3",
+    ) -> list[Trigger]:
+        """effect: of `amount`, or by feature."""
+        window = Window((hour + 1) * HOUR_MS, "m", version, "", hour * HOUR_MS)
+        effects = effect if isinstance(effect, Mapping) else {"amount": effect}
+        verdicts = tuple(Verdict(window, name, 500, "drifting", size, 0.02, size) for name, size in effects.items())
+        affected: dict[str, Severity] = dict.fromkeys(effects, "moderate") if drifting else {}
+        changes = self.incidents.update(window, "drift", affected, "amount drifted")
+        self.arbiter.note(
+            Evidence(window, "drift", tuple(changes), "amount drifted", 500, {}, "", verdicts if drifting else ())
+        )
         return self.arbiter.arbitrate(window.end_ms, SPEC, labels, labelled=True)
+
+    def fall(self, hour: int, boundary: int, version: str = "3", down: bool = True) -> list[Trigger]:
+        """The verdict of an hour's window, given `boundary` hours after the start."""
+        window = Window((hour + 1) * HOUR_MS, "m", version, "", hour * HOUR_MS)
+        changes = self.incidents.update(window, "performance", {"roc_auc": "major"} if down else {}, "roc_auc fell")
+        evidence = Evidence(window, "performance", tuple(changes), "roc_auc fell", 500, {}, "", (), FELL)
+        self.arbiter.note(evidence)
+        return self.arbiter.arbitrate(boundary * HOUR_MS, SPEC, 1_000, labelled=True)
 
 
 def test_one_request_is_made_for_an_incident_however_long_it_lasts() -> None:
@@ -42,6 +68,38 @@ def test_a_second_incident_waits_for_the_cool_down() -> None:
     assert [trigger.withheld.split(" until")[0] for trigger in withheld] == ["cooling down", ""]
     assert withheld[1].window.end_ms == first[0].window.end_ms + SPEC.cooldown_ms
     assert len({trigger.id for trigger in (*first, *withheld)}) == 3
+
+
+def test_a_performance_request_carries_and_names_what_drifts_at_its_boundary() -> None:
+    model = Model()
+    effects = {"age": 0.12, "amount": 0.3, "country": 0.2}
+    model.drift(0, dict.fromkeys(effects, 0.15), labels=0)
+    model.drift(1, effects, labels=0)
+    (asked,) = (each for each in model.fall(0, boundary=2) if each.reason == "performance")
+    assert [(verdict.feature, verdict.effect) for verdict in asked.evidence] == [
+        ("amount", 0.3),
+        ("country", 0.2),
+        ("age", 0.12),
+    ]
+    assert asked.summary == "roc_auc fell; amount, country and age drifted"
+    assert asked.performance == FELL
+    assert (asked.window.end_ms, asked.training_ms) == (HOUR_MS, (0, HOUR_MS))
+
+
+@pytest.mark.parametrize(("version", "newest"), [("2", 0.3), ("3", 0.05)])
+def test_a_performance_request_names_no_drift_of_another_version_and_none_that_has_come_back(
+    version: str, newest: float
+) -> None:
+    model = Model()
+    model.drift(0, 0.3, labels=0, version=version)
+    model.drift(1, newest, labels=0, version=version)
+    (asked,) = (each for each in model.fall(0, boundary=2) if each.reason == "performance")
+    assert (asked.evidence, asked.summary) == ((), "roc_auc fell")
+
+
+def test_the_first_drift_request_is_the_same_whatever_else_it_carries() -> None:
+    """Frozen: a receiver drops a repeat by this id."""
+    assert [trigger.id for trigger in Model().drift(0, 0.3)] == ["trg_0ae4d1f4b3a5f4bf"]
 
 
 def test_too_few_labels_hold_a_request_back_until_they_have_come() -> None:

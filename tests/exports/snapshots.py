@@ -105,7 +105,9 @@ def trigger(
         performance=performance,
         labels=37_800,
         rows=53_000,
-        offsets={"0": (1_200, 54_200)},
+        offsets={"predictions/0": (1_200, 54_200)},
+        training_ms=(place.start_ms - 5 * HOUR_MS, place.end_ms),
+        label_offsets={"labels/0": (900, 38_000)},
         withheld=withheld,
     )
 

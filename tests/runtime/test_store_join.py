@@ -183,8 +183,15 @@ def test_labels_of_equal_time_and_value_come_in_the_order_in_which_they_count(st
             [L(1, 6, known, "ok", partition) for known, partition in ((9, 0), (7, 2), (7, 1))],
             "tie",
         )
+        add(store, (), [L(1, 6, 7, "ok", 1)], "tie")
     found = store.matched("tie", since_ms=0, until_ms=10)
-    assert list(zip(found.known_ms.tolist(), found.label_partition.tolist(), strict=True)) == [(7, 1), (7, 2), (9, 0)]
+    columns = (found.known_ms, found.label_partition, found.label_offset)
+    assert list(zip(*(column.tolist() for column in columns), strict=True)) == [
+        (7, 1, 0),
+        (7, 1, 2),
+        (7, 2, 1),
+        (9, 0, 0),
+    ]
 
 
 def test_every_version_gets_the_label(store: Store) -> None:

@@ -30,9 +30,10 @@ first AS (
     QUALIFY row_number() OVER (
         PARTITION BY version, key ORDER BY window_end_ms, partition, log_offset, log_row) = 1)
 SELECT first.*, label.class AS label_class, label.number AS label_number, label.time_ms AS label_time_ms,
-    label.digest, label.partition AS label_partition, label.known_ms
+    label.digest, label.partition AS label_partition, label.log_offset AS label_offset, label.known_ms
 FROM first JOIN label USING (key)
-ORDER BY first.time_ms, first.version, key, label.time_ms, label.digest, label.known_ms, label.partition
+ORDER BY first.time_ms, first.version, key, label.time_ms, label.digest, label.known_ms, label.partition,
+    label.log_offset
 """
 
 _RECENT = """
@@ -94,6 +95,7 @@ class Join:
             "known_ms": known_ms,
             "digest": _label_digests(batch.value),
             "partition": batch.origin.partition,
+            "log_offset": batch.origin.offset,
             **columns.from_outcome(batch.value, len(batch)),
         }
         self._database.append(f"labels_{entry.number}", pa.table(rows))
@@ -160,7 +162,7 @@ _NOTHING = pa.table(
     {
         **dict.fromkeys(("version", "class", "label_class"), pa.array([], pa.string())),
         **dict.fromkeys(("number", "label_number"), pa.array([], pa.float64())),
-        **dict.fromkeys(("time_ms", "label_time_ms", "known_ms"), pa.array([], pa.int64())),
+        **dict.fromkeys(("time_ms", "label_time_ms", "label_offset", "known_ms"), pa.array([], pa.int64())),
         **dict.fromkeys(("key", "digest"), pa.array([], pa.uint64())),
         "label_partition": pa.array([], pa.int32()),
     }
@@ -183,6 +185,7 @@ def _to_matched(rows: pa.Table, classes: tuple[str, ...]) -> Matched:
         label_time_ms=rows["label_time_ms"].to_numpy(),
         label_digest=rows["digest"].to_numpy(),
         label_partition=rows["label_partition"].to_numpy(),
+        label_offset=rows["label_offset"].to_numpy(),
         known_ms=rows["known_ms"].to_numpy(),
     )
 
