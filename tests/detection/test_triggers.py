@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from monitor.detection.incidents import Incidents
 from monitor.detection.records import PerformanceEvidence, Severity, Trigger, Verdict
@@ -43,13 +46,15 @@ class Model:
         )
         return self.arbiter.arbitrate(window.end_ms, SPEC, labels, labelled=True)
 
-    def fall(self, hour: int, boundary: int, version: str = "3", down: bool = True) -> list[Trigger]:
+    def fall(
+        self, hour: int, boundary: int, version: str = "3", down: bool = True, labels: int = 1_000
+    ) -> list[Trigger]:
         """The verdict of an hour's window, given `boundary` hours after the start."""
         window = Window((hour + 1) * HOUR_MS, "m", version, "", hour * HOUR_MS)
         changes = self.incidents.update(window, "performance", {"roc_auc": "major"} if down else {}, "roc_auc fell")
         evidence = Evidence(window, "performance", tuple(changes), "roc_auc fell", 500, {}, "", (), FELL)
         self.arbiter.note(evidence)
-        return self.arbiter.arbitrate(boundary * HOUR_MS, SPEC, 1_000, labelled=True)
+        return self.arbiter.arbitrate(boundary * HOUR_MS, SPEC, labels, labelled=True)
 
 
 def test_one_request_is_made_for_an_incident_however_long_it_lasts() -> None:
@@ -100,6 +105,52 @@ def test_a_performance_request_names_no_drift_of_another_version_and_none_that_h
 def test_the_first_drift_request_is_the_same_whatever_else_it_carries() -> None:
     """Frozen: a receiver drops a repeat by this id."""
     assert [trigger.id for trigger in Model().drift(0, 0.3)] == ["trg_0ae4d1f4b3a5f4bf"]
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["3", "4", "5"]),
+        st.sampled_from(["drift", "performance"]),
+        st.sampled_from([0.3, 0.05, None]),
+        st.booleans(),
+        st.sampled_from([0, 1_000]),
+    ),
+    max_size=80,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(STEPS, st.integers(1, 4))
+def test_at_most_one_request_is_made_in_a_cool_down_whatever_versions_and_causes_there_are(
+    steps: list[tuple[str, str, float | None, bool, int]], a_turn: int
+) -> None:
+    model = Model()
+    made: list[tuple[int, Trigger]] = []
+    for number, (version, cause, effect, on, labels) in enumerate(steps):
+        hour = 6 * (number // a_turn)
+        if cause == "drift":
+            found = model.drift(hour, effect, drifting=on, labels=labels, version=version)
+        else:
+            found = model.fall(hour, hour + 1, version, down=on, labels=labels)
+        assert sum(not trigger.withheld for trigger in found) <= 1
+        made += [((hour + 1) * HOUR_MS, trigger) for trigger in found]
+    sent = [boundary for boundary, trigger in made if not trigger.withheld]
+    assert all(later - earlier >= SPEC.cooldown_ms for earlier, later in pairwise(sent))
+    said: dict[str, list[str]] = {}
+    for _, trigger in made:
+        said.setdefault(trigger.incident, []).append(trigger.withheld)
+    for reasons in said.values():
+        assert "" not in reasons[:-1], "an incident that was asked for is never asked for again"
+        assert all(earlier != later for earlier, later in pairwise(reasons)), "a refusal is recorded once"
+
+
+def test_ten_incidents_at_once_make_one_request_and_a_refusal_each_for_the_others() -> None:
+    model = Model()
+    made = [trigger for version in range(10) for trigger in model.drift(0, 0.3, version=str(version))]
+    made += [trigger for version in range(10) for trigger in model.fall(0, 1, str(version))]
+    made += [trigger for hour in range(1, 20) for trigger in model.drift(hour, 0.3, version="0")]
+    assert [trigger.withheld.split(" until")[0] for trigger in made] == ["", *["cooling down"] * 19]
+    assert len({trigger.incident for trigger in made}) == len({trigger.id for trigger in made}) == 20
 
 
 def test_too_few_labels_hold_a_request_back_until_they_have_come() -> None:
