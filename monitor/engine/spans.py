@@ -112,15 +112,15 @@ class Totals:
         if span.start_ms == ledger.window.start_ms:
             return unpacked(layout, ledger.outcome)
         key = (ledger.window.version, ledger.reference)
-        before, outcome = self._last.get(key, (None, Outcome.empty(layout)))
-        added_ms = span.start_ms
-        if before is not None and before.window.start_ms >= span.start_ms:
+        last = self._last.get(key)
+        if last is None or last[0].window.start_ms < span.start_ms:
+            outcome, added_ms = Outcome.empty(layout), span.start_ms
+        else:
+            before, outcome = last
             added_ms = before.window.start_ms + 1
             for member in self._between(*key, before.start_ms, span.start_ms):
                 if member.outcome:
                     outcome = outcome.without(unpacked(layout, member.outcome))
-        elif before is not None:
-            outcome = Outcome.empty(layout)
         for member in self._between(*key, added_ms, ledger.window.start_ms + 1):
             if member.outcome:
                 outcome = outcome.merge(unpacked(layout, member.outcome))
