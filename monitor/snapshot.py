@@ -10,6 +10,21 @@ from monitor.events.schema import Task
 from monitor.statistics.reading import Reading
 from monitor.windows.window import Window
 
+LABEL_RESULTS = ("matched", "waiting", "expired", "conflict")
+"""What becomes of labels: joined with their prediction; kept for one that has not come, counted when the wait begins;
+given up without one; at odds with another partition's label of the same id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """rows: (upper end, inclusive, values up to it that no smaller one holds), in order; beyond: larger values. total:
+    sum of all values.
+    """
+
+    rows: tuple[tuple[float, int], ...]
+    beyond: int
+    total: float
+
 
 @dataclass(frozen=True, slots=True)
 class WindowView:
@@ -41,7 +56,8 @@ class ModelView:
     """One model.
 
     windows, performance and triggers: oldest first, bounded in number. decided: triggers in all, by (version,
-    "requested" or "withheld"). last_event_ms, watermark_ms: None before the first event.
+    "requested" or "withheld"). labels: in all, by LABEL_RESULTS. label_delay_s: of the first label of
+    each prediction, seconds. last_event_ms, watermark_ms: None before the first event.
     """
 
     name: str
@@ -53,6 +69,7 @@ class ModelView:
     watermark_ms: int | None
     predictions: int
     labels: Mapping[str, int]
+    label_delay_s: Histogram
     windows: tuple[WindowView, ...]
     performance: tuple[PerformanceView, ...]
     incidents: tuple[Incident, ...]

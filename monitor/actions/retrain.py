@@ -7,8 +7,7 @@ the same id, and the receiver drops the second copy.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import quote
 
 import orjson
@@ -16,6 +15,7 @@ import orjson
 from monitor.actions.outbox import Message
 from monitor.detection.records import PerformanceEvidence, Trigger, Verdict
 from monitor.events.timestamps import iso
+from monitor.windows.window import Offsets
 
 EVIDENCE_MAX = 20
 """Features named in one request: webhook payloads should stay below 20 kB."""
@@ -26,15 +26,13 @@ class Receipt:
     """What the decision was computed from, so that it can be repeated, and where to read on.
 
     monitor: version of this program. config, reference, profile: digests, "sha256:<hex>", None where unknown.
-    offsets: [from, to) by partition number, under "predictions" and "labels". base_url: where receivers reach the
-    HTTP API, None if they cannot.
+    base_url: where receivers reach the HTTP API, None if they cannot.
     """
 
     monitor: str
     config: str | None = None
     reference: str | None = None
     profile: str | None = None
-    offsets: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
     base_url: str | None = None
 
 
@@ -70,11 +68,14 @@ def _data(trigger: Trigger, receipt: Receipt) -> dict[str, object]:
         "summary": trigger.summary,
         "window": {"start": iso(window.start_ms), "end": iso(window.end_ms)},
         "onset": iso(trigger.onset_ms),
-        "training_window": None,
+        "training_window": {"start": iso(trigger.training_ms[0]), "end": iso(trigger.training_ms[1])},
         "labels_available": trigger.labels,
         "evidence": [_evidence(verdict) for verdict in trigger.evidence[:EVIDENCE_MAX]],
         "performance": _performance(trigger.performance) if trigger.performance else None,
-        "data": {"rows": trigger.rows, "offsets": _offsets(receipt.offsets)},
+        "data": {
+            "rows": trigger.rows,
+            "offsets": {"predictions": _offsets(trigger.offsets), "labels": _offsets(trigger.label_offsets)},
+        },
         "receipt": {
             "monitor": receipt.monitor,
             "config": receipt.config,
@@ -106,12 +107,10 @@ def _performance(figures: PerformanceEvidence) -> dict[str, object]:
     }
 
 
-def _offsets(offsets: Mapping[str, Mapping[str, Sequence[int]]]) -> dict[str, dict[str, Sequence[int]]]:
-    """In one order, partitions by number, whatever order they were collected in."""
-    return {
-        kind: {partition: offsets.get(kind, {})[partition] for partition in sorted(offsets.get(kind, {}), key=int)}
-        for kind in ("predictions", "labels")
-    }
+def _offsets(offsets: Offsets) -> dict[str, list[int]]:
+    """By partition, in the order of their numbers, whatever order they were collected in."""
+    partitions = {int(place.rpartition("/")[2]): list(span) for place, span in offsets.items()}
+    return {str(number): partitions[number] for number in sorted(partitions)}
 
 
 def _links(trigger: Trigger, base_url: str | None) -> dict[str, str | None]:

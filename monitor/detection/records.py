@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from monitor.windows.window import Offsets, Window
@@ -66,9 +66,10 @@ class Trigger:
     """A decision that a model should be retrained.
 
     window: the one that decided. onset_ms: when the change is estimated to have begun. evidence: the drifting
-    features' verdicts, worst first. labels: number of labels joined so far. offsets: [first, last + 1) of the window's
-    predictions in each partition. profile: digest of the window's profile. withheld: empty for a trigger that is to be
-    sent, else why it is not.
+    features' verdicts, worst first, of a performance trigger as of the boundary that decided. labels: number of labels
+    joined so far. offsets, label_offsets: [first, last + 1) of the window's predictions, and of the labels that counted
+    for them, in each partition. training_ms: start and end of the span to train on. profile: digest of the window's
+    profile. withheld: empty for a trigger that is to be sent, else why it is not.
     """
 
     id: str
@@ -83,5 +84,7 @@ class Trigger:
     labels: int
     rows: int
     offsets: Offsets
+    training_ms: tuple[int, int]
+    label_offsets: Offsets = field(default_factory=dict)
     profile: str = ""
     withheld: str = ""

@@ -74,8 +74,22 @@ class Arbiter:
             else:
                 self.asked.add(incident.id)
                 self.sent_ms = boundary_ms
-            triggers.append(_trigger(incident, evidence, labels, reason))
+            triggers.append(_trigger(incident, evidence, self._drifting(incident, evidence), labels, reason))
         return triggers
+
+    def _drifting(self, incident: Incident, evidence: Evidence) -> tuple[Verdict, ...]:
+        """The features of the incident's version that drift as of this boundary, worst first."""
+        if incident.cause != "drift":
+            place = (evidence.window.version, evidence.window.segment)
+            newest = [
+                drift
+                for other, drift in self.open.values()
+                if other.cause == "drift" and (drift.window.version, drift.window.segment) == place
+            ]
+            if not newest or _calm(newest[0]):
+                return ()
+            evidence = newest[0]
+        return tuple(sorted(evidence.verdicts, key=lambda verdict: (-(verdict.effect or 0.0), verdict.feature)))
 
     def _take_in(self, evidence: Evidence) -> None:
         for change in evidence.changes:
@@ -106,25 +120,37 @@ def _calm(evidence: Evidence) -> str:
     return "its newest window no longer drifts" if effects and max(effects) < THRESHOLD else ""
 
 
-def _trigger(incident: Incident, evidence: Evidence, labels: int, withheld: str) -> Trigger:
+def _trigger(
+    incident: Incident, evidence: Evidence, drifting: tuple[Verdict, ...], labels: int, withheld: str
+) -> Trigger:
     reason: Literal["performance", "drift"] = "performance" if incident.cause == "performance" else "drift"
-    verdicts = tuple(sorted(evidence.verdicts, key=lambda verdict: (-(verdict.effect or 0.0), verdict.feature)))
+    summary = evidence.reason
+    if reason == "performance" and drifting:
+        summary += f"; {_listed([verdict.feature for verdict in drifting])} drifted"
+    onset_ms = incident.opened.start_ms
     return Trigger(
         id=identity("trg", f"{incident.id}/{withheld}", evidence.window),
         reason=reason,
         severity=incident.severity,
-        summary=evidence.reason,
+        summary=summary,
         window=evidence.window,
-        onset_ms=incident.opened.start_ms,
+        onset_ms=onset_ms,
         incident=incident.id,
-        evidence=verdicts,
+        evidence=drifting,
         performance=evidence.performance,
         labels=labels,
         rows=evidence.rows,
         offsets=evidence.offsets,
+        training_ms=(min(onset_ms, evidence.window.start_ms), evidence.window.end_ms),
         profile=evidence.profile,
         withheld=withheld,
     )
+
+
+def _listed(names: list[str]) -> str:
+    """As in a sentence: one, two and three; of many, the first five."""
+    shown = names if len(names) <= 5 else [*names[:5], f"{len(names) - 5} more"]
+    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
 
 
 def describe_drift(drifting: Sequence[Verdict]) -> str:

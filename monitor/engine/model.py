@@ -10,16 +10,17 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.detection.drift import FeatureState
-from monitor.detection.incidents import Incidents
-from monitor.detection.records import Incident, IncidentChange, Trigger
-from monitor.detection.triggers import Arbiter
+from monitor.detection.records import IncidentChange, Trigger
 from monitor.engine.control import Closed, Note
 from monitor.engine.drift import DriftFigures, DriftReader, judge_window
 from monitor.engine.intake import Earlier, Judged, Result, by_pane, judge_predictions, known_labels
+from monitor.engine.labels import Due
+from monitor.engine.ledger import Ledger
 from monitor.engine.pane import OTHER, Pane, fold_parts, surplus
 from monitor.engine.performance import PerformanceReader
-from monitor.engine.settlement import Changes, Ledger, Settlement, changes_of, windows_of
+from monitor.engine.progress import VIEWS_MAX, Progress
+from monitor.engine.settlement import Changes, Settlement, changes_of, windows_of
+from monitor.engine.spans import Span, Totals
 from monitor.errors import StateError
 from monitor.events.batch import BatchEnd, Labels, Matched, Predictions
 from monitor.profiles.profile import Profile
@@ -29,10 +30,7 @@ from monitor.spec import ModelSpec
 from monitor.statistics.reading import Reading
 from monitor.windows.seen import Seen
 from monitor.windows.streams import FOREVER, NEVER, Streams
-from monitor.windows.window import Place, Window, WindowSpec
-
-VIEWS_MAX = 100
-"""Closed windows, settled ones, and triggers, that the snapshot of a model shows."""
+from monitor.windows.window import Place, Window
 
 READ_AT_ONCE = 16
 """Windows that are read together: enough to share the cost of a call, few enough to stay in the processor's cache."""
@@ -50,59 +48,6 @@ class Output:
     triggers: list[Trigger] = field(default_factory=list)
     windows: list[WindowView] = field(default_factory=list)
     performance: list[PerformanceView] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """Performance can be settled up to a boundary. joined: whether the store has to be asked for the labels.
-
-    since_ms, until_ms: what to ask `Store.matched` for.
-    """
-
-    model: str
-    since_ms: int
-    until_ms: int
-    joined: bool
-
-
-@dataclass(slots=True)
-class Progress:
-    """The small mutable state of a model, saved with every step.
-
-    window: how windows were cut. closed_ms: joint watermark of the predictions: windows up to it are closed. joint_ms:
-    of predictions and labels. boundary_ms: performance is settled up to here. known_ms: the latest time that a label
-    counts from. features: by (version, feature). counted: totals by name. triggers, resolved incidents: the newest,
-    newest last. decided: triggers by (version, requested or withheld). judged: end of the newest window with a verdict,
-    by version.
-    """
-
-    predictions: Streams
-    labels: Streams
-    window: WindowSpec
-    closed_ms: int = NEVER
-    joint_ms: int = NEVER
-    boundary_ms: int = NEVER
-    known_ms: int = NEVER
-    features: dict[tuple[str, str], FeatureState] = field(default_factory=dict)
-    incidents: Incidents = field(default_factory=Incidents)
-    arbiter: Arbiter = field(default_factory=Arbiter)
-    counted: dict[str, int] = field(default_factory=dict)
-    triggers: list[Trigger] = field(default_factory=list)
-    resolved: list[Incident] = field(default_factory=list)
-    decided: dict[tuple[str, str], int] = field(default_factory=dict)
-    judged: dict[str, int] = field(default_factory=dict)
-
-    def note(self, changes: Sequence[IncidentChange]) -> None:
-        """Remember the incidents that ended."""
-        ended = [change.incident for change in changes if not change.incident.open]
-        self.resolved = [*self.resolved, *ended][-VIEWS_MAX:]
-
-    def decide(self, trigger: Trigger) -> None:
-        key = (trigger.window.version, "withheld" if trigger.withheld else "requested")
-        self.decided[key] = self.decided.get(key, 0) + 1
-
-    def count(self, name: str, rows: int) -> None:
-        self.counted[name] = self.counted.get(name, 0) + rows
 
 
 class ModelMonitor:
@@ -242,6 +187,7 @@ class ModelMonitor:
         if len(accepted):
             self.progress.known_ms = max(self.progress.known_ms, int(accepted.max()))
             self.progress.count("labels", len(accepted))
+            self.progress.label_flow.arrive(accepted, self.spec.window.grid_ms)
         return judged, known
 
     def advance(self, caught_up: Mapping[Place, int]) -> Output:
@@ -353,8 +299,7 @@ class ModelMonitor:
             return None
         # A window by row count is longer than a pane: its first predictions may lie before the last boundary.
         ended = [ledger.window for ledger in self.settlement.ledgers.values() if ledger.window.end_ms > since]
-        joined = self.spec.labelled and (bool(ended) or self.progress.known_ms >= since)
-        return Due(self.spec.name, min([since, *(window.start_ms for window in ended)]), until, joined)
+        return Due(self.spec.name, min([since, *(window.start_ms for window in ended)]), until, self.spec.labelled)
 
     def settle(self, due: Due, matched: Matched | None) -> Output:
         """Settle every boundary up to `due.until_ms` in order: readings, verdicts, incidents, triggers."""
@@ -364,16 +309,22 @@ class ModelMonitor:
         if matched is not None:
             window_of = windows_of(matched, windows)
             changes, conflicts = changes_of(matched, window_of, windows, self.spec, since, due.until_ms)
-            self.progress.count("matched", int(np.count_nonzero(changes.removed < 0)))
+            first = changes.added[changes.removed < 0]
+            self.progress.count("matched", len(first))
+            self.progress.label_flow.match(matched.label_time_ms[first] - matched.time_ms[first])
             self.progress.count("conflict", conflicts)
+            waiting, expired = self.progress.label_flow.settle(matched, self.spec, since, due.until_ms)
+            self.progress.count("waiting", waiting)
+            self.progress.count("expired", expired)
         layouts = {version: reference.layout.outcome for version, reference in self.references.items()}
+        topic = min((topic for topic, _ in self.progress.labels.streams), default="")
         output = Output()
         labelled_ms = np.unique(changes.boundary_ms)
         boundary = self.settlement.boundary(labelled_ms, since)
         while boundary is not None and boundary <= due.until_ms:
             touched: set[Window] = set()
             if matched is not None:
-                touched = self.settlement.apply(changes.at(boundary), windows, layouts, matched.pairs)
+                touched = self.settlement.apply(changes.at(boundary), windows, layouts, matched, topic)
             self._settle_boundary(boundary, touched, output)
             boundary = self.settlement.boundary(labelled_ms, boundary)
         self.progress.boundary_ms = due.until_ms
@@ -381,11 +332,15 @@ class ModelMonitor:
         return output
 
     def _settle_boundary(self, boundary_ms: int, touched: set[Window], output: Output) -> None:
-        for ledger, verdict in self.settlement.due(boundary_ms, touched):
-            self._read_performance(ledger, verdict, output)
+        totals = Totals(self.settlement.between)
+        for ledger, span, verdict in self.settlement.due(boundary_ms, touched):
+            self._read_performance(ledger, span, verdict, totals, output)
         labels = self.settlement.labels
         arbiter = self.progress.arbiter
-        triggers = arbiter.arbitrate(boundary_ms, self.spec.retrain, labels, self.spec.labelled)
+        retrain, labelled = self.spec.retrain, self.spec.labelled
+        labels_min = retrain.labels_min if retrain and labelled else 0
+        decided = arbiter.arbitrate(boundary_ms, retrain, labels, labelled)
+        triggers = [self.settlement.completed(trigger, labels_min) for trigger in decided]
         output.triggers.extend(triggers)
         for trigger in triggers:
             self.progress.decide(trigger)
@@ -394,15 +349,15 @@ class ModelMonitor:
         for version, start in self.settlement.forget(boundary_ms):
             self.dirty.add(("ledger", version, start))
 
-    def _read_performance(self, ledger: Ledger, verdict: bool, output: Output) -> None:
+    def _read_performance(self, ledger: Ledger, span: Span, verdict: bool, totals: Totals, output: Output) -> None:
         window = ledger.window
         self.dirty.add(("ledger", window.version, window.start_ms))
         if not self.spec.labelled:
             self.settlement.drop(window.version, window.start_ms)
             return
-        self.settlement.read(ledger, verdict)
+        self.settlement.read(ledger, span, verdict)
         reader = self.performance_readers[ledger.reference]
-        view = reader.read(ledger, self.settlement.span(ledger, reader.layout), ledger.settled or verdict)
+        view = reader.read(ledger, span, totals.of(ledger, span, reader.layout), ledger.settled or verdict)
         self._show("performance", self.performance, view)
         output.performance.append(view)
         output.readings.extend(view.readings)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from monitor.engine import state
 from monitor.engine.model import ModelMonitor
 from monitor.profiles.reference import Reference
-from monitor.snapshot import ModelView
+from monitor.snapshot import LABEL_RESULTS, ModelView
 from monitor.spec import ModelSpec
 from monitor.windows.streams import NEVER
 
@@ -53,7 +53,8 @@ def _view(model: ModelMonitor) -> ModelView:
         last_event_ms=_time(progress.predictions.high_ms),
         watermark_ms=_time(progress.closed_ms),
         predictions=progress.counted.get("predictions", 0),
-        labels={name: progress.counted.get(name, 0) for name in ("matched", "conflict")},
+        labels={name: progress.counted.get(name, 0) for name in LABEL_RESULTS},
+        label_delay_s=progress.label_flow.histogram(),
         windows=tuple(windows),
         performance=tuple(sorted(model.performance.values(), key=lambda view: view.window)),
         incidents=tuple(incidents),

@@ -15,6 +15,7 @@ from monitor.events.ids import digest
 from monitor.profiles import codec, profile
 from monitor.profiles.profile import Profile
 from monitor.profiles.reference import Reference
+from monitor.windows.window import reaching, reaching_rows
 
 VERSIONS_MAX = 20
 """Versions with an open window of the same end, those with a reference of their own aside; the others share OTHER's."""
@@ -36,10 +37,10 @@ class Pane:
 
     def merge(self, other: Pane) -> Pane:
         """The pane of both panes' rows; the two stay as they are."""
-        merged = Pane(self.reference, self.profile.merge(other.profile), dict(self.offsets))
+        offsets = self.offsets
         for place, (first, end) in other.offsets.items():
-            merged._reach(place, first, end)
-        return merged
+            offsets = reaching(offsets, place, first, end)
+        return Pane(self.reference, self.profile.merge(other.profile), offsets)
 
     def dump(self) -> bytes:
         return codec.pack("PANE", _VERSION, (self.reference, self.profile.dump(), self.offsets))
@@ -54,10 +55,6 @@ class Pane:
             raise LayoutMismatchError(f"the reference of version {reference!r}, which open windows use, is gone")
         return cls(reference, Profile.load(references[reference].layout, profile), offsets)
 
-    def _reach(self, place: str, first: int, end: int) -> None:
-        known = self.offsets.get(place, (first, end))
-        self.offsets[place] = (min(known[0], first), max(known[1], end))
-
 
 def fold_parts(panes: Sequence[Pane], batch: Predictions, starts: NDArray[np.intp]) -> None:
     """Add the rows from starts[i] on, up to the next start or the end, to pane i; a pane may have several parts.
@@ -67,9 +64,7 @@ def fold_parts(panes: Sequence[Pane], batch: Predictions, starts: NDArray[np.int
     ends = np.append(starts[1:], len(batch))
     for pane, start, end in zip(panes, starts, ends, strict=True):
         origin = batch.origin.take(slice(int(start), int(end)))
-        for partition in np.unique(origin.partition).tolist():
-            offset = origin.offset[origin.partition == partition]
-            pane._reach(f"{origin.topic}/{partition}", int(offset.min()), int(offset.max()) + 1)
+        pane.offsets = reaching_rows(pane.offsets, origin.topic, origin.partition, origin.offset)
     for _, run in groupby(range(len(panes)), lambda part: panes[part].reference):
         parts = list(run)
         rows = slice(int(starts[parts[0]]), int(ends[parts[-1]]))

@@ -9,8 +9,10 @@ from monitor.detection.incidents import Incidents
 from monitor.detection.performance import fallen
 from monitor.detection.records import PerformanceEvidence, Severity
 from monitor.detection.triggers import Evidence
-from monitor.engine.settlement import Ledger, Span
+from monitor.engine.ledger import Ledger
+from monitor.engine.spans import Span
 from monitor.profiles.layout import OutcomeLayout
+from monitor.profiles.outcome import Outcome
 from monitor.profiles.reference import Reference
 from monitor.snapshot import PerformanceView
 from monitor.spec import ModelSpec
@@ -37,13 +39,13 @@ class PerformanceReader:
         _, estimate = performance(self.layout, self.reference.outcome, self.spec.performance.metric)
         return estimate.value if estimate else None
 
-    def read(self, ledger: Ledger, span: Span, settled: bool) -> PerformanceView:
+    def read(self, ledger: Ledger, span: Span, outcome: Outcome, settled: bool) -> PerformanceView:
         """Every metric of the model's task over the span; `insufficient` where the span holds too few labels."""
         readings = []
         for name, metric in METRICS.items():
             if self.layout.task not in metric.tasks:
                 continue
-            status, estimate = performance(self.layout, span.outcome, name)
+            status, estimate = performance(self.layout, outcome, name)
             if status == "ok" and not span.enough:
                 status, estimate = "insufficient", None
             readings.append(_reading(ledger, span, name, status, estimate))
@@ -61,7 +63,9 @@ class PerformanceReader:
         lower = reading.value if reading.lower is None else reading.lower
         upper = reading.value if reading.upper is None else reading.upper
         figures = f"{reading.value:.3g} ({lower:.3g} to {upper:.3g}), {view.coverage:.0%} labelled"
-        reason = f"{name} is {figures}; the reference had {target:.3g}"
+        fell = "fell" if better == "higher" else "rose"
+        said = f"{name} {fell} from {target:.3g} to {figures}"
+        reason = said if down else f"{name} is {figures}; the reference had {target:.3g}"
         severity: dict[str, Severity] = {name: "major"} if down else {}
         changes = tuple(incidents.update(view.window, "performance", severity, reason))
         evidence = PerformanceEvidence(name, reading.value, lower, upper, target, view.coverage)

@@ -8,65 +8,24 @@ the figures are those of one pass over all labels known before the boundary.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.detection.records import Trigger
+from monitor.engine.ledger import Ledger, unpacked
 from monitor.engine.pane import Pane
-from monitor.events.batch import Matched, Pairs
-from monitor.profiles import codec
+from monitor.engine.spans import Span, Sweep, reaches
+from monitor.events.batch import Matched
 from monitor.profiles.layout import OutcomeLayout
-from monitor.profiles.outcome import Outcome, Summary
 from monitor.spec import ModelSpec, PerformanceSpec
-from monitor.statistics.performance import labels_by_class
-from monitor.windows.window import Offsets, Window
+from monitor.windows.window import Window, reaching_rows
 
 COVERAGE = 0.8
 """Share of a window's predictions that must be labelled before it is judged early."""
-
-_VERSION = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Ledger:
-    """What is known of one window.
-
-    predicted: its predictions; by_class: labels of each class; outcome: packed bytes. reference: the version whose
-    reference it is compared with. settled: it has had its verdict. revision: how often its reading has been given.
-    offsets: where its predictions lie. profile: the digest of their profile.
-    """
-
-    window: Window
-    predicted: int
-    reference: str
-    outcome: bytes = b""
-    labels: int = 0
-    by_class: Mapping[str, int] = field(default_factory=dict)
-    settled: bool = False
-    revision: int = 0
-    offsets: Offsets = field(default_factory=dict)
-    profile: str = ""
-
-    @property
-    def coverage(self) -> float:
-        return min(1.0, self.labels / self.predicted) if self.predicted else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The fewest whole windows up to `window` that hold enough labels, or all there are (`enough` is then False)."""
-
-    window: Window
-    start_ms: int
-    outcome: Outcome
-    labels: int
-    coverage: float
-    enough: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,88 +99,111 @@ class Settlement:
         return min(found, default=None)
 
     def apply(
-        self, changes: Changes, windows: list[Window], layouts: Mapping[str, OutcomeLayout], pairs: Pairs
+        self,
+        changes: Changes,
+        windows: list[Window],
+        layouts: Mapping[str, OutcomeLayout],
+        matched: Matched,
+        topic: str,
     ) -> set[Window]:
-        """Count the changes of one boundary; the windows that were touched. layouts: by version of the reference."""
+        """Count the changes of one boundary; the windows that were touched.
+
+        layouts: by version of the reference. topic: of the labels.
+        """
         touched = np.unique(changes.window).tolist()
         for index in touched:
             window = windows[index]
             mine = changes.window == index
-            removed = changes.removed[mine]
+            added, removed = changes.added[mine], changes.removed[mine]
             key = (window.version, window.start_ms)
             layout = layouts[self.ledgers[key].reference]
             self._joined -= self.ledgers[key].labels
-            outcome = _unpacked(layout, self.ledgers[key].outcome)
-            outcome.fold(layout, pairs.take(changes.added[mine]))
-            outcome.retract(layout, pairs.take(removed[removed >= 0]))
-            self.ledgers[key] = replace(
-                self.ledgers[key],
-                outcome=codec.pack("OUTC", _VERSION, outcome.plain()),
-                labels=outcome.rows,
-                by_class=labels_by_class(layout, outcome),
-            )
+            outcome = unpacked(layout, self.ledgers[key].outcome)
+            outcome.fold(layout, matched.pairs.take(added))
+            outcome.retract(layout, matched.pairs.take(removed[removed >= 0]))
+            partition, offset = matched.label_partition[added], matched.label_offset[added]
+            offsets = reaching_rows(self.ledgers[key].label_offsets, topic, partition, offset)
+            self.ledgers[key] = self.ledgers[key].holding(layout, outcome, offsets)
             self._joined += outcome.rows
         return {windows[index] for index in touched}
 
-    def due(self, boundary_ms: int, touched: set[Window]) -> list[tuple[Ledger, bool]]:
-        """Windows to be read at a boundary, in order, and whether each gets its verdict now."""
-        keys = {(window.version, window.start_ms) for window in touched}
+    def due(self, boundary_ms: int, touched: set[Window]) -> list[tuple[Ledger, Span, bool]]:
+        """Windows to be read at a boundary, in order, each with its span and whether it gets its verdict now.
+
+        Those that end here, those whose labels or whose span's labels have changed, and those that wait no longer.
+        """
+        spans = self._spanning(boundary_ms, touched)
+        for version, start in {*self._ending(boundary_ms), *self._overdue(boundary_ms)} - spans.keys():
+            spans[version, start] = self._sweep(self.ledgers[version, start]).span()
+        found = [(self.ledgers[key], span) for key, span in spans.items()]
+        found.sort(key=lambda each: each[0].window)
+        return [(ledger, span, self._ready(ledger, span, boundary_ms)) for ledger, span in found]
+
+    def _ending(self, boundary_ms: int) -> Iterator[tuple[str, int]]:
         for version, starts in self._starts.items():
             last = bisect_left(starts, boundary_ms) - 1
             if last >= 0 and self.ledgers[(version, starts[last])].window.end_ms == boundary_ms:
-                keys.add((version, starts[last]))
-        verdicts = {
-            key for key in self._candidates(boundary_ms, touched) if self._ready(self.ledgers[key], boundary_ms)
-        }
-        found = [self.ledgers[key] for key in keys | verdicts]
-        found = [ledger for ledger in found if ledger.window.end_ms <= boundary_ms]
-        found.sort(key=lambda each: each.window)
-        return [(ledger, (ledger.window.version, ledger.window.start_ms) in verdicts) for ledger in found]
+                yield version, starts[last]
 
-    def _candidates(self, boundary_ms: int, touched: set[Window]) -> Iterator[tuple[str, int]]:
-        """Windows without a verdict that may get one: labels came in their span, or they have just ended or waited."""
+    def _overdue(self, boundary_ms: int) -> Iterator[tuple[str, int]]:
         for version, waiting in self._waiting.items():
-            changed = [window.start_ms for window in touched if window.version == version]
-            first = bisect_left(waiting, min(changed)) if changed else bisect_left(waiting, boundary_ms) - 1
-            first = max(first, 0)
-            for start in waiting[:first]:
+            for start in waiting:
                 if self._deadline(self.ledgers[(version, start)].window) > boundary_ms:
                     break
                 yield version, start
-            for start in waiting[first:]:
-                if self.ledgers[(version, start)].window.end_ms > boundary_ms:
+
+    def _spanning(self, boundary_ms: int, touched: set[Window]) -> dict[tuple[str, int], Span]:
+        """The windows that have ended whose span holds a touched one, now or when they were last read."""
+        found: dict[tuple[str, int], Span] = {}
+        changed: dict[tuple[str, str], list[int]] = {}
+        for window in sorted(touched):
+            reference = self.ledgers[(window.version, window.start_ms)].reference
+            changed.setdefault((window.version, reference), []).append(window.start_ms)
+        for (version, reference), starts in changed.items():
+            sweep = self._sweep(self.ledgers[(version, starts[0])])
+            for ledger in self.between(version, reference, starts[0], boundary_ms):
+                if ledger.window.start_ms > starts[0]:
+                    sweep.add(ledger)
+                if ledger.window.end_ms > boundary_ms or sweep.start_ms > starts[-1]:
                     break
-                yield version, start
+                if reaches(sweep, starts):
+                    found[(version, ledger.window.start_ms)] = sweep.span()
+        return found
 
-    def span(self, ledger: Ledger, layout: OutcomeLayout) -> Span:
-        """The labels that a window is judged by, earlier windows' included where its own are too few.
+    def between(self, version: str, reference: str, since_ms: int, until_ms: int) -> Iterator[Ledger]:
+        """Windows that start in [since_ms, until_ms) and are compared with one reference, in order."""
+        starts = self._starts[version]
+        for place in range(bisect_left(starts, since_ms), bisect_left(starts, until_ms)):
+            ledger = self.ledgers[(version, starts[place])]
+            if ledger.reference == reference:
+                yield ledger
 
-        Where all of them together are too few the outcome is the window's own.
-        """
-        members, enough = self._members(ledger)
-        outcome = _unpacked(layout, ledger.outcome)
-        if enough:
-            for member in members[1:]:
-                if member.outcome:
-                    outcome = outcome.merge(_unpacked(layout, member.outcome))
-        predicted = sum(member.predicted for member in members)
-        labels = sum(member.labels for member in members)
-        return Span(
-            ledger.window,
-            members[-1].window.start_ms,
-            outcome,
-            labels,
-            min(1.0, labels / predicted) if predicted else 0.0,
-            enough,
-        )
-
-    def read(self, ledger: Ledger, verdict: bool) -> None:
+    def read(self, ledger: Ledger, span: Span, verdict: bool) -> None:
         """A window's reading has been given, and its verdict where there was one."""
         version, start = ledger.window.version, ledger.window.start_ms
         settled = ledger.settled or verdict
-        self.ledgers[(version, start)] = replace(ledger, revision=ledger.revision + 1, settled=settled)
+        self.ledgers[(version, start)] = replace(
+            ledger, revision=ledger.revision + 1, settled=settled, enough=span.enough
+        )
         if settled:
             _discard(self._waiting.get(version, []), start)
+
+    def completed(self, trigger: Trigger, labels_min: int) -> Trigger:
+        """A trigger with where the labels of its window lie, and a training window.
+
+        That begins with the change, or as many whole windows earlier as it takes to hold `labels_min` labels, of all
+        versions together; where they are fewer, with the earliest window that has any.
+        """
+        ledger = self.ledgers.get((trigger.window.version, trigger.window.start_ms))
+        start_ms, end_ms = trigger.training_ms
+        counted = [each for each in self.ledgers.values() if each.labels and each.window.end_ms <= end_ms]
+        labels = 0
+        for each in sorted(counted, key=lambda each: each.window.start_ms, reverse=True):
+            if labels >= labels_min and each.window.start_ms < start_ms:
+                break
+            labels += each.labels
+            start_ms = min(start_ms, each.window.start_ms)
+        return replace(trigger, label_offsets=ledger.label_offsets if ledger else {}, training_ms=(start_ms, end_ms))
 
     @property
     def labels(self) -> int:
@@ -244,29 +226,23 @@ class Settlement:
     def _deadline(self, window: Window) -> int:
         return -(-(window.end_ms + self.spec.wait_ms) // self.grid_ms) * self.grid_ms
 
-    def _ready(self, ledger: Ledger, boundary_ms: int) -> bool:
-        if boundary_ms >= self._deadline(ledger.window):
-            return True
-        return ledger.coverage >= COVERAGE and self._members(ledger)[1]
+    def _ready(self, ledger: Ledger, span: Span, boundary_ms: int) -> bool:
+        if ledger.settled:
+            return False
+        return boundary_ms >= self._deadline(ledger.window) or (ledger.coverage >= COVERAGE and span.enough)
 
-    def _members(self, ledger: Ledger) -> tuple[list[Ledger], bool]:
-        """Windows of the span, newest first, and whether they hold enough labels."""
+    def _sweep(self, ledger: Ledger) -> Sweep:
+        """A sweep that has come to a window."""
         version, starts = ledger.window.version, self._starts[ledger.window.version]
         earliest = ledger.window.end_ms - self.spec.span_max_ms
-        members: list[Ledger] = []
-        labels, by_class = 0, Counter[str]()
+        sweep = Sweep(self.spec)
         for place in range(bisect_left(starts, ledger.window.start_ms), -1, -1):
             member = self.ledgers[(version, starts[place])]
-            if member.window.start_ms < earliest and members:
+            if sweep.members and (sweep.enough or member.window.start_ms < earliest):
                 break
-            if member.reference != ledger.reference:
-                continue
-            members.append(member)
-            labels += member.labels
-            by_class.update(member.by_class)
-            if labels >= self.spec.labels_min and min(by_class.values(), default=0) >= self.spec.class_min:
-                return members, True
-        return members, False
+            if member.reference == ledger.reference:
+                sweep.extend(member)
+        return sweep
 
 
 def _before(starts: list[int], time_ms: int) -> int:
@@ -351,13 +327,3 @@ def _conflicting(matched: Matched, group: NDArray[np.int64]) -> bool:
     """Whether partitions disagree on one id's label: its producer does not key by id."""
     differ = len(np.unique(matched.label_digest[group])) > 1
     return differ and len(np.unique(matched.label_partition[group])) > 1
-
-
-def _unpacked(layout: OutcomeLayout, packed: bytes) -> Outcome:
-    """An outcome of its own; what it begins with is shared, and immutable."""
-    return Outcome(_summary(packed)) if packed else Outcome.empty(layout)
-
-
-@lru_cache(maxsize=512)  # Spans of neighbouring windows share nearly all of their members.
-def _summary(packed: bytes) -> Summary:
-    return Outcome.of_plain(codec.unpack("OUTC", _VERSION, packed, list)).summary

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, unquote
 
-from monitor.engine.model import ModelMonitor, Progress
+from monitor.engine.ledger import Ledger
+from monitor.engine.model import ModelMonitor
 from monitor.engine.pane import Pane
-from monitor.engine.settlement import Ledger
+from monitor.engine.progress import Progress
 from monitor.errors import LayoutMismatchError, StateError
 from monitor.profiles import codec
 from monitor.snapshot import PerformanceView, WindowView

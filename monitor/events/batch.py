@@ -208,7 +208,8 @@ class Matched:
     """Every pair of a pending prediction and a label of its id, as the store joined them.
 
     One prediction stands in as many rows as labels of its id are known. version, time_ms, key: the prediction's.
-    label_time_ms, label_digest (uint64), label_partition, known_ms: the label's; known_ms is when it counts from.
+    label_time_ms, label_digest (uint64), label_partition, label_offset, known_ms: the label's; known_ms is when it
+    counts from.
     """
 
     version: CategoricalColumn
@@ -218,6 +219,7 @@ class Matched:
     label_time_ms: NDArray[np.int64]
     label_digest: NDArray[np.uint64]
     label_partition: NDArray[np.int32]
+    label_offset: NDArray[np.int64]
     known_ms: NDArray[np.int64]
 
     def __len__(self) -> int:

@@ -9,7 +9,7 @@ from typing import Literal
 
 PREFIX = "model_monitor_"
 
-MetricType = Literal["counter", "gauge", "summary", "info"]
+MetricType = Literal["counter", "gauge", "summary", "histogram", "info"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,15 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "labels_total",
         "counter",
-        "Labels, by what became of them: matched with a prediction, or in conflict with another partition's.",
+        "Labels, by what became of them: matched with a prediction, waiting for one when they came, expired without"
+        " one, or in conflict with another partition's.",
         ("model", "result"),
+    ),
+    Metric(
+        "label_delay_seconds",
+        "histogram",
+        "Label time minus prediction time of each prediction's first label; 0 where the label was first.",
+        ("model",),
     ),
     Metric(
         "incidents_open", "gauge", "Open incidents, over all segments.", ("model", "version", "cause", "severity")

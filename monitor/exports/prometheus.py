@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, product
+from itertools import accumulate, chain, product
+from math import inf
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric as Family
 from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.utils import floatToGoString
 
 from monitor import __version__
 from monitor.detection.records import Verdict
 from monitor.exports.latest import CAUSES, SEVERITIES, STATES, Rank, Slice, alive, drift_rank, slices, unwatched
 from monitor.exports.metrics import METRICS, PREFIX, Metric
 from monitor.exports.text import clean
-from monitor.snapshot import ModelView, PerformanceView, ServiceView, Snapshot
+from monitor.snapshot import LABEL_RESULTS, Histogram, ModelView, PerformanceView, ServiceView, Snapshot
 from monitor.statistics.reading import Reading
 from monitor.statistics.registry import QUALITY
 
@@ -28,19 +30,19 @@ SERIES_BUDGET = 10_000
 
 EVENT_RESULTS = ("accepted", "duplicate", "late", "rejected")
 DELIVERY_RESULTS = ("delivered", "retry", "failed", "disabled")
-LABEL_RESULTS = ("matched", "conflict")
 
 _QUALITY = {statistic.name: f"feature_{statistic.name}_ratio" for statistic in QUALITY}
 """Metric of each statistic of data quality."""
 
 
 class Series(NamedTuple):
-    """One sample: a metric of the table, its label values in the table's order, its value."""
+    """One sample: a metric of the table, its label values in the table's order, its value; of a histogram, its `le`."""
 
     metric: str
     labels: tuple[str, ...]
     value: float
     suffix: str = ""
+    le: str = ""
 
 
 class SnapshotCollector:
@@ -97,8 +99,10 @@ def _family(metric: Metric, samples: Iterable[Series]) -> Family:
     # prometheus_client names a family without the suffix that its type gives to the sample.
     family = Family(name.removesuffix("_total").removesuffix("_info"), metric.help, metric.type)
     for series in samples:
-        values = map(clean, series.labels)
-        family.add_sample(name + series.suffix, dict(zip(metric.labels, values, strict=True)), series.value)
+        labels = dict(zip(metric.labels, map(clean, series.labels), strict=True))
+        if series.le:
+            labels["le"] = series.le
+        family.add_sample(name + series.suffix, labels, series.value)
     return family
 
 
@@ -143,12 +147,23 @@ def _model(model: ModelView) -> Iterator[Series]:
     yield Series("predictions_total", (name,), model.predictions)
     for result, count in (dict.fromkeys(LABEL_RESULTS, 0) | dict(model.labels)).items():
         yield Series("labels_total", (name, result), count)
+    yield from _histogram("label_delay_seconds", (name,), model.label_delay_s)
     versions = alive(model)
     incidents = Counter((i.opened.version, i.cause, i.severity) for i in model.incidents if i.open)
     for version, cause, severity in product(versions, CAUSES, SEVERITIES):
         yield Series("incidents_open", (name, version, cause, severity), incidents[version, cause, severity])
     for version, result in product(versions, ("requested", "withheld")):
         yield Series("triggers_total", (name, version, result), model.decided.get((version, result), 0))
+
+
+def _histogram(name: str, labels: tuple[str, ...], histogram: Histogram) -> Iterator[Series]:
+    """Classic buckets, cumulative, the one of everything last."""
+    counts = list(accumulate((*(rows for _, rows in histogram.rows), histogram.beyond)))
+    for end, count in zip((*(end for end, _ in histogram.rows), inf), counts, strict=True):
+        le = floatToGoString(end)  # type: ignore[no-untyped-call]
+        yield Series(name, labels, count, "_bucket", le)
+    yield Series(name, labels, counts[-1], "_count")
+    yield Series(name, labels, histogram.total, "_sum")
 
 
 def _slice(labels: tuple[str, str, str], part: Slice) -> Iterator[Series]:

@@ -345,6 +345,8 @@ class Trigger(Resource):
     """The window that decided."""
     onset: datetime
     """When the change is estimated to have begun."""
+    training_window: Span
+    """From the onset to the end of `window`, begun earlier where that holds too few labels to train on."""
     incident: Text
     evidence: list[Verdict]
     """The drifting features, worst first."""
@@ -352,7 +354,9 @@ class Trigger(Resource):
     labels_available: int
     rows: int
     offsets: dict[Text, tuple[int, int]]
-    """By partition, [first, last + 1) of the window's predictions in Kafka."""
+    """By topic and partition, [first, last + 1) of the window's predictions in Kafka."""
+    label_offsets: dict[Text, tuple[int, int]]
+    """Likewise, of the labels that had counted in the window."""
     withheld: Text | None
     """Why it was not sent; null where it was to be."""
     deliveries: list[Delivery]
@@ -370,12 +374,14 @@ class Trigger(Resource):
             summary=trigger.summary,
             window=Span.of(trigger.window),
             onset=utc(trigger.onset_ms),
+            training_window=Span(window_start=utc(trigger.training_ms[0]), window_end=utc(trigger.training_ms[1])),
             incident=trigger.incident,
             evidence=[Verdict.of(verdict) for verdict in trigger.evidence],
             performance=fell and TriggerPerformance.model_validate(fell, from_attributes=True),
             labels_available=trigger.labels,
             rows=trigger.rows,
             offsets=dict(trigger.offsets),
+            label_offsets=dict(trigger.label_offsets),
             withheld=trigger.withheld or None,
             deliveries=[
                 Delivery(receiver=each.receiver, state=each.state, attempts=each.attempts, last_error=each.last_error)

@@ -145,9 +145,7 @@ class MulticlassOutcome:
     @property
     def hits(self) -> Counts:
         """int64[C + 1]: correct rows by class."""
-        hits = self.confusion.diagonal().copy()
-        hits[-1] = self.agreed
-        return hits
+        return np.append(self.confusion.diagonal()[:-1], self.agreed)
 
     @property
     def correct(self) -> int:
@@ -210,6 +208,10 @@ class Outcome:
     def merge(self, other: Outcome) -> Outcome:
         """The outcome of both outcomes' pairs; the two stay as they are."""
         return Outcome(_combine(operator.add, self.summary, other.summary))
+
+    def without(self, other: Outcome) -> Outcome:
+        """What is left of an outcome that another was merged into, without that one; the two stay as they are."""
+        return Outcome(_combine(operator.sub, self.summary, other.summary))
 
     def _apply(self, sign: Callable[[Any, Any], Any], layout: OutcomeLayout, pairs: Pairs) -> None:
         label = pairs.label
@@ -288,12 +290,11 @@ def _binary(layout: OutcomeLayout, pairs: Pairs) -> BinaryOutcome:
     truth = label[scored]
     cells = SCORE_CELLS + 2
     place = truth * cells + _cell(score, SCORE_CELLS)
-    sums = np.bincount(place, weights=np.rint(score * UNIT), minlength=2 * cells)
     return BinaryOutcome(
         np.bincount(label, minlength=2),
         np.bincount(2 * label[decided] + decision[decided], minlength=4).reshape(2, 2),
         np.bincount(place, minlength=2 * cells).reshape(2, cells),
-        sums.astype(np.int64).reshape(2, cells),
+        np.bincount(place, weights=np.rint(score * UNIT), minlength=2 * cells).astype(np.int64).reshape(2, cells),
         Moments.of(_log_loss(np.where(truth == 1, score, 1.0 - score))),
         Moments.of(_fixed((score - truth) ** 2)),
     )

@@ -120,7 +120,6 @@ class Service:
 
     def _messages(self, trigger: Trigger, now_ms: int) -> list[Message]:
         window = trigger.window
-        offsets = {place.rpartition("/")[2]: list(span) for place, span in trigger.offsets.items()}
         receipt = Receipt(
             monitor=__version__,
             config=self._digest,
@@ -128,7 +127,6 @@ class Service:
                 (window.model, self._loop.monitor.models[window.model].inherited(window.version))
             ),
             profile=trigger.profile,
-            offsets={"predictions": offsets},
         )
         return [retrain_request(trigger, receipt, self._receivers[window.model], now_ms)]
 

@@ -6,11 +6,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 Place = tuple[str, int]
 """A topic and one of its partitions."""
 
 Offsets = Mapping[str, tuple[int, int]]
 """[first, last + 1) of the records of a window, by "topic/partition"."""
+
+
+def reaching(known: Offsets, place: str, first: int, end: int) -> dict[str, tuple[int, int]]:
+    """Offsets that hold [first, end) of a place besides."""
+    before = known.get(place, (first, end))
+    return {**known, place: (min(before[0], first), max(before[1], end))}
+
+
+def reaching_rows(
+    known: Offsets, topic: str, partition: NDArray[np.int32], offset: NDArray[np.int64]
+) -> dict[str, tuple[int, int]]:
+    """Offsets that hold the records of n rows besides."""
+    reached = dict(known)
+    for number in np.unique(partition).tolist():
+        mine = offset[partition == number]
+        reached = reaching(reached, f"{topic}/{number}", int(mine.min()), int(mine.max()) + 1)
+    return reached
 
 
 class Window(NamedTuple):

@@ -28,7 +28,7 @@ TRIGGER = Trigger(
     id="trg_9f2c",
     reason="performance",
     severity="major",
-    summary="roc_auc fell from 0.91 to 0.84 (0.82 to 0.86)",
+    summary="roc_auc fell from 0.91 to 0.84 (0.82 to 0.86), 71% labelled; amount and country drifted",
     window=WINDOW,
     onset_ms=at("2026-11-23T07:59:59.120Z"),
     incident="inc_41",
@@ -36,14 +36,15 @@ TRIGGER = Trigger(
     performance=PerformanceEvidence("roc_auc", 0.84, 0.82, 0.86, 0.91, 0.71),
     labels=37_800,
     rows=53_000,
-    offsets={},
+    offsets={"predictions/10": (5, 7), "predictions/9": (1, 2), "predictions/0": (1200, 54_000)},
+    training_ms=(at("2026-11-23T05:00:00Z"), at("2026-11-23T11:00:00Z")),
+    label_offsets={"labels/0": (900, 38_000)},
 )
 RECEIPT = Receipt(
     monitor="0.1.0",
     config="sha256:aa",
     reference="sha256:bb",
     profile="sha256:cc",
-    offsets={"labels": {"0": (900, 38_000)}, "predictions": {"10": (5, 7), "9": (1, 2), "0": (1200, 54_000)}},
     base_url="http://monitor.example:8000/",
 )
 
@@ -52,9 +53,10 @@ def test_the_body_is_the_contract_to_the_byte():
     expected = (
         '{"type":"model.retrain.requested","timestamp":"2026-11-23T11:00:02Z",'
         '"data":{"trigger":"trg_9f2c","model":"fraud","version":"3","reason":"performance","severity":"major",'
-        '"summary":"roc_auc fell from 0.91 to 0.84 (0.82 to 0.86)",'
+        '"summary":"roc_auc fell from 0.91 to 0.84 (0.82 to 0.86), 71% labelled; amount and country drifted",'
         '"window":{"start":"2026-11-23T10:00:00Z","end":"2026-11-23T11:00:00Z"},'
-        '"onset":"2026-11-23T07:59:59.120Z","training_window":null,"labels_available":37800,'
+        '"onset":"2026-11-23T07:59:59.120Z","training_window":{"start":"2026-11-23T05:00:00Z",'
+        '"end":"2026-11-23T11:00:00Z"},"labels_available":37800,'
         '"evidence":[{"feature":"amount","effect":0.31,"noise_floor":0.02,"evidence_ratio":null,"psi":0.33},'
         '{"feature":"country","effect":null,"noise_floor":null,"evidence_ratio":null,"psi":null}],'
         '"performance":{"metric":"roc_auc","value":0.84,"lower":0.82,"upper":0.86,"reference":0.91,'
@@ -69,7 +71,9 @@ def test_the_body_is_the_contract_to_the_byte():
 
 
 def test_what_is_unknown_is_null_and_never_absent():
-    trigger = replace(TRIGGER, reason="manual", incident="", evidence=(), performance=None)
+    trigger = replace(
+        TRIGGER, reason="manual", incident="", evidence=(), performance=None, offsets={}, label_offsets={}
+    )
     known = orjson.loads(retrain_request(TRIGGER, RECEIPT, "pipeline", CREATED_MS).body)["data"]
     bare = orjson.loads(retrain_request(trigger, Receipt(monitor="0.1.0"), "pipeline", CREATED_MS).body)["data"]
     assert bare.keys() == known.keys()
@@ -83,8 +87,8 @@ def test_what_is_unknown_is_null_and_never_absent():
 
 
 def test_the_same_trigger_gives_the_same_message():
-    shuffled = replace(RECEIPT, offsets={kind: dict(reversed(of.items())) for kind, of in RECEIPT.offsets.items()})
-    assert retrain_request(TRIGGER, shuffled, "pipeline", CREATED_MS) == retrain_request(
+    shuffled = replace(TRIGGER, offsets=dict(reversed(TRIGGER.offsets.items())))
+    assert retrain_request(shuffled, RECEIPT, "pipeline", CREATED_MS) == retrain_request(
         TRIGGER, RECEIPT, "pipeline", CREATED_MS
     )
 

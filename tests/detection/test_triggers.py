@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from monitor.detection.incidents import Incidents
-from monitor.detection.records import Trigger, Verdict
+from monitor.detection.records import PerformanceEvidence, Severity, Trigger, Verdict
 from monitor.detection.triggers import Arbiter, Evidence
 from monitor.spec import RetrainSpec
 from monitor.windows.window import Window
 
 HOUR_MS = 3_600_000
 SPEC = RetrainSpec("pipeline", frozenset({"drift", "performance"}), cooldown_ms=24 * HOUR_MS, labels_min=100)
+
+FELL = PerformanceEvidence("roc_auc", 0.84, 0.82, 0.86, 0.91, 0.71)
 
 
 class Model:
@@ -18,12 +27,34 @@ class Model:
     def __init__(self) -> None:
         self.incidents, self.arbiter = Incidents(), Arbiter()
 
-    def drift(self, hour: int, effect: float | None, drifting: bool = True, labels: int = 1_000) -> list[Trigger]:
-        window = Window((hour + 1) * HOUR_MS, "m", "3", "", hour * HOUR_MS)
-        verdicts = (Verdict(window, "amount", 500, "drifting", effect, 0.02, effect),) if drifting else ()
-        changes = self.incidents.update(window, "drift", {"amount": "moderate"} if drifting else {}, "amount drifted")
-        self.arbiter.note(Evidence(window, "drift", tuple(changes), "amount drifted", 500, {}, "", verdicts))
+    def drift(
+        self,
+        hour: int,
+        effect: Mapping[str, float] | float | None,
+        drifting: bool = True,
+        labels: int = 1_000,
+        version: str = "3",
+    ) -> list[Trigger]:
+        """effect: of `amount`, or by feature."""
+        window = Window((hour + 1) * HOUR_MS, "m", version, "", hour * HOUR_MS)
+        effects = effect if isinstance(effect, Mapping) else {"amount": effect}
+        verdicts = tuple(Verdict(window, name, 500, "drifting", size, 0.02, size) for name, size in effects.items())
+        affected: dict[str, Severity] = dict.fromkeys(effects, "moderate") if drifting else {}
+        changes = self.incidents.update(window, "drift", affected, "amount drifted")
+        self.arbiter.note(
+            Evidence(window, "drift", tuple(changes), "amount drifted", 500, {}, "", verdicts if drifting else ())
+        )
         return self.arbiter.arbitrate(window.end_ms, SPEC, labels, labelled=True)
+
+    def fall(
+        self, hour: int, boundary: int, version: str = "3", down: bool = True, labels: int = 1_000
+    ) -> list[Trigger]:
+        """The verdict of an hour's window, given `boundary` hours after the start."""
+        window = Window((hour + 1) * HOUR_MS, "m", version, "", hour * HOUR_MS)
+        changes = self.incidents.update(window, "performance", {"roc_auc": "major"} if down else {}, "roc_auc fell")
+        evidence = Evidence(window, "performance", tuple(changes), "roc_auc fell", 500, {}, "", (), FELL)
+        self.arbiter.note(evidence)
+        return self.arbiter.arbitrate(boundary * HOUR_MS, SPEC, labels, labelled=True)
 
 
 def test_one_request_is_made_for_an_incident_however_long_it_lasts() -> None:
@@ -42,6 +73,84 @@ def test_a_second_incident_waits_for_the_cool_down() -> None:
     assert [trigger.withheld.split(" until")[0] for trigger in withheld] == ["cooling down", ""]
     assert withheld[1].window.end_ms == first[0].window.end_ms + SPEC.cooldown_ms
     assert len({trigger.id for trigger in (*first, *withheld)}) == 3
+
+
+def test_a_performance_request_carries_and_names_what_drifts_at_its_boundary() -> None:
+    model = Model()
+    effects = {"age": 0.12, "amount": 0.3, "country": 0.2}
+    model.drift(0, dict.fromkeys(effects, 0.15), labels=0)
+    model.drift(1, effects, labels=0)
+    (asked,) = (each for each in model.fall(0, boundary=2) if each.reason == "performance")
+    assert [(verdict.feature, verdict.effect) for verdict in asked.evidence] == [
+        ("amount", 0.3),
+        ("country", 0.2),
+        ("age", 0.12),
+    ]
+    assert asked.summary == "roc_auc fell; amount, country and age drifted"
+    assert asked.performance == FELL
+    assert (asked.window.end_ms, asked.training_ms) == (HOUR_MS, (0, HOUR_MS))
+
+
+@pytest.mark.parametrize(("version", "newest"), [("2", 0.3), ("3", 0.05)])
+def test_a_performance_request_names_no_drift_of_another_version_and_none_that_has_come_back(
+    version: str, newest: float
+) -> None:
+    model = Model()
+    model.drift(0, 0.3, labels=0, version=version)
+    model.drift(1, newest, labels=0, version=version)
+    (asked,) = (each for each in model.fall(0, boundary=2) if each.reason == "performance")
+    assert (asked.evidence, asked.summary) == ((), "roc_auc fell")
+
+
+def test_the_first_drift_request_is_the_same_whatever_else_it_carries() -> None:
+    """Frozen: a receiver drops a repeat by this id."""
+    assert [trigger.id for trigger in Model().drift(0, 0.3)] == ["trg_0ae4d1f4b3a5f4bf"]
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["3", "4", "5"]),
+        st.sampled_from(["drift", "performance"]),
+        st.sampled_from([0.3, 0.05, None]),
+        st.booleans(),
+        st.sampled_from([0, 1_000]),
+    ),
+    max_size=80,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(STEPS, st.integers(1, 4))
+def test_at_most_one_request_is_made_in_a_cool_down_whatever_versions_and_causes_there_are(
+    steps: list[tuple[str, str, float | None, bool, int]], a_turn: int
+) -> None:
+    model = Model()
+    made: list[tuple[int, Trigger]] = []
+    for number, (version, cause, effect, on, labels) in enumerate(steps):
+        hour = 6 * (number // a_turn)
+        if cause == "drift":
+            found = model.drift(hour, effect, drifting=on, labels=labels, version=version)
+        else:
+            found = model.fall(hour, hour + 1, version, down=on, labels=labels)
+        assert sum(not trigger.withheld for trigger in found) <= 1
+        made += [((hour + 1) * HOUR_MS, trigger) for trigger in found]
+    sent = [boundary for boundary, trigger in made if not trigger.withheld]
+    assert all(later - earlier >= SPEC.cooldown_ms for earlier, later in pairwise(sent))
+    said: dict[str, list[str]] = {}
+    for _, trigger in made:
+        said.setdefault(trigger.incident, []).append(trigger.withheld)
+    for reasons in said.values():
+        assert "" not in reasons[:-1], "an incident that was asked for is never asked for again"
+        assert all(earlier != later for earlier, later in pairwise(reasons)), "a refusal is recorded once"
+
+
+def test_ten_incidents_at_once_make_one_request_and_a_refusal_each_for_the_others() -> None:
+    model = Model()
+    made = [trigger for version in range(10) for trigger in model.drift(0, 0.3, version=str(version))]
+    made += [trigger for version in range(10) for trigger in model.fall(0, 1, str(version))]
+    made += [trigger for hour in range(1, 20) for trigger in model.drift(hour, 0.3, version="0")]
+    assert [trigger.withheld.split(" until")[0] for trigger in made] == ["", *["cooling down"] * 19]
+    assert len({trigger.incident for trigger in made}) == len({trigger.id for trigger in made}) == 20
 
 
 def test_too_few_labels_hold_a_request_back_until_they_have_come() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from monitor.engine import Monitor
-from monitor.engine.settlement import Ledger
+from monitor.engine.ledger import Ledger
 from monitor.errors import StateError
 from monitor.events.schema import Schema
 from monitor.profiles import codec

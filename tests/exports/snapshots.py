@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from monitor.detection.records import Incident, PerformanceEvidence, State, Trigger, Verdict
-from monitor.snapshot import DeliveryView, ModelView, PerformanceView, ServiceView, Snapshot, WindowView
+from monitor.snapshot import DeliveryView, Histogram, ModelView, PerformanceView, ServiceView, Snapshot, WindowView
 from monitor.statistics.reading import Reading
 from monitor.windows.window import Window
 
@@ -17,6 +17,8 @@ TEN_MS = 1_795_428_000_000
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'\n\\{}"
 """Breaks out of whatever does not escape it."""
+
+NO_DELAYS = Histogram(((1.0, 0), (3_600.0, 0), (7_776_000.0, 0)), 0, 0.0)
 
 
 def window(hour: int = 0, *, model: str = "fraud", version: str = "3", segment: str = "") -> Window:
@@ -54,6 +56,7 @@ def model_view(
     features: tuple[str, ...] = ("amount", "country"),
     versions: tuple[str, ...] = ("3",),
     labels: Mapping[str, int] = MappingProxyType({}),
+    delays: Histogram = NO_DELAYS,
     windows: Iterable[WindowView] = (),
     performance: Iterable[PerformanceView] = (),
     incidents: Iterable[Incident] = (),
@@ -69,6 +72,7 @@ def model_view(
         watermark_ms=TEN_MS + HOUR_MS,
         predictions=1624,
         labels=labels,
+        label_delay_s=delays,
         windows=tuple(windows),
         performance=tuple(performance),
         incidents=tuple(incidents),
@@ -101,7 +105,9 @@ def trigger(
         performance=performance,
         labels=37_800,
         rows=53_000,
-        offsets={"0": (1_200, 54_200)},
+        offsets={"predictions/0": (1_200, 54_200)},
+        training_ms=(place.start_ms - 5 * HOUR_MS, place.end_ms),
+        label_offsets={"labels/0": (900, 38_000)},
         withheld=withheld,
     )
 
@@ -133,13 +139,14 @@ def drifting() -> Snapshot:
     sent = trigger("trg_1", second, evidence, performance=fell)
     withheld = trigger("trg_0", first, evidence, withheld="too few labels")
     fraud = model_view(
-        labels={"matched": 577, "conflict": 1},
+        delays=Histogram(((1.0, 500), (3_600.0, 70), (7_776_000.0, 5)), 2, 16_000_000.25),
+        labels={"matched": 577, "waiting": 40, "expired": 3, "conflict": 1},
         windows=windows,
         performance=[performance_view(first, 0.84), performance_view(second, None, settled=False)],
         incidents=[closed, incident],
         triggers=[withheld, sent],
     )
-    churn = ModelView("churn", "binary", "f1", ("age",), (), None, None, 0, {}, (), (), (), ())
+    churn = ModelView("churn", "binary", "f1", ("age",), (), None, None, 0, {}, NO_DELAYS, (), (), (), ())
     return snapshot(fraud, churn, service=busy_service())
 
 

@@ -81,7 +81,7 @@ def test_models_are_listed_by_name() -> None:
         "last_event": "2026-11-23T11:00:00.120000Z",
         "watermark": "2026-11-23T11:00:00Z",
         "predictions": 1624,
-        "labels": {"matched": 577, "conflict": 1},
+        "labels": {"matched": 577, "waiting": 40, "expired": 3, "conflict": 1},
         "incidents_open": 1,
     }
     assert page["items"][0]["last_event"] is None
@@ -208,7 +208,12 @@ def test_a_trigger_is_shown_with_its_deliveries() -> None:
     ]
     assert sent["performance"]["reference"] == 0.91
     assert sent["onset"] == "2026-11-23T11:00:00Z"
-    assert sent["offsets"] == {"0": [1200, 54200]}
+    assert sent["offsets"] == {"predictions/0": [1200, 54200]}
+    assert sent["label_offsets"] == {"labels/0": [900, 38000]}
+    assert sent["training_window"] == {
+        "window_start": "2026-11-23T06:00:00Z",
+        "window_end": "2026-11-23T12:00:00Z",
+    }
     assert sent["withheld"] is None
     assert (withheld["withheld"], withheld["performance"], withheld["deliveries"]) == ("too few labels", None, [])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -86,9 +87,26 @@ def test_openmetrics_is_answered_where_it_is_asked_for() -> None:
     assert "model_monitor_events" in {family.name for family in openmetrics_families(body)}
 
 
-def test_no_created_series_are_exported() -> None:
-    body, _ = exposition(registry(drifting), "")
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text"])
+def test_no_created_series_are_exported(accept: str) -> None:
+    body, _ = exposition(registry(drifting), accept)
     assert b"_created" not in body
+
+
+def test_a_histogram_has_cumulative_buckets_in_order_a_count_and_a_sum() -> None:
+    fraud = {"model": "fraud"}
+    exported = {
+        name: [each for each in series if fraud.items() <= each[0].items()]
+        for name, series in scraped(drifting()).items()
+    }
+    buckets = [(labels["le"], value) for labels, value in exported["label_delay_seconds_bucket"]]
+    assert [(float(end), rows) for end, rows in buckets] == [(1, 500), (3_600, 570), (7_776_000, 575), (inf, 577)]
+    assert buckets[-1][0] == "+Inf"
+    assert exported["label_delay_seconds_count"] == [(fraud, 577)]
+    assert exported["label_delay_seconds_sum"] == [(fraud, 16_000_000.25)]
+    body, _ = exposition(registry(drifting), "application/openmetrics-text")
+    family = next(each for each in openmetrics_families(body) if each.name == "model_monitor_label_delay_seconds")
+    assert family.type == "histogram"
 
 
 def test_a_service_that_has_read_nothing_exports_no_figure_of_a_model() -> None:

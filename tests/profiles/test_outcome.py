@@ -94,6 +94,7 @@ def test_any_order_any_split_and_any_merge_give_the_same_bits(layout: OutcomeLay
     before = [bits(part) for part in (one, two, three)]
     assert bits(one.merge(two).merge(three)) == whole
     assert bits(three.merge(two.merge(one))) == whole
+    assert bits(one.merge(two).without(one)) == before[1]
     assert bits(Outcome.empty(layout).merge(outcome_of(layout, rows))) == whole
     assert [bits(part) for part in (one, two, three)] == before
 

@@ -76,7 +76,10 @@ TRIGGER = Trigger(
     PerformanceEvidence("roc_auc", 0.84, 0.82, 0.86, 0.91, 1 / 3),
     2**40,
     10,
-    {"0": (0, 2**50)},
+    {"predictions/0": (0, 2**50)},
+    (-5, 2**50),
+    {"labels/0": (1, 2)},
+    "sha256:cc",
     "cool-down",
 )
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import xxhash
 
-from monitor.spec import ModelSpec
+from monitor.spec import DAY_MS, ModelSpec
 from tests.simulation.traffic import PREDICTIONS, Log
 
 NEVER = -(1 << 62)
@@ -62,8 +62,8 @@ class Meaning:
     results: Counter[str] = field(default_factory=Counter)
     rows: dict[Span, int] = field(default_factory=dict)
     figures: list[Figure] = field(default_factory=list)
-    matched: int = 0
-    conflicts: int = 0
+    labels: dict[str, int] = field(default_factory=dict)
+    delays: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -241,10 +241,13 @@ def _settle(
     }
     settled: set[Span] = set()
     before: dict[Span, dict[str, Label]] = {window: {} for window in members}
+    read: dict[Span, set[Span]] = {}
     for boundary in range(min(window.end for window in members), joint + 1, grid):
         closed = sorted(window for window in members if window.end <= boundary)
         current = {window: _latest(candidates[window], boundary) for window in members}
-        figures = {window: _figure(window, members, current, first, spec) for window in closed}
+        spans = {window: _span(window, members, current, spec) for window in closed}
+        figures = {window: _figure(window, spans[window], members, current, first, spec) for window in closed}
+        changed = {window for window in closed if current[window] != before[window]}
         for window in closed:
             deadline = -(-(window.end + wait) // grid) * grid
             own = len(current[window]) / len(members[window])
@@ -252,11 +255,45 @@ def _settle(
             verdict = window not in settled and ready
             if verdict:
                 settled.add(window)
-            if verdict or window.end == boundary or current[window] != before[window]:
+            # A reading is of its span's labels: one that has changed since then makes it stale.
+            stale = changed & ({*spans[window]} | read.get(window, set()))
+            if verdict or window.end == boundary or stale:
                 found.figures.append(figures[window]._replace(settled=window in settled))
+                read[window] = {*spans[window]}
+            found.delays += [
+                max(0, label.time - first[window.version, identity].time)
+                for identity, label in current[window].items()
+                if identity not in before[window]
+            ]
         before |= {window: current[window] for window in closed}
-    found.matched = sum(map(len, before.values()))
-    found.conflicts = sum(_conflicts(pairs, joint // grid * grid) for pairs in candidates.values())
+    last = joint // grid * grid
+    waiting, expired = _waiting(accepted, by_id, last, spec)
+    found.labels = {
+        "matched": sum(map(len, before.values())),
+        "waiting": waiting,
+        "expired": expired,
+        "conflict": sum(_conflicts(pairs, last) for pairs in candidates.values()),
+    }
+
+
+def _waiting(accepted: list[Prediction], by_id: dict[str, list[Label]], last: int, spec: ModelSpec) -> tuple[int, int]:
+    """Labels known before the last boundary that were there before their prediction, and those that were given up."""
+    grid, retention = spec.window.grid_ms, spec.retention_ms
+    panes: dict[str | None, list[int]] = {}
+    for each in accepted:
+        panes.setdefault(each.identity, []).append(each.pane)
+    waiting = expired = 0
+    for label in (label for labels in by_id.values() for label in labels):
+        counts_from = (label.known // grid + 1) * grid
+        if counts_from > last:
+            continue
+        oldest = counts_from - max(retention, spec.performance.wait_ms)
+        mine = [end for end in panes.get(label.identity, ()) if oldest <= end <= label.known + retention]
+        if not any(end <= counts_from for end in mine):
+            waiting += 1
+            day_ends = ((counts_from - 1) // DAY_MS + 1) * DAY_MS
+            expired += not any(end <= last for end in mine) and day_ends + retention <= last
+    return waiting, expired
 
 
 def _latest(pairs: list[tuple[Prediction, Label]], boundary: int) -> dict[str, Label]:
@@ -270,14 +307,10 @@ def _latest(pairs: list[tuple[Prediction, Label]], boundary: int) -> dict[str, L
     return {key: label._replace(known=0, partition=0) for key, label in latest.items()}
 
 
-def _figure(
-    window: Span,
-    members: dict[Span, list[Prediction]],
-    current: dict[Span, dict[str, Label]],
-    first: dict[tuple[str, str], Prediction],
-    spec: ModelSpec,
-) -> Figure:
-    """Accuracy over the fewest windows up to this one that hold enough labels."""
+def _span(
+    window: Span, members: dict[Span, list[Prediction]], current: dict[Span, dict[str, Label]], spec: ModelSpec
+) -> list[Span]:
+    """The fewest windows up to this one that hold enough labels; where all of them hold too few, it alone."""
     rules = spec.performance
     earlier = sorted(
         (
@@ -292,12 +325,25 @@ def _figure(
     span = [window]
     while not (enough := _enough([current[each] for each in span], spec)) and earlier:
         span.append(earlier.pop(0))
+    return span if enough else [window]
+
+
+def _figure(
+    window: Span,
+    span: list[Span],
+    members: dict[Span, list[Prediction]],
+    current: dict[Span, dict[str, Label]],
+    first: dict[tuple[str, str], Prediction],
+    spec: ModelSpec,
+) -> Figure:
+    """Accuracy over a span."""
     pairs = [
         (first[each.version, identity].decision, label.value)
         for each in span
         for identity, label in current[each].items()
     ]
     right = sum(decision == value for decision, value in pairs)
+    enough = _enough([current[each] for each in span], spec)
     accuracy = right / len(pairs) if enough else None
     coverage = len(pairs) / sum(len(members[each]) for each in span)
     return Figure(window, len(pairs), coverage, enough, accuracy, False)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 from monitor.engine import Output
-from monitor.snapshot import PerformanceView
+from monitor.snapshot import Histogram, PerformanceView
 from monitor.spec import ModelSpec
 from monitor.windows.window import Window, WindowSpec
 from tests.simulation import oracle
@@ -18,9 +19,17 @@ from tests.simulation.world import CHURN, FRAUD, LATER_MS, World, references
 BY_ROWS = replace(FRAUD, window=WindowSpec(500, "rows", MINUTE_MS))
 HALF_MINUTES = replace(FRAUD, window=WindowSpec(MINUTE_MS // 2), lateness_ms=3_500)
 
+LONG_SPANS = replace(
+    FRAUD,
+    performance=replace(
+        FRAUD.performance, wait_ms=6 * MINUTE_MS, labels_min=500, class_min=200, span_max_ms=4 * MINUTE_MS
+    ),
+)
+SPECS = {"minutes": FRAUD, "half minutes": HALF_MINUTES, "500 rows": BY_ROWS, "long spans": LONG_SPANS}
+
 
 @pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("fraud", [FRAUD, HALF_MINUTES, BY_ROWS], ids=["minutes", "half minutes", "500 rows"])
+@pytest.mark.parametrize("fraud", SPECS.values(), ids=SPECS)
 def test_the_engine_agrees_with_a_recomputation_from_the_whole_log(fraud: ModelSpec, seed: int) -> None:
     log = Traffic(seed, Shape(minutes=8)).log()
     world = World(log, (fraud, CHURN), seed=seed)
@@ -35,7 +44,8 @@ def test_the_engine_agrees_with_a_recomputation_from_the_whole_log(fraud: ModelS
         for window, rows in meaning.rows.items()
     }
     assert [figure(view) for output in outputs for view in output.performance] == meanings["fraud"].figures
-    assert view.labels == {"matched": meanings["fraud"].matched, "conflict": meanings["fraud"].conflicts}
+    assert view.labels == meanings["fraud"].labels
+    assert view.label_delay_s == histogram(meanings["fraud"].delays, [end for end, _ in view.label_delay_s.rows])
     judged = sum((meaning.results for meaning in meanings.values()), Counter())
     counted = world.loop.snapshot.service.events
     for result in ("accepted", "duplicate", "late"):
@@ -58,12 +68,24 @@ def figure(view: PerformanceView) -> oracle.Figure:
     return oracle.Figure(window, view.labels, view.coverage, reading.status == "ok", reading.value, view.settled)
 
 
+def histogram(delays_ms: list[int], ends_s: list[float]) -> Histogram:
+    up_to = [sum(delay <= end * 1_000 for delay in delays_ms) for end in ends_s]
+    rows = [high - low for low, high in pairwise([0, *up_to])]
+    return Histogram(tuple(zip(ends_s, rows, strict=True)), len(delays_ms) - up_to[-1], sum(delays_ms) / 1_000)
+
+
 def test_the_script_is_worth_recomputing() -> None:
     meaning = oracle.meaning(Traffic(0, Shape(minutes=8)).log(), FRAUD, LATER_MS)
     assert {window.version for window in meaning.rows} == {"", "1", "2"}
     assert meaning.results["late"] > 20
     assert meaning.results["duplicate"] > 20
-    assert meaning.conflicts > 20
+    assert all(meaning.labels[result] > 20 for result in ("matched", "waiting", "conflict"))
     assert any(not figure.enough for figure in meaning.figures)
     assert any(figure.settled and figure.coverage < oracle.COVERAGE for figure in meaning.figures)
     assert references()["fraud"].keys() == {"1"}
+    assert meaning.delays.count(0) > 20
+    assert sum(delay > 60_000 for delay in meaning.delays) > 20
+    spans = oracle.meaning(Traffic(0, Shape(minutes=8)).log(), LONG_SPANS, LATER_MS)
+    revisions = Counter(figure.window for figure in spans.figures)
+    assert sum(figure.enough and figure.labels > 2 * 240 for figure in spans.figures) > 20, "spans of several windows"
+    assert revisions.most_common(1)[0][1] > 6

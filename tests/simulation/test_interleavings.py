@@ -40,6 +40,8 @@ def test_the_script_shows_every_kind_of_decision(in_large_polls: Observed) -> No
     triggers = in_large_polls.triggers["fraud"]
     assert {trigger.reason for trigger in triggers} == {"drift", "performance"}
     assert {bool(trigger.withheld) for trigger in triggers} == {True, False}
+    assert any(trigger.reason == "performance" and trigger.evidence for trigger in triggers)
+    assert all(trigger.label_offsets for trigger in triggers)
     assert len(in_large_polls.messages) == sum(
         not trigger.withheld for each in in_large_polls.triggers.values() for trigger in each
     )

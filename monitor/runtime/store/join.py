@@ -21,9 +21,8 @@ from monitor.runtime.store.database import Database
 # row_number is twice as fast as DISTINCT ON here, and a narrow set of ids first keeps the wide rows few.
 _MATCHED = """
 WITH label AS (SELECT * FROM labels_{number} WHERE known_ms < $until),
-fresh AS (SELECT DISTINCT key FROM label WHERE known_ms >= $since),
 affected AS (
-    FROM fresh UNION
+    SELECT key FROM label WHERE known_ms >= $since UNION
     SELECT key FROM predictions_{number}
     WHERE window_end_ms > $since AND time_ms < $until AND key IN (SELECT key FROM label)),
 first AS (
@@ -31,10 +30,10 @@ first AS (
     QUALIFY row_number() OVER (
         PARTITION BY version, key ORDER BY window_end_ms, partition, log_offset, log_row) = 1)
 SELECT first.*, label.class AS label_class, label.number AS label_number, label.time_ms AS label_time_ms,
-    label.digest, label.partition AS label_partition, label.known_ms
+    label.digest, label.partition AS label_partition, label.log_offset AS label_offset, label.known_ms
 FROM first JOIN label USING (key)
-WHERE first.window_end_ms > $since OR key IN (FROM fresh)
-ORDER BY first.time_ms, first.version, key, label.time_ms, label.digest, label.known_ms, label.partition
+ORDER BY first.time_ms, first.version, key, label.time_ms, label.digest, label.known_ms, label.partition,
+    label.log_offset
 """
 
 _RECENT = """
@@ -46,7 +45,6 @@ _OPEN = """
 SELECT partition, key, window_end_ms FROM predictions_{number} WHERE window_end_ms > $since ORDER BY partition
 """
 
-_WAITING = "SELECT count(*) FROM labels_{number} ANTI JOIN predictions_{number} USING (key)"
 _EXPIRE_PREDICTIONS = "DELETE FROM predictions_{number} WHERE window_end_ms <= ?"
 _EXPIRE_LABELS = "DELETE FROM labels_{number} WHERE known_ms < ?"
 
@@ -97,6 +95,7 @@ class Join:
             "known_ms": known_ms,
             "digest": _label_digests(batch.value),
             "partition": batch.origin.partition,
+            "log_offset": batch.origin.offset,
             **columns.from_outcome(batch.value, len(batch)),
         }
         self._database.append(f"labels_{entry.number}", pa.table(rows))
@@ -125,13 +124,6 @@ class Join:
             return _to_matched(_NOTHING, ())
         sql = _MATCHED.format(number=entry.number)
         return _to_matched(self._database.table(sql, {"since": since_ms, "until": until_ms}), entry.classes)
-
-    def waiting(self, model: str) -> int:
-        entry = self._known().get(model)
-        if entry is None:
-            return 0
-        ((count,),) = self._database.rows(_WAITING.format(number=entry.number))
-        return int(count)
 
     def expire(self, model: str, predictions_before_ms: int, labels_before_ms: int) -> tuple[int, int]:
         entry = self._known().get(model)
@@ -170,7 +162,7 @@ _NOTHING = pa.table(
     {
         **dict.fromkeys(("version", "class", "label_class"), pa.array([], pa.string())),
         **dict.fromkeys(("number", "label_number"), pa.array([], pa.float64())),
-        **dict.fromkeys(("time_ms", "label_time_ms", "known_ms"), pa.array([], pa.int64())),
+        **dict.fromkeys(("time_ms", "label_time_ms", "label_offset", "known_ms"), pa.array([], pa.int64())),
         **dict.fromkeys(("key", "digest"), pa.array([], pa.uint64())),
         "label_partition": pa.array([], pa.int32()),
     }
@@ -193,6 +185,7 @@ def _to_matched(rows: pa.Table, classes: tuple[str, ...]) -> Matched:
         label_time_ms=rows["label_time_ms"].to_numpy(),
         label_digest=rows["digest"].to_numpy(),
         label_partition=rows["label_partition"].to_numpy(),
+        label_offset=rows["label_offset"].to_numpy(),
         known_ms=rows["known_ms"].to_numpy(),
     )
 

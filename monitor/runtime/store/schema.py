@@ -44,7 +44,8 @@ CREATE TABLE predictions_{number} (
     key UBIGINT, time_ms BIGINT, window_end_ms BIGINT, partition INTEGER, log_offset BIGINT, log_row INTEGER,
     version VARCHAR, class VARCHAR, number DOUBLE);
 CREATE TABLE labels_{number} (
-    key UBIGINT, time_ms BIGINT, known_ms BIGINT, digest UBIGINT, partition INTEGER, class VARCHAR, number DOUBLE);
+    key UBIGINT, time_ms BIGINT, known_ms BIGINT, digest UBIGINT, partition INTEGER, log_offset BIGINT,
+    class VARCHAR, number DOUBLE);
 """
 
 ADD_SCORE = "ALTER TABLE predictions_{number} ADD COLUMN score_{position} DOUBLE"

@@ -171,16 +171,12 @@ class Store:
 
     def matched(self, model: str, *, since_ms: int, until_ms: int) -> Matched:
         """Pairs of a prediction with time_ms < until_ms and a label with known_ms < until_ms: every such pair of each
-        prediction whose window ends after `since_ms` or that has a label with known_ms >= since_ms.
+        id of which a prediction's window ends after `since_ms`, or a label has known_ms >= since_ms.
 
         Of the predictions of one (version, key) only the first stands, by window, partition, offset, row. Sorted by
         (time_ms, version, key, label_time_ms, label_digest). Without any pair the labels are classes.
         """
         return self._join.matched(model, since_ms, until_ms)
-
-    def waiting(self, model: str) -> int:
-        """Labels of which no prediction is pending. 0.3 s where 4 million labels meet 5 million predictions."""
-        return self._join.waiting(model)
 
     def expire(self, model: str, predictions_before_ms: int, labels_before_ms: int) -> tuple[int, int]:
         """Delete the predictions of windows that end at or before the one bound, and the labels known before the other.

@@ -1,0 +1,63 @@
+"""What is known of the performance of one window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+from monitor.profiles import codec
+from monitor.profiles.layout import OutcomeLayout
+from monitor.profiles.outcome import Outcome, Summary
+from monitor.statistics.performance import labels_by_class
+from monitor.windows.window import Offsets, Window
+
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What is known of one window.
+
+    predicted: its predictions; by_class: labels of each class; outcome: packed bytes. reference: the version whose
+    reference it is compared with. settled: it has had its verdict. revision: how often its reading has been given.
+    enough: its span held enough labels when it was last read. offsets, label_offsets: where its predictions lie, and
+    the labels that have counted. profile: the digest of the predictions' profile.
+    """
+
+    window: Window
+    predicted: int
+    reference: str
+    outcome: bytes = b""
+    labels: int = 0
+    by_class: Mapping[str, int] = field(default_factory=dict)
+    settled: bool = False
+    revision: int = 0
+    enough: bool = False
+    offsets: Offsets = field(default_factory=dict)
+    label_offsets: Offsets = field(default_factory=dict)
+    profile: str = ""
+
+    @property
+    def coverage(self) -> float:
+        return min(1.0, self.labels / self.predicted) if self.predicted else 0.0
+
+    def holding(self, layout: OutcomeLayout, outcome: Outcome, label_offsets: Offsets) -> Ledger:
+        """With another outcome, and where its labels lie."""
+        return replace(
+            self,
+            outcome=codec.pack("OUTC", _VERSION, outcome.plain()),
+            labels=outcome.rows,
+            by_class=labels_by_class(layout, outcome),
+            label_offsets=label_offsets,
+        )
+
+
+def unpacked(layout: OutcomeLayout, packed: bytes) -> Outcome:
+    """An outcome of its own; what it begins with is shared, and immutable."""
+    return Outcome(_summary(packed)) if packed else Outcome.empty(layout)
+
+
+@lru_cache(maxsize=512)  # Spans of neighbouring windows share nearly all of their members.
+def _summary(packed: bytes) -> Summary:
+    return Outcome.of_plain(codec.unpack("OUTC", _VERSION, packed, list)).summary

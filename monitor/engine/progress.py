@@ -1,0 +1,58 @@
+"""The small mutable state of a model: what is saved whole, beside panes, ledgers and views that are saved singly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from monitor.detection.drift import FeatureState
+from monitor.detection.incidents import Incidents
+from monitor.detection.records import Incident, IncidentChange, Trigger
+from monitor.detection.triggers import Arbiter
+from monitor.engine.labels import LabelFlow
+from monitor.windows.streams import NEVER, Streams
+from monitor.windows.window import WindowSpec
+
+VIEWS_MAX = 100
+"""Closed windows, settled ones, and triggers, that the snapshot of a model shows."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a model has come.
+
+    window: how windows were cut. closed_ms: joint watermark of the predictions: windows up to it are closed. joint_ms:
+    of predictions and labels. boundary_ms: performance is settled up to here. known_ms: the latest time that a label
+    counts from. features: by (version, feature). counted: totals by name. triggers, resolved incidents: the newest,
+    newest last. decided: triggers by (version, requested or withheld). judged: end of the newest window with a verdict,
+    by version.
+    """
+
+    predictions: Streams
+    labels: Streams
+    window: WindowSpec
+    closed_ms: int = NEVER
+    joint_ms: int = NEVER
+    boundary_ms: int = NEVER
+    known_ms: int = NEVER
+    features: dict[tuple[str, str], FeatureState] = field(default_factory=dict)
+    incidents: Incidents = field(default_factory=Incidents)
+    arbiter: Arbiter = field(default_factory=Arbiter)
+    counted: dict[str, int] = field(default_factory=dict)
+    triggers: list[Trigger] = field(default_factory=list)
+    resolved: list[Incident] = field(default_factory=list)
+    decided: dict[tuple[str, str], int] = field(default_factory=dict)
+    judged: dict[str, int] = field(default_factory=dict)
+    label_flow: LabelFlow = field(default_factory=LabelFlow)
+
+    def note(self, changes: Sequence[IncidentChange]) -> None:
+        """Remember the incidents that ended."""
+        ended = [change.incident for change in changes if not change.incident.open]
+        self.resolved = [*self.resolved, *ended][-VIEWS_MAX:]
+
+    def decide(self, trigger: Trigger) -> None:
+        key = (trigger.window.version, "withheld" if trigger.withheld else "requested")
+        self.decided[key] = self.decided.get(key, 0) + 1
+
+    def count(self, name: str, rows: int) -> None:
+        self.counted[name] = self.counted.get(name, 0) + rows

@@ -1,0 +1,128 @@
+"""The span of a window: the fewest whole windows up to it that hold enough labels; where all that there are hold too
+few, the window alone.
+
+A later window's span never begins before an earlier one's of the same reference, so the spans of windows in a row are
+found, and their outcomes added up, by taking each window in once and letting it go once.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from monitor.engine.ledger import Ledger, unpacked
+from monitor.profiles.layout import OutcomeLayout
+from monitor.profiles.outcome import Outcome
+from monitor.spec import PerformanceSpec
+from monitor.windows.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The windows that one is judged by: those that start in [start_ms, window.start_ms], and their labels together.
+
+    enough: whether they hold as many labels as a figure needs; it is the window alone where even all could not.
+    """
+
+    window: Window
+    start_ms: int
+    labels: int
+    coverage: float
+    enough: bool
+
+
+@dataclass(slots=True)
+class Sweep:
+    """The fewest windows up to the newest one that hold enough labels, or all that may be taken in, oldest first."""
+
+    rules: PerformanceSpec
+    members: deque[Ledger] = field(default_factory=deque)
+    labels: int = 0
+    predicted: int = 0
+    by_class: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def newest(self) -> Ledger:
+        return self.members[-1]
+
+    @property
+    def start_ms(self) -> int:
+        return self.members[0].window.start_ms
+
+    @property
+    def enough(self) -> bool:
+        return self.labels >= self.rules.labels_min and min(self.by_class.values(), default=0) >= self.rules.class_min
+
+    def extend(self, older: Ledger) -> None:
+        """Take in the window before the oldest."""
+        self.members.appendleft(older)
+        self._count(older, 1)
+
+    def add(self, newer: Ledger) -> None:
+        """Come to a later window, and let go of what its span no longer needs."""
+        self.members.append(newer)
+        self._count(newer, 1)
+        earliest = newer.window.end_ms - self.rules.span_max_ms
+        while len(self.members) > 1:
+            oldest = self.members[0]
+            self._count(oldest, -1)
+            if oldest.window.start_ms >= earliest and not self.enough:
+                self._count(oldest, 1)
+                break
+            self.members.popleft()
+
+    def span(self) -> Span:
+        """The newest window's."""
+        ledger = self.newest
+        if not self.enough:
+            return Span(ledger.window, ledger.window.start_ms, ledger.labels, ledger.coverage, False)
+        coverage = min(1.0, self.labels / self.predicted) if self.predicted else 0.0
+        return Span(ledger.window, self.start_ms, self.labels, coverage, True)
+
+    def _count(self, ledger: Ledger, sign: int) -> None:
+        self.labels += sign * ledger.labels
+        self.predicted += sign * ledger.predicted
+        for name, rows in ledger.by_class.items():
+            self.by_class[name] += sign * rows
+
+
+def reaches(sweep: Sweep, touched: list[int]) -> bool:
+    """Whether the newest window's span holds a touched one, or did when it was last read. touched: starts, in order.
+
+    Labels that come to a window, or change, never alter whether the fewest windows that hold enough reach back to it:
+    they reach it exactly where the untouched ones behind it hold too few.
+    """
+    own = sweep.newest.window.start_ms
+    last = touched[bisect_right(touched, own) - 1]
+    return last == own or (last >= sweep.start_ms and (sweep.enough or sweep.newest.enough))
+
+
+class Totals:
+    """Outcomes of spans, to be asked for in order of their windows: each is made from the one before it."""
+
+    def __init__(self, between: Callable[[str, str, int, int], Iterator[Ledger]]) -> None:
+        """between: windows of a version and reference that start in [since, until)."""
+        self._between = between
+        self._last: dict[tuple[str, str], tuple[Span, Outcome]] = {}
+
+    def of(self, ledger: Ledger, span: Span, layout: OutcomeLayout) -> Outcome:
+        """Of all windows of a span."""
+        if span.start_ms == ledger.window.start_ms:
+            return unpacked(layout, ledger.outcome)
+        key = (ledger.window.version, ledger.reference)
+        last = self._last.get(key)
+        if last is None or last[0].window.start_ms < span.start_ms:
+            outcome, added_ms = Outcome.empty(layout), span.start_ms
+        else:
+            before, outcome = last
+            added_ms = before.window.start_ms + 1
+            for member in self._between(*key, before.start_ms, span.start_ms):
+                if member.outcome:
+                    outcome = outcome.without(unpacked(layout, member.outcome))
+        for member in self._between(*key, added_ms, ledger.window.start_ms + 1):
+            if member.outcome:
+                outcome = outcome.merge(unpacked(layout, member.outcome))
+        self._last[key] = (span, outcome)
+        return outcome

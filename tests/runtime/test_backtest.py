@@ -1,0 +1,71 @@
+"""The last revisions that a back-test prints, against figures worked out at once from all labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from monitor.events.batch import CategoricalColumn
+from monitor.exports.lines import lines
+from monitor.profiles.reference import Reference
+from monitor.runtime.backtest import run_backtest
+from monitor.runtime.tables import Table
+from monitor.spec import ModelSpec, PerformanceSpec
+from monitor.windows.window import WindowSpec
+from tests.profiles import rows
+
+MINUTE_MS = 60_000
+RULES = PerformanceSpec("accuracy", 0.1, 30 * MINUTE_MS, labels_min=150, class_min=40, span_max_ms=12 * MINUTE_MS)
+SPEC = ModelSpec("m", rows.SCHEMA, WindowSpec(MINUTE_MS), RULES)
+
+
+class History:
+    """Two hours of predictions at an uneven pace, and labels at once, up to 40 minutes later, or never."""
+
+    def __init__(self, seed: int) -> None:
+        random = np.random.default_rng(seed)
+        pace = random.choice([0, 3, 20, 60, 400], 120, p=[0.1, 0.4, 0.3, 0.15, 0.05])
+        self.minute = np.repeat(np.arange(120), pace)
+        time_ms = np.sort(self.minute * MINUTE_MS + random.integers(0, MINUTE_MS, len(self.minute)))
+        self.batch = rows.predictions(random, len(time_ms), time_ms=time_ms)
+        self.truth = rows.truths(random, self.batch, flip=0.2)
+        late = random.random(len(time_ms)) < 0.5
+        self.known_ms = time_ms + np.where(late, random.integers(0, 40 * MINUTE_MS, len(time_ms)), 0)
+        self.labelled = random.random(len(time_ms)) < 0.8
+
+    def last_accuracies(self) -> dict[int, tuple[int, float | None]]:
+        """(labels, accuracy) of each minute's last revision, as the back-test prints it."""
+        reference = Reference.build(rows.SCHEMA, self.batch, rows.pairs(self.batch, self.truth))
+        labels = rows.labels(self.batch, self.truth, self.known_ms).take(np.flatnonzero(self.labelled))
+        result = run_backtest(SPEC, {"3": reference}, Table(self.batch, None, False), labels, lambda: 0)
+        readings = [reading for output in result.outputs for reading in output.readings]
+        printed = [line for line in lines(result.outputs, by_row=True) if line.get("statistic") == "accuracy"]
+        assert sum(reading.statistic == "accuracy" for reading in readings) > 3 * len(printed), "few were revised"
+        return {line["first_row"] // MINUTE_MS: (line["rows"], line["value"]) for line in printed}
+
+    def expected(self) -> dict[int, tuple[int, float | None]]:
+        return {minute: self._figure(minute) for minute in np.unique(self.minute).tolist()}
+
+    def _figure(self, minute: int) -> tuple[int, float | None]:
+        """Over the fewest minutes up to this one that hold enough labels; where twelve hold too few, over it alone."""
+        for first in range(minute, minute - RULES.span_max_ms // MINUTE_MS, -1):
+            counted = self._counting(first, minute)
+            if len(counted) >= RULES.labels_min and np.bincount(self.truth.codes[counted], minlength=2).min() >= 40:
+                assert isinstance(self.batch.prediction, CategoricalColumn)
+                right = self.truth.codes[counted] == self.batch.prediction.codes[counted]
+                return len(counted), float(right.mean())
+        return len(self._counting(minute, minute)), None
+
+    def _counting(self, first: int, last: int) -> NDArray[np.intp]:
+        """Rows of some minutes whose label came while their window waited for it."""
+        in_time = self.known_ms <= (self.minute + 1) * MINUTE_MS + RULES.wait_ms
+        return np.flatnonzero(self.labelled & in_time & (self.minute >= first) & (self.minute <= last))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_last_revisions_are_the_figures_of_each_span_with_all_labels_known(seed: int) -> None:
+    history = History(seed)
+    expected = history.expected()
+    assert len({value is None for _, value in expected.values()}) == 2
+    assert history.last_accuracies() == expected
