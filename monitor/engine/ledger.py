@@ -8,7 +8,8 @@ from functools import lru_cache
 
 from monitor.profiles import codec
 from monitor.profiles.layout import OutcomeLayout
-from monitor.profiles.outcome import Outcome, Summary
+from monitor.profiles.outcome import Outcome
+from monitor.profiles.outcome_summaries import Summary
 from monitor.statistics.performance import labels_by_class
 from monitor.windows.window import Offsets, Window
 

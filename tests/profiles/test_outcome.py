@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 from monitor.errors import LayoutMismatchError
 from monitor.events.batch import INVALID, MISSING, PRESENT, CategoricalColumn, NumericColumn, Pairs
 from monitor.profiles.layout import OutcomeLayout
-from monitor.profiles.outcome import (
-    CLASS_SCORE_CELLS,
+from monitor.profiles.outcome import Outcome
+from monitor.profiles.outcome_summaries import (
+    BINS,
     PROBABILITY_MIN,
-    SCORE_CELLS,
     UNIT,
     BinaryOutcome,
     Moments,
     MulticlassOutcome,
-    Outcome,
     RegressionOutcome,
 )
+from monitor.profiles.score_cells import CLASS_SCORE_CELLS, SCORE_CELLS, ScoreCells
 
 NAMES = ("a", "b", "c", "new", "newer")
 LAYOUTS = {
@@ -142,8 +142,8 @@ def loss(given: float) -> int:
     return fixed(-math.log(min(max(given, PROBABILITY_MIN), 1 - PROBABILITY_MIN)))
 
 
-def cell(score: float, steps: int) -> int:
-    return 0 if score == 0.0 else 1 + math.floor(Fraction(score) * steps)
+def cell(score: float, cells: ScoreCells) -> int:
+    return 0 if score == 0.0 else 1 + sum(edge <= score for edge in cells.edges.tolist()) + (score == 1.0)
 
 
 def within(moments: Moments, expected: list[int], slack: int) -> bool:
@@ -157,7 +157,7 @@ def within(moments: Moments, expected: list[int], slack: int) -> bool:
 def test_a_binary_outcome_holds_what_a_loop_counts(threshold: float | None, rows: list[tuple[float, ...]]) -> None:
     layout = OutcomeLayout("binary", ("a", "b"), "b", threshold)
     labels, confusion = [0, 0], [[0, 0], [0, 0]]
-    counts, scores = np.zeros((2, SCORE_CELLS + 2), dtype=int), np.zeros((2, SCORE_CELLS + 2), dtype=int)
+    counts, bins = np.zeros((2, SCORE_CELLS.count + 2), dtype=int), np.zeros((3, 2, BINS), dtype=int)
     losses, distances = [], []
     for label, prediction, _, score, _ in rows:
         if label < 0:
@@ -166,7 +166,8 @@ def test_a_binary_outcome_holds_what_a_loop_counts(threshold: float | None, rows
         labels[truth] += 1
         if usable(score):
             counts[truth, cell(score, SCORE_CELLS)] += 1
-            scores[truth, cell(score, SCORE_CELLS)] += round(score * UNIT)
+            distance = abs(score - truth)
+            bins[:, truth, min(14, math.floor(score * 15))] += (1, fixed(distance), fixed(distance**2))
             losses.append(loss(score if truth else 1.0 - score))
             distances.append(fixed((score - truth) ** 2))
             decision = None if threshold is None else int(score >= threshold)
@@ -182,7 +183,7 @@ def test_a_binary_outcome_holds_what_a_loop_counts(threshold: float | None, rows
     assert got.confusion.tolist() == confusion
     assert (got.decided, got.correct) == (sum(map(sum, confusion)), confusion[0][0] + confusion[1][1])
     np.testing.assert_array_equal(got.counts, counts)
-    np.testing.assert_array_equal(got.scores, scores)
+    np.testing.assert_array_equal(got.bins, bins)
     assert within(got.log_loss, losses, slack=1)
     assert got.brier == Moments(len(distances), sum(distances), sum(k * k for k in distances))
 
@@ -191,7 +192,7 @@ def test_a_binary_outcome_holds_what_a_loop_counts(threshold: float | None, rows
 @settings(max_examples=60, deadline=None)
 def test_a_multiclass_outcome_holds_what_a_loop_counts(rows: list[tuple[float, ...]]) -> None:
     labels, confusion, agreed = [0] * 4, np.zeros((4, 4), dtype=int), 0
-    counts = np.zeros((3, 2, CLASS_SCORE_CELLS + 2), dtype=int)
+    counts = np.zeros((3, 2, CLASS_SCORE_CELLS.count + 2), dtype=int)
     losses, distances = [], []
     for label, prediction, *scores in rows:
         if label < 0:
@@ -275,12 +276,12 @@ def test_a_billion_rows_do_not_overflow(layout: OutcomeLayout) -> None:
             assert getattr(outcome.summary, name).mean == getattr(single, name).mean
             assert getattr(outcome.summary, name).variance == 0.0
     if isinstance(outcome.summary, BinaryOutcome):
-        assert outcome.summary.scores.max() == 1000 * 2**20 * UNIT
+        assert outcome.summary.bins[1].max() == 1000 * 2**20 * UNIT
 
 
 @pytest.mark.parametrize(
     ("layout", "most"),
-    [(LAYOUTS["binary"], 33_200), (LAYOUTS["multiclass"], 3 * 4_160 + 300), (LAYOUTS["regression"], 500)],
+    [(LAYOUTS["binary"], 33_900), (LAYOUTS["multiclass"], 3 * 4_160 + 300), (LAYOUTS["regression"], 500)],
 )
 def test_a_summary_takes_no_more_bytes_than_its_module_says(layout: OutcomeLayout, most: int) -> None:
     rng = np.random.default_rng(0)
@@ -301,7 +302,7 @@ def test_beyond_fifty_classes_no_score_cells_are_kept_but_losses_are() -> None:
     outcome = Outcome.empty(layout)
     outcome.fold(layout, Pairs(None, {name: numbers(np.full(51, 1 / 51)) for name in names}, label))
     assert isinstance(outcome.summary, MulticlassOutcome)
-    assert outcome.summary.counts.shape == (0, 2, CLASS_SCORE_CELLS + 2)
+    assert outcome.summary.counts.shape == (0, 2, CLASS_SCORE_CELLS.count + 2)
     assert outcome.summary.log_loss.mean == pytest.approx(math.log(51), abs=1e-6)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.profiles.outcome import MulticlassOutcome
+from monitor.profiles.outcome_summaries import MulticlassOutcome
 from monitor.statistics.performance.intervals import share
 from monitor.statistics.performance.metric import Metric, metric
 from monitor.statistics.reading import Estimate

@@ -5,7 +5,7 @@ Each is a binomial share of its own denominator, so each has Wilson's interval.
 
 from __future__ import annotations
 
-from monitor.profiles.outcome import BinaryOutcome, MulticlassOutcome
+from monitor.profiles.outcome_summaries import BinaryOutcome, MulticlassOutcome
 from monitor.statistics.performance.intervals import mapped, wilson
 from monitor.statistics.performance.metric import metric
 from monitor.statistics.reading import Estimate

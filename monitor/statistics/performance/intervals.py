@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from monitor.profiles.outcome import Moments
+from monitor.profiles.outcome_summaries import Moments
 from monitor.statistics.reading import Estimate
 
 Z = 1.959963984540054

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma
 
-from monitor.profiles.outcome import BinaryOutcome
+from monitor.profiles.outcome_summaries import BinaryOutcome
 from monitor.statistics.performance.intervals import share, widened
 from monitor.statistics.performance.metric import CLASS_ROWS_MIN, metric
 from monitor.statistics.reading import Estimate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from monitor.profiles.outcome import PROBABILITY_MIN, BinaryOutcome, MulticlassOutcome
+from monitor.profiles.outcome_summaries import PROBABILITY_MIN, BinaryOutcome, MulticlassOutcome
 from monitor.statistics.performance.intervals import mean
 from monitor.statistics.performance.metric import metric
 from monitor.statistics.reading import Estimate

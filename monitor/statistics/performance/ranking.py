@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.profiles.outcome import BinaryOutcome, MulticlassOutcome
+from monitor.profiles.outcome_summaries import BinaryOutcome, MulticlassOutcome
 from monitor.statistics.performance.intervals import share, widened
 from monitor.statistics.performance.metric import CLASS_ROWS_MIN, metric
 from monitor.statistics.reading import Estimate

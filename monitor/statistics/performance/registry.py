@@ -7,7 +7,8 @@ from types import MappingProxyType
 
 from monitor.events.schema import Task
 from monitor.profiles.layout import OutcomeLayout
-from monitor.profiles.outcome import RANKED_CLASSES_MAX, BinaryOutcome, MulticlassOutcome, Outcome, RegressionOutcome
+from monitor.profiles.outcome import Outcome
+from monitor.profiles.outcome_summaries import RANKED_CLASSES_MAX, BinaryOutcome, MulticlassOutcome, RegressionOutcome
 from monitor.statistics.performance.averages import (
     f1_macro,
     f1_weighted,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from monitor.profiles.outcome import UNIT, RegressionOutcome
+from monitor.profiles.outcome_summaries import UNIT, RegressionOutcome
 from monitor.statistics.performance.intervals import mapped, mean, positive
 from monitor.statistics.performance.metric import ROWS_MIN, metric
 from monitor.statistics.reading import Estimate

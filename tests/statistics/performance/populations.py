@@ -109,8 +109,8 @@ def crowded(rows: int, seed: int, steps: int, exponent: float) -> Population:
 
 
 def binned(score: Floats) -> Ints:
-    """Bin of each score, by the documented edges: fifteenths, moved to the nearest multiple of 1/1024."""
-    return np.searchsorted(np.rint(np.arange(1, 15) * 1024 / 15) / 1024, score, side="right")
+    """Bin of each score: fifteenths."""
+    return np.searchsorted(np.arange(1, 15) / 15, score, side="right")
 
 
 def truth(population: Population) -> dict[str, float]:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, norm
 
-from monitor.profiles.outcome import UNIT, Moments
+from monitor.profiles.outcome_summaries import UNIT, Moments
 from monitor.statistics.performance import intervals
 from monitor.statistics.reading import Estimate
 

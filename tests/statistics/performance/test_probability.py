@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from monitor.profiles.outcome import UNIT
+from monitor.profiles.outcome_summaries import UNIT
 from tests.statistics.performance.populations import (
     Population,
     binary,
