@@ -4,7 +4,9 @@
 - A constructor that fails leaves its network thread running, and `close` may wait for that thread without limit.
 - `allow_auto_create_topics` never reaches the metadata request: asking for a missing topic would create it.
 - Asking for the partitions of an unknown topic fetches those of all topics, and waits without limit.
-- Nothing is raised when a broker goes away: `confirm` is what notices.
+- Nothing is raised when a broker goes away: `ends` is what notices.
+- A consumer of committed records can only be told the last stable offset: a second fetcher, which never fetches, asks
+  for high-water marks.
 """
 
 from __future__ import annotations
@@ -12,12 +14,13 @@ from __future__ import annotations
 import logging
 import random
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.consumer.fetcher import Fetcher
+from kafka.consumer.subscription_state import SubscriptionState
 from kafka.errors import BrokerResponseError, OffsetOutOfRangeError
 from kafka.net.compat import KafkaNetClient
 
@@ -73,6 +76,7 @@ class Client:
         self._topics = sorted(topics)
         self.failing: frozenset[Place] = frozenset()
         self._consumer, self._network = connect(KafkaConsumer, {**DEFAULTS, **settings, **_ALWAYS})
+        self._high_waters = Fetcher(self._network, SubscriptionState("none"), isolation_level="read_uncommitted")
 
     def await_metadata(self) -> None:
         """Wait for the broker to say what it knows of the topics; raises when it does not answer."""
@@ -116,19 +120,19 @@ class Client:
             raise
         return records
 
-    def confirm(self) -> tuple[dict[Place, int], dict[Place, int]]:
-        """End offsets of all assigned partitions, and when (wall clock, ms) each of some was seen to be read whole.
+    def ends(self) -> dict[Place, int]:
+        """High-water marks of all assigned partitions, as the broker gives them now; raises where one does not answer.
 
-        That needs two answers that agree: a fetch, by its high-water mark, and the end offset asked for here.
+        Not the last stable offset, where a reader of committed records stops for the time being: what an open
+        transaction holds has arrived too.
         """
-        now_ms = time.time_ns() // 1_000_000
-        ends: Mapping[TopicPartition, int] = self._consumer.end_offsets(self._consumer.assignment(), _ANSWER_MS)
-        whole = {(part.topic, part.partition): now_ms for part, end in ends.items() if self._read_whole(part, end)}
-        return {(part.topic, part.partition): end for part, end in ends.items()}, whole
+        ends: Mapping[TopicPartition, int] = self._high_waters.end_offsets(self._consumer.assignment(), _ANSWER_MS)
+        return {(part.topic, part.partition): end for part, end in ends.items()}
 
-    def _read_whole(self, part: TopicPartition, end: int) -> bool:
-        high_water = self._consumer.highwater(part)
-        return high_water is not None and bool(self._consumer.position(part, timeout_ms=0) >= max(high_water, end))
+    def positions(self) -> dict[Place, int]:
+        """Offset of the next fetch by place: behind all that `poll` has returned, and behind what it only skips."""
+        parts = self._consumer.assignment()
+        return {(part.topic, part.partition): self._consumer.position(part, timeout_ms=0) for part in parts}
 
     def _find_failing(self, error: Exception) -> frozenset[Place]:
         """The partitions that an error of `poll` is about; empty where it cannot be known."""

@@ -13,6 +13,7 @@ from typing import Literal
 
 from monitor.errors import UnavailableError
 from monitor.runtime.kafka_client import Client, Commits, Records, Topic, pause_s
+from monitor.runtime.kafka_ends import Ends
 from monitor.runtime.source import Gap
 from monitor.runtime.watchdog import Watchdog
 from monitor.windows.window import Place
@@ -46,7 +47,7 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """End offsets, and when each place of which nothing is left to read was seen so (wall clock, ms)."""
+    """Where each place ends, and up to when (wall clock, ms) it is known to have been read whole: `Ends.note`."""
 
     ends: Mapping[Place, int]
     caught_up: Mapping[Place, int]
@@ -190,17 +191,23 @@ class Reader:
         client = None
         try:
             client = Client(self._settings, self._topics)
+            self._use(client, generation)
+        except Exception as error:  # noqa: BLE001 - whatever it is, this client must not be used again.
+            self._wake.wait(self._fail(error, client))
+        finally:
+            if client is not None:
+                client.close()
+
+    def _use(self, client: Client, generation: int) -> None:
+        """Read by one client; what it has confirmed is withdrawn with it."""
+        try:
             with self._watchdog:
                 client.await_metadata()
             with self._watchdog:
                 topics = self._open(client, generation)
             self._read(client, generation, topics)
-        except Exception as error:  # noqa: BLE001 - whatever it is, this client must not be used again.
-            self._buffer.put(generation, Confirmed({}, {}))
-            self._wake.wait(self._fail(error, client))
         finally:
-            if client is not None:
-                client.close()
+            self._buffer.put(generation, Confirmed({}, {}))
 
     def _open(self, client: Client, generation: int) -> dict[str, Topic]:
         """Find the partitions, decide where to begin in those that need it, and go there; the topics that exist."""
@@ -247,6 +254,7 @@ class Reader:
 
     def _read(self, client: Client, generation: int, topics: Mapping[str, Topic]) -> None:
         confirm_at = commit_at = 0.0
+        ends = Ends()
         while generation == self._buffer.generation:
             if not topics:
                 self._wake.wait(POLL_MS / 1000)
@@ -255,7 +263,7 @@ class Reader:
             if time.monotonic() >= confirm_at:
                 if client.topics() != topics:
                     return
-                self._confirm(client, generation)
+                self._confirm(client, generation, ends)
                 confirm_at = time.monotonic() + _CONFIRM_S
             if self._commits is not None and self._committed and time.monotonic() >= commit_at:
                 self._commits.send(self._committed)
@@ -274,10 +282,14 @@ class Reader:
                 self._positions[part.topic, part.partition] = batch[-1].offset + 1
         return True
 
-    def _confirm(self, client: Client, generation: int) -> None:
+    def _confirm(self, client: Client, generation: int, known: Ends) -> None:
         """Ask the broker where the partitions end: that it answers is what ends a trouble."""
+        asked_ms = time.time_ns() // 1_000_000
         with self._watchdog:
-            ends, caught_up = client.confirm()
+            ends, reached = client.ends(), client.positions()
+        caught_up = known.note(asked_ms, ends, reached)
+        # Markers of transactions are skipped, not delivered: what lies behind the last record is no lag.
+        ends |= {place: self._positions[place] for place, end in ends.items() if reached[place] >= end}
         self._buffer.put(generation, Confirmed(ends, caught_up))
         if self._failed_at is None or self._passed(*self._failed_at):
             self._failed_at, self._failures, self._failure = None, 0, None

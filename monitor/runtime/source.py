@@ -25,8 +25,9 @@ class Polled:
     """Everything that arrived since the last poll.
 
     decoded: one entry a topic that had records, beside its raw records (None where the source has none, as a table).
-    next_offset: where to go on after these. caught_up: wall clock in ms, by place, at which a fetch last confirmed
-    that nothing is left to read there; a place that is behind, or does not answer, is absent.
+    next_offset: where to go on after these. caught_up: wall clock in ms, by place: all that had arrived there by then
+    is in this poll or in an earlier one. That says nothing of later records, so it only grows while they keep coming;
+    a place that is behind, or does not answer, is absent.
     """
 
     decoded: tuple[tuple[Decoded, RawRecords | None], ...] = ()

@@ -42,7 +42,8 @@ class Streams:
     """The partitions that one kind of event of one model comes from.
 
     batch: rows come in any order, so only floors move the watermark (a `batch_end`, or idleness). A partition is idle
-    while it is known to hold nothing more: one that is behind, or does not answer, holds its model up.
+    while it is known that nothing of this model came, however busy others keep it: one that is behind, or does not
+    answer, holds its model up.
     """
 
     lateness_ms: int
@@ -98,12 +99,12 @@ class Streams:
         return woke
 
     def rest(self, caught_up: Mapping[Place, int], idle_after_ms: int) -> None:
-        """Idle is what a fetch last found empty, `idle_after_ms` or more after its last arrival."""
+        """Idle is what was read whole as of `idle_after_ms` or more after this model's last arrival there."""
         for place, stream in self.streams.items():
             stream.idle = caught_up.get(place, NEVER) >= stream.heard_ms + idle_after_ms
 
     def confirmed(self, caught_up: Mapping[Place, int]) -> int:
-        """Wall clock at which each partition had been seen to hold nothing more; NEVER where one was not."""
+        """Wall clock up to which every partition has been read whole; NEVER where one has not."""
         return min((caught_up.get(place, NEVER) for place in self.streams), default=NEVER)
 
     def joint(self) -> int | None:

@@ -142,8 +142,11 @@ class Stumbling:
         self._position = 9
         return {TopicPartition("t", 0): [ConsumerRecord("t", 0, -1, 8, 0, 0, None, b"v", [], None, -1, 1, -1)]}
 
-    def confirm(self) -> tuple[dict[Place, int], dict[Place, int]]:
-        return {("t", 0): 9}, {}
+    def ends(self) -> dict[Place, int]:
+        return {("t", 0): 9}
+
+    def positions(self) -> dict[Place, int]:
+        return {("t", 0): self._position}
 
 
 @pytest.fixture
@@ -173,3 +176,46 @@ def test_the_trouble_of_a_place_lasts_until_reading_has_passed_it(reader: Reader
     assert Stumbling.troubles[:5] == [None, said, said, said, said]
     Stumbling.repaired.set()
     until(lambda: reader.trouble() is None)
+
+
+class Growing(Stumbling):
+    """A client of a topic that gets a second partition, and of which all was read; the second client hangs."""
+
+    lives = confirmations = 0
+    hung = threading.Event()
+
+    def __init__(self, settings: Mapping[str, object], topics: Iterable[str]) -> None:
+        super().__init__(settings, topics)
+        Growing.lives += 1
+        self._looks = 0
+
+    def topics(self) -> dict[str, Topic]:
+        self._looks += 1
+        return {"t": Topic(None, frozenset(range(1 + (self.lives > 1 or self._looks > 2))))}
+
+    def poll(self, timeout_ms: int, max_records: int) -> Records:
+        if self.lives > 1:
+            self.hung.wait(30)
+        return {}
+
+    def ends(self) -> dict[Place, int]:
+        Growing.confirmations += self.lives == 1
+        return super().ends()
+
+
+def test_what_a_client_has_confirmed_is_withdrawn_when_it_is_replaced(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_reader, "Client", Growing)
+    reader.begin({("t", 0): 9})
+    seen: list[Confirmed] = []
+
+    def withdrawn() -> bool:
+        seen.extend(item for item in reader._buffer.drain(0) if isinstance(item, Confirmed))
+        return reader.places == {("t", 0), ("t", 1)}
+
+    until(withdrawn)
+    withdrawn()
+    Growing.hung.set()
+    assert Growing.confirmations == 1
+    assert not seen[-1].caught_up, "what was asked of one client says nothing of what the next one will find"

@@ -20,6 +20,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 from monitor.events.decoder import Decoded, RawRecords
 from monitor.runtime import kafka_reader
 from monitor.runtime.kafka import KafkaSource, raw_records
+from monitor.runtime.kafka_reader import Confirmed, Fetched
 from monitor.runtime.source import Gap, Polled
 from monitor.windows.window import Place
 from tests.brokers import Broker, Produce, RealBroker, Topics
@@ -325,12 +326,52 @@ def test_caught_up_is_said_only_after_everything_was_delivered_and_the_broker_co
     assert before_ms <= read.last.caught_up[name, 0] <= time.time_ns() // 1_000_000
     read.until(lambda: len(read.last.caught_up) == 2)
     assert read.source.lag() == {(name, 0): 0, (name, 1): 0}
-    first_ms = read.last.caught_up[name, 1]
-    before_ms = time.time_ns() // 1_000_000
+    earlier = dict(read.last.caught_up)
     produce(name, numbered(5000, 5001))
     read.until(lambda: read.count() == 5001)
-    assert read.last.caught_up.get((name, 0), before_ms) >= before_ms, "what was confirmed earlier holds no more"
-    read.until(lambda: read.last.caught_up.get((name, 1), 0) > first_ms)  # An empty partition is confirmed again.
+    assert read.last.caught_up[name, 0] >= earlier[name, 0], "a later record changes nothing about an earlier time"
+    read.until(lambda: read.last.caught_up[name, 1] > earlier[name, 1])  # An empty partition is confirmed again.
+
+
+@pytest.mark.parametrize("transactional", [False, True])
+def test_a_partition_that_is_never_quiet_is_caught_up_as_of_an_earlier_time(
+    broker: Broker, topic: Topics, reading: Sources, transactional: bool
+) -> None:
+    """Each time the source is looked at more is on its way, and what has arrived by then was read."""
+    name = topic()
+    settings: dict[str, object] = {"bootstrap.servers": broker.bootstrap_servers, "log_level": 0, "linger.ms": 0}
+    if transactional:
+        real(broker)
+    producer = Producer(settings | ({"transactional.id": name} if transactional else {}))
+    if transactional:
+        producer.init_transactions(30)
+        producer.begin_transaction()
+    read = reading(name)
+    arrived: list[int] = []  # Wall clock in ms at which the broker had each record at the latest, by its number.
+    confirmed: list[int] = []
+
+    def send(count: int) -> None:
+        for _ in range(count):
+            producer.produce(name, b"v", partition=0)
+        assert producer.flush(30) == 0
+        arrived.extend([time.time_ns() // 1_000_000] * count)
+
+    deadline = time.monotonic() + WAIT_S
+    while len(confirmed) < 4:
+        assert time.monotonic() < deadline
+        send(50)
+        if transactional:
+            producer.commit_transaction(30)
+            producer.begin_transaction()
+            send(1)  # The next transaction is under way before the last one can have been read.
+        read.poll()
+        whole_ms = read.last.caught_up.get((name, 0))
+        if whole_ms is not None:
+            assert read.count() >= sum(at_ms < whole_ms for at_ms in arrived)
+            assert whole_ms >= max(confirmed, default=0)
+            confirmed += [whole_ms] * (whole_ms not in confirmed)
+    if transactional:
+        producer.abort_transaction(30)
 
 
 def test_lag_is_what_is_left_behind_a_slow_loop(topic: Topics, produce: Produce, reading: Sources) -> None:
@@ -340,6 +381,29 @@ def test_lag_is_what_is_left_behind_a_slow_loop(topic: Topics, produce: Produce,
     read.until(lambda: read.source.lag())
     read.until(lambda: read.source.lag() == {(name, 0): 0})
     assert read.count() == 3000
+
+
+def test_what_was_confirmed_holds_while_further_records_arrive_and_until_it_is_withdrawn() -> None:
+    source = KafkaSource({}, {"t": Count()})
+    place: Place = ("t", 0)
+    buffer = source._buffer
+
+    def fetched(*offsets: int) -> Fetched:
+        records = [ConsumerRecord("t", 0, -1, each, 0, 0, None, b"v", [], None, -1, 1, -1) for each in offsets]
+        return Fetched({TopicPartition("t", 0): records})
+
+    assert buffer.put(0, fetched(0, 1), 2, 2)
+    assert buffer.put(0, Confirmed({place: 7}, {place: 1_000}))
+    assert source.poll(0).caught_up == {place: 1_000}
+    assert source.lag() == {place: 5}, "caught up as of then is not read to the end"
+    assert buffer.put(0, fetched(2, 3), 2, 2)
+    polled = source.poll(0)
+    assert polled.next_offset == {place: 4}
+    assert polled.caught_up == {place: 1_000}
+    assert source.lag() == {place: 3}
+    assert buffer.put(0, Confirmed({}, {}))
+    assert source.poll(0).caught_up == {}
+    assert source.lag() == {}
 
 
 def test_an_open_transaction_keeps_its_partition_from_being_caught_up(
