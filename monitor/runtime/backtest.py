@@ -43,7 +43,7 @@ class TableSource:
     def exhausted(self) -> bool:
         return self._next >= len(self._predictions)
 
-    def start(self, positions: Mapping[Place, int]) -> None:
+    def start(self, positions: Mapping[Place, int], topic_ids: Mapping[Place, str]) -> None:
         self._next = self._next_label = 0
 
     def poll(self, timeout_ms: int) -> Polled:

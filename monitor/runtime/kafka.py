@@ -58,14 +58,15 @@ class KafkaSource:
         watchdog = watchdog or Watchdog(limit_s(POLL_MS))
         self._reader = Reader(client, frozenset(topics), on_gap, start_at, self._buffer, watchdog)
         self._next: dict[Place, int] = {}
+        self._topic_ids: Mapping[Place, str] = {}
         self._ends: Mapping[Place, int] = {}
         self._caught_up: Mapping[Place, int] = {}
 
-    def start(self, positions: Mapping[Place, int]) -> None:
+    def start(self, positions: Mapping[Place, int], topic_ids: Mapping[Place, str]) -> None:
         """Begin (again) at these offsets; whatever was read and not yet polled is discarded."""
-        self._next = dict(positions)
+        self._next, self._topic_ids = dict(positions), {}
         self._ends, self._caught_up = {}, {}
-        self._reader.begin(positions)
+        self._reader.begin(positions, topic_ids)
 
     def poll(self, timeout_ms: int) -> Polled:
         runs: dict[str, list[Run]] = {}
@@ -79,12 +80,14 @@ class KafkaSource:
             elif isinstance(item, Confirmed):
                 self._ends, self._caught_up = item.ends, item.caught_up
             elif isinstance(item, Begun):
+                self._topic_ids = item.topic_ids
                 moved.update(item.positions)
                 gaps.extend(item.gaps)
         self._next.update(moved)
         raw = [raw_records(topic, of_topic) for topic, of_topic in runs.items()]
         decoded = tuple((self._topics[records.topic].decode(records), records) for records in raw)
-        return Polled(decoded, moved, self._caught_up, tuple(gaps))
+        topic_ids = {place: self._topic_ids[place] for place in moved.keys() & self._topic_ids.keys()}
+        return Polled(decoded, moved, topic_ids, self._caught_up, tuple(gaps))
 
     def places(self) -> frozenset[Place]:
         return self._reader.places

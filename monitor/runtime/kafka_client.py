@@ -53,9 +53,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic that exists and may be read: the broker's id for it (None of old brokers) and its partitions."""
+    """A topic that exists and may be read: the broker's id for it (None before Kafka 2.8) and its partitions."""
 
-    id: object
+    id: str | None
     partitions: frozenset[int]
 
 
@@ -91,8 +91,8 @@ class Client:
     def topics(self) -> dict[str, Topic]:
         """The topics that exist, as of the newest metadata; those that may not be read are absent too."""
         cluster = self._network.cluster
-        known = ((name, cluster.partitions_for_topic(name)) for name in self._topics)
-        return {name: Topic(cluster.topic_id(name), frozenset(parts)) for name, parts in known if parts}
+        known = ((name, cluster.topic_id(name), cluster.partitions_for_topic(name)) for name in self._topics)
+        return {name: Topic(number and str(number), frozenset(parts)) for name, number, parts in known if parts}
 
     def forbidden(self) -> frozenset[str]:
         """Topics that the broker does not let this client describe."""

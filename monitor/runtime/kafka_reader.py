@@ -34,10 +34,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """Where reading begins, for the places whose stored position was not simply taken, and the gaps that caused it."""
+    """Where a client begins, for the places whose position was not simply taken, and the gaps that caused it.
+
+    topic_ids: of the topic that the offsets of a place count in from here on.
+    """
 
     positions: Mapping[Place, int]
     gaps: tuple[Gap, ...]
+    topic_ids: Mapping[Place, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,7 @@ class Reader:
         self._thread: threading.Thread | None = None
         self._closing = False
         self._wake = threading.Event()
-        self._order: tuple[int, Mapping[Place, int]] = (0, {})
+        self._order: tuple[int, Mapping[Place, int], Mapping[Place, str]] = (0, {}, {})
         group = settings.get("group_id")
         self._commits = Commits(settings, str(group)) if group else None
         self._committed: Mapping[Place, int] = {}
@@ -139,7 +143,7 @@ class Reader:
         self._positions: dict[Place, int] = {}
         self._fresh: frozenset[str] = topics
         self._lost: set[Place] = set()
-        self._topic_ids: dict[str, object] = {}
+        self._topic_ids: dict[Place, str] = {}
         self._failed_at: tuple[frozenset[Place], dict[Place, int]] | None = None
         self._failures = 0
         self._failure: str | None = f"connecting to Kafka at {self._servers}"
@@ -147,12 +151,12 @@ class Reader:
         self.places: frozenset[Place] = frozenset()
         self.returned_ms: int | None = None
 
-    def begin(self, positions: Mapping[Place, int]) -> None:
+    def begin(self, positions: Mapping[Place, int], topic_ids: Mapping[Place, str]) -> None:
         """Read from here on; what was read and not yet drained is forgotten."""
         mine = {place: offset for place, offset in positions.items() if place[0] in self._topics}
         self.places = frozenset(mine)
         self._committed = {}
-        self._order = (self._buffer.renew(), mine)
+        self._order = (self._buffer.renew(), mine, topic_ids)
         self._wake.set()
         if self._thread is None:
             self._watchdog.start()
@@ -177,8 +181,8 @@ class Reader:
     def _run(self) -> None:
         while not self._closing:
             self._wake.clear()
-            generation, positions = self._order
-            self._positions = dict(positions)
+            generation, positions, topic_ids = self._order
+            self._positions, self._topic_ids = dict(positions), dict(topic_ids)
             self._fresh = self._topics - {topic for topic, _ in positions}
             self._lost.clear()
             while generation == self._buffer.generation:
@@ -212,43 +216,46 @@ class Reader:
     def _open(self, client: Client, generation: int) -> dict[str, Topic]:
         """Find the partitions, decide where to begin in those that need it, and go there; the topics that exist."""
         topics = client.topics()
-        recreated = {name for name, topic in topics.items() if self._topic_ids.setdefault(name, topic.id) != topic.id}
         places = {(name, part) for name, topic in topics.items() for part in topic.partitions}
-        begun = self._decide(client, places, recreated)
-        self._topic_ids |= {name: topic.id for name, topic in topics.items()}
-        self._positions |= begun.positions
+        ids = {place: topic_id for place in places if (topic_id := topics[place[0]].id) is not None}
+        recreated = {place for place, topic_id in ids.items() if self._topic_ids.get(place, topic_id) != topic_id}
+        positions, gaps = self._decide(client, places, recreated)
+        self._positions |= positions
+        self._topic_ids |= ids
         self._fresh = frozenset()
         self._lost.clear()
         # A place is kept though the broker names it no more: one that has just started may know few topics.
         self.places |= places
         self._missing = self._explain_missing(self.places - places, client.forbidden(), topics.keys())
-        if begun.positions:
-            self._buffer.put(generation, begun)
+        self._buffer.put(generation, Begun(positions, gaps, dict(self._topic_ids)))
         client.assign({place: self._positions[place] for place in places})
         return topics
 
-    def _decide(self, client: Client, places: set[Place], recreated: set[str]) -> Begun:
+    def _decide(
+        self, client: Client, places: set[Place], recreated: set[Place]
+    ) -> tuple[dict[Place, int], tuple[Gap, ...]]:
         """New positions for places without one and for those whose position the broker no longer holds."""
-        lost = {place for place in places & self._positions.keys() if place in self._lost or place[0] in recreated}
+        lost = (self._lost & places | recreated) & self._positions.keys()
         positions, gaps = {}, []
         for place, (first, last) in client.bounds(lost | (places - self._positions.keys())).items():
             if place not in lost:
                 # A topic of which other partitions are known has grown: the new ones are read whole.
                 begin_late = self._start_at == "latest" and place[0] in self._fresh
                 positions[place] = last if begin_late else first
-            elif place[0] in recreated or not first <= self._positions[place] <= last:
-                gap = self._gap(place, first, last)
+            elif place in recreated or not first <= self._positions[place] <= last:
+                gap = self._gap(place, first, last, anew=place in recreated)
                 positions[place] = gap.found
                 gaps.append(gap)
-        return Begun(positions, tuple(gaps))
+        return positions, tuple(gaps)
 
-    def _gap(self, place: Place, first: int, last: int) -> Gap:
+    def _gap(self, place: Place, first: int, last: int, *, anew: bool) -> Gap:
         topic, partition = place
         expected = self._positions[place]
         if self._on_gap == "stop":
+            why = "the topic was deleted and created again" if anew else f"the broker holds {first} to {last}"
             raise UnavailableError(
-                f'offset {expected} of topic "{topic}" partition {partition} is gone, the broker holds {first} to '
-                f'{last}; kafka.on_gap is "stop": set it to "earliest" or "latest" to go on without what is lost'
+                f'offset {expected} of topic "{topic}" partition {partition} is gone, {why}; kafka.on_gap is "stop": '
+                'set it to "earliest" or "latest" to go on without what is lost'
             )
         return Gap(topic, partition, expected, first if self._on_gap == "earliest" else last)
 

@@ -153,7 +153,7 @@ class Loop:
             model.keep(self._topics.predictions | self._topics.labels)
             for partition, key, window_end_ms in self._store.open_predictions(name, model.open_since_ms()):
                 model.remember(partition, key, window_end_ms)
-        self._source.start(self._store.positions())
+        self._source.start(*self._store.positions())
         if self._outbound is not None:
             self._outbound.offer(self._store.pending_messages())
         if self._sender is not None:
@@ -188,7 +188,7 @@ class Loop:
                 self._fold_back(polled, letters, attempts, delivered)
                 self._tidy(now_ms)
                 self._store.put_state(self._changes())
-                self._store.put_positions(polled.next_offset)
+                self._store.put_positions(polled.next_offset, polled.topic_ids)
         except CommitFailedError:
             self._failures += 1
             if self._failures == FAILURES_MAX:
@@ -311,7 +311,7 @@ class Loop:
         for attempt in attempts:
             self._counts.attempted(attempt)
         for gap in polled.gaps:
-            self._counts.gaps += max(0, gap.found - gap.expected)  # Negative where a topic was made anew.
+            self._counts.gaps += 1  # Not its offsets: those of a topic that was made anew cannot be told.
             self._store.append_control("gap", asdict(gap), self._clock())
 
     def _tidy(self, now_ms: int) -> None:

@@ -34,7 +34,7 @@ def putting(buffer: Buffer, generation: int, records: int, size: int) -> tuple[t
 def test_items_come_out_in_the_order_they_went_in() -> None:
     buffer = Buffer(100, 100)
     generation = buffer.renew()
-    items = [Begun({}, ()), fetched(1), Confirmed({}, {}), fetched(2)]
+    items = [Begun({}, (), {}), fetched(1), Confirmed({}, {}), fetched(2)]
     assert all(buffer.put(generation, item, 1, 1) for item in items)
     assert buffer.drain(0) == items
     assert buffer.drain(0) == []
@@ -169,7 +169,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def test_the_trouble_of_a_place_lasts_until_reading_has_passed_it(reader: Reader) -> None:
-    reader.begin({("t", 0): 8})
+    reader.begin({("t", 0): 8}, {})
     until(lambda: len(Stumbling.troubles) >= 5)
     # Each time the broker had just confirmed its end offsets, which ends every other trouble.
     said = 'cannot read topic "t" partition 0 at offset 8: not a batch'
@@ -207,7 +207,7 @@ def test_what_a_client_has_confirmed_is_withdrawn_when_it_is_replaced(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kafka_reader, "Client", Growing)
-    reader.begin({("t", 0): 9})
+    reader.begin({("t", 0): 9}, {})
     seen: list[Confirmed] = []
 
     def withdrawn() -> bool:

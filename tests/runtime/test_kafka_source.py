@@ -46,6 +46,7 @@ class Reading:
     source: KafkaSource
     records: dict[Place, list[tuple[int, bytes | None]]] = field(default_factory=lambda: defaultdict(list))
     next_offset: dict[Place, int] = field(default_factory=dict)
+    topic_ids: dict[Place, str] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
     last: Polled = field(default_factory=Polled)
 
@@ -57,6 +58,7 @@ class Reading:
             for partition, offset, value in zip(raw.partition.tolist(), raw.offset.tolist(), raw.values, strict=True):
                 self.records[raw.topic, partition].append((offset, value))
         self.next_offset |= self.last.next_offset
+        self.topic_ids |= self.last.topic_ids
         self.gaps += self.last.gaps
         return self.last
 
@@ -90,10 +92,15 @@ def reading(broker: Broker) -> Iterator[Sources]:
 def started(client: dict[str, object]) -> Iterator[Sources]:
     sources: list[KafkaSource] = []
 
-    def start(*topics: str, positions: dict[Place, int] | None = None, **options: object) -> Reading:
+    def start(
+        *topics: str,
+        positions: dict[Place, int] | None = None,
+        topic_ids: dict[Place, str] | None = None,
+        **options: object,
+    ) -> Reading:
         source = KafkaSource(client | options.pop("client", {}), {topic: Count() for topic in topics}, **options)
         sources.append(source)
-        source.start(positions or {})
+        source.start(positions or {}, topic_ids or {})
         return Reading(source)
 
     yield start
@@ -180,7 +187,7 @@ def test_starting_again_forgets_what_was_buffered(topic: Topics, produce: Produc
     for position in (3000, 100, 4990):
         read.until(lambda: read.count() > 0)
         read.records.clear()
-        read.source.start({(name, 0): position})
+        read.source.start({(name, 0): position}, {})
     read.until(lambda: read.count() >= 10)
     assert read.values(name) == numbered(4990, 5000)
 
@@ -302,6 +309,62 @@ def test_a_topic_that_was_deleted_and_created_again_is_a_gap(
     read.until(lambda: read.count() >= 30)
     assert read.gaps == [Gap(name, 0, expected=10, found=0)]
     assert read.values(name) == numbered(0, 10) + numbered(100, 120)
+
+
+@pytest.mark.parametrize(("on_gap", "found"), [("earliest", 0), ("latest", 25)])
+def test_a_topic_that_was_deleted_and_created_again_between_two_runs_is_a_gap(
+    broker: Broker, topic: Topics, produce: Produce, reading: Sources, on_gap: str, found: int
+) -> None:
+    """Its offsets fit, so that nothing but its id tells it from the old one."""
+    name = topic(partitions=2)
+    for partition in range(2):
+        produce(name, numbered(0, 10), partition)
+    first = reading(name)
+    first.until(lambda: len(first.last.caught_up) == 2)
+    first.source.close()
+    assert set(first.topic_ids) == {(name, 0), (name, 1)}
+    recreate(broker, name, partitions=1)
+    produce(name, numbered(100, 125))
+    second = reading(name, positions=first.next_offset, topic_ids=first.topic_ids, on_gap=on_gap)
+    second.until(lambda: second.last.caught_up)
+    assert second.gaps == [Gap(name, 0, expected=10, found=found)]
+    assert second.values(name) == numbered(100 + found, 125)
+    assert second.topic_ids[name, 0] != first.topic_ids[name, 0]
+    second.source.close()
+    # The second partition had not been there: its position is still of the first topic.
+    real(broker).add_partitions(name, 2)
+    produce(name, numbered(200, 225), 1)
+    third = reading(
+        name,
+        positions=first.next_offset | second.next_offset,
+        topic_ids=first.topic_ids | second.topic_ids,
+        on_gap=on_gap,
+    )
+    third.until(lambda: len(third.last.caught_up) == 2)
+    assert third.gaps == [Gap(name, 1, expected=10, found=found)]
+    assert third.values(name, 1) == numbered(200 + found, 225)
+    assert not third.values(name, 0)
+
+
+def test_a_topic_that_was_created_again_stops_reading_where_the_policy_says_so(
+    broker: Broker, topic: Topics, produce: Produce, reading: Sources
+) -> None:
+    name = topic()
+    produce(name, numbered(0, 10))
+    first = reading(name)
+    first.until(lambda: first.count() == 10)
+    first.source.close()
+    recreate(broker, name)
+    produce(name, numbered(0, 10))
+    second = reading(name, positions=first.next_offset, topic_ids=first.topic_ids, on_gap="stop")
+    second.until(lambda: "created again" in (second.source.trouble() or ""))
+    assert not second.count()
+    assert not second.last.caught_up
+
+
+def recreate(broker: Broker, name: str, partitions: int = 1) -> None:
+    real(broker).delete_topic(name)
+    broker.create_topic(name, partitions)
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip", "lz4", "zstd", "snappy"])
@@ -533,7 +596,7 @@ def test_a_damaged_batch_can_be_stepped_over(broker: Broker, topic: Topics, prod
     overwrite(segment, segment.read_bytes().index(b"15"), b"!!")
     read = reading(name, positions={(name, 0): 10})
     read.until(lambda: read.source.trouble())
-    read.source.start({(name, 0): 20})
+    read.source.start({(name, 0): 20}, {})
     read.until(lambda: read.count() == 10 and read.source.trouble() is None)
     assert read.values(name) == numbered(20, 30)
 

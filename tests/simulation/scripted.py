@@ -89,7 +89,7 @@ class ScriptedSource:
     def exhausted(self) -> bool:
         return all(self._position[place] == len(records) for place, records in self._log.items())
 
-    def start(self, positions: Mapping[Place, int]) -> None:
+    def start(self, positions: Mapping[Place, int], topic_ids: Mapping[Place, str]) -> None:
         self._position = {place: positions.get(place, 0) for place in self._log}
 
     def poll(self, timeout_ms: int) -> Polled:
@@ -107,7 +107,8 @@ class ScriptedSource:
             read = {place for place in self._log if self._position[place] == self._ready(place)}
             caught_up = dict.fromkeys(read - self.unconfirmed, self._clock())
         raw = [self._raw(topic, parts) for topic, parts in runs.items()]
-        polled = Polled(tuple((self._decoders[each.topic].decode(each), each) for each in raw), moved, caught_up)
+        decoded = tuple((self._decoders[each.topic].decode(each), each) for each in raw)
+        polled = Polled(decoded, moved, caught_up=caught_up)
         self._bomb.reach("after poll")
         return polled
 
@@ -224,8 +225,8 @@ class FaultyStore(Store):
         self.bomb.reach("after record")
         super().add_dead_letters(letters)
 
-    def put_positions(self, positions: Mapping[Place, int]) -> None:
-        super().put_positions(positions)
+    def put_positions(self, positions: Mapping[Place, int], topic_ids: Mapping[Place, str]) -> None:
+        super().put_positions(positions, topic_ids)
         self.bomb.reach("before commit")
 
     def pending_dead_letters(self, limit: int) -> list[tuple[int, DeadLetter]]:

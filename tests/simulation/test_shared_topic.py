@@ -12,20 +12,16 @@ import orjson
 import pytest
 from confluent_kafka import Producer
 
-from monitor.engine import Monitor
 from monitor.runtime import kafka_reader
 from monitor.runtime.delivery import wall_clock_ms
-from monitor.runtime.kafka import KafkaSource
-from monitor.runtime.loop import Loop, Topics
 from monitor.runtime.store import Store
 from monitor.snapshot import WindowView
 from monitor.windows.window import WindowSpec
-from tests.brokers import Broker
-from tests.brokers import Topics as MakeTopic
+from tests.brokers import Broker, Produce, Topics
+from tests.simulation.kafka_loop import WAIT_S, kafka_loop
 from tests.simulation.story import PLAIN
-from tests.simulation.world import CHURN, decoders, references
+from tests.simulation.world import CHURN
 
-WAIT_S = 60.0
 SECOND_MS = 1_000
 QUICK = {"window": WindowSpec(SECOND_MS), "lateness_ms": 0, "idle_after_ms": SECOND_MS, "labelled": False}
 BUSY = replace(PLAIN, **QUICK)
@@ -59,36 +55,20 @@ def event(model: str) -> bytes:
 
 
 def test_a_window_of_a_model_that_fell_silent_closes_on_a_topic_that_is_never_at_rest(
-    broker: Broker, topic: MakeTopic, monkeypatch: pytest.MonkeyPatch
+    broker: Broker, topic: Topics, produce: Produce, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kafka_reader, "_CONFIRM_S", 0.2)
     name = topic()
-    source = KafkaSource(broker.client, {name: decoders((BUSY, QUIET), name, "labels")[name]})
-    store = Store.in_memory()
-    loop = Loop(
-        lambda: Monitor([BUSY, QUIET], references()),
-        store,
-        source,
-        Topics(frozenset({name}), frozenset()),
-        lambda trigger, now_ms: [],
-        wall_clock_ms,
-    )
-    try:
-        with chatter(broker, name):
-            producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "log_level": 0})
-            producer.produce(name, event("churn"), partition=0)
-            assert producer.flush(30) == 0
-            closed: list[WindowView] = []
-            reads: list[int] = []
-            deadline = time.monotonic() + WAIT_S
-            while not closed:
-                assert time.monotonic() < deadline, "its window never closes"
-                read, outputs = loop.step(1_000)
-                reads += [read] if read or reads else []
-                views = [view for output in outputs for view in output.windows]
-                closed = [view for view in views if view.window.model == "churn"]
-        assert [view.rows for view in closed] == [1]
-        assert all(reads), "the topic was at rest, so nothing was shown"
-    finally:
-        source.close()
-        store.close()
+    closed: list[WindowView] = []
+    reads: list[int] = []
+    with Store.in_memory() as store, kafka_loop(broker, name, store, BUSY, QUIET) as loop, chatter(broker, name):
+        produce(name, [event("churn")])
+        deadline = time.monotonic() + WAIT_S
+        while not closed:
+            assert time.monotonic() < deadline, "its window never closes"
+            read, outputs = loop.step(1_000)
+            reads += [read] if read or reads else []
+            views = [view for output in outputs for view in output.windows]
+            closed = [view for view in views if view.window.model == "churn"]
+    assert [view.rows for view in closed] == [1]
+    assert all(reads), "the topic was at rest, so nothing was shown"
