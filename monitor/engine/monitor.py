@@ -14,6 +14,7 @@ from monitor.profiles.reference import Reference
 from monitor.snapshot import ModelView
 from monitor.spec import ModelSpec
 from monitor.windows.streams import NEVER
+from monitor.windows.window import Place
 
 
 class Monitor:
@@ -34,6 +35,21 @@ class Monitor:
         """Go on from what `changes` gave; StateError where a reference was replaced under open windows."""
         for model in self.models.values():
             state.restore(model, pieces)
+
+    def far_ahead(self) -> frozenset[Place]:
+        """Partitions to read no further for now: some model would have more and more windows open.
+
+        No model waits for one of them. Where they were all that holds a model up they are read on, whatever the others
+        have open: a partition belongs to every model that may be heard there. So the joint watermark of each model is
+        held up by a partition that is read, and rises until the others are not far ahead any more. Labels do not
+        matter here: a window closes without them, and performance is not settled before it has.
+        """
+        ahead = {place for model in self.models.values() for place in model.far_ahead()}
+        for model in self.models.values():
+            waited_for = model.progress.predictions.holding_up()
+            if waited_for <= ahead:
+                ahead -= waited_for
+        return frozenset(ahead)
 
     def views(self) -> dict[str, ModelView]:
         """What may be shown of each model."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -63,6 +63,9 @@ class TableSource:
         rows = np.arange(self._next_label, end)
         self._next_label = max(self._next_label, end)
         return (self._labels.take(rows),) if len(rows) else ()
+
+    def hold(self, places: Collection[Place]) -> None:
+        """A table is one partition, and never ahead of itself."""
 
     def places(self) -> frozenset[Place]:
         places = {(_PREDICTIONS, 0)} if self._labels is None else {(_PREDICTIONS, 0), (_LABELS, 0)}

@@ -8,7 +8,7 @@ for ever; `trouble` says what is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
 from typing import Any, overload
@@ -88,6 +88,10 @@ class KafkaSource:
         decoded = tuple((self._topics[records.topic].decode(records), records) for records in raw)
         topic_ids = {place: self._topic_ids[place] for place in moved.keys() & self._topic_ids.keys()}
         return Polled(decoded, moved, topic_ids, self._caught_up, tuple(gaps))
+
+    def hold(self, places: Collection[Place]) -> None:
+        """Pause these partitions, and no others."""
+        self._reader.hold(places)
 
     def places(self) -> frozenset[Place]:
         return self._reader.places

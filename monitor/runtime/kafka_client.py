@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,6 +111,13 @@ class Client:
         self._consumer.assign([TopicPartition(*place) for place in positions])
         for place, offset in positions.items():
             self._consumer.seek(TopicPartition(*place), offset)
+
+    def hold(self, places: Collection[Place]) -> None:
+        """Fetch from all assigned partitions but these; a position stays where it is, so nothing is skipped."""
+        held = {TopicPartition(*place) for place in places} & self._consumer.assignment()
+        paused = self._consumer.paused()
+        self._consumer.pause(*(held - paused))
+        self._consumer.resume(*(paused - held))
 
     def poll(self, timeout_ms: int, max_records: int) -> Records:
         try:

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Literal
@@ -139,6 +139,7 @@ class Reader:
         group = settings.get("group_id")
         self._commits = Commits(settings, str(group)) if group else None
         self._committed: Mapping[Place, int] = {}
+        self._held: frozenset[Place] = frozenset()
         # Of the thread alone, but for what the properties below read:
         self._positions: dict[Place, int] = {}
         self._fresh: frozenset[str] = topics
@@ -155,13 +156,17 @@ class Reader:
         """Read from here on; what was read and not yet drained is forgotten."""
         mine = {place: offset for place, offset in positions.items() if place[0] in self._topics}
         self.places = frozenset(mine)
-        self._committed = {}
+        self._committed, self._held = {}, frozenset()
         self._order = (self._buffer.renew(), mine, topic_ids)
         self._wake.set()
         if self._thread is None:
             self._watchdog.start()
             self._thread = threading.Thread(target=self._run, name="kafka-reader", daemon=True)
             self._thread.start()
+
+    def hold(self, places: Collection[Place]) -> None:
+        """Read on everywhere but in these places, until told otherwise."""
+        self._held = frozenset(places)
 
     def commit(self, positions: Mapping[Place, int]) -> None:
         """Have these offsets, and earlier ones of other places, committed to the group now and then."""
@@ -278,6 +283,7 @@ class Reader:
 
     def _fetch(self, client: Client, generation: int) -> bool:
         with self._watchdog:
+            client.hold(self._held)
             records = client.poll(POLL_MS, min(_POLL_RECORDS, self._buffer.max_records))
         self.returned_ms = time.time_ns() // 1_000_000
         if records:

@@ -197,6 +197,7 @@ class Loop:
             self.begin()
             return 0, []
         self._failures = 0
+        self._source.hold(self.monitor.far_ahead())
         self._commits += 1
         self._commit_seconds += time.perf_counter() - started
         self.snapshot = self._snapshot()

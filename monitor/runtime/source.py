@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -52,6 +52,9 @@ class Source(Protocol):
 
     def poll(self, timeout_ms: int) -> Polled:
         """What has arrived; waits at most `timeout_ms` for the first record. Never raises for a bad record."""
+
+    def hold(self, places: Collection[Place]) -> None:
+        """Read on everywhere but here, until the next call or `start`; what was read already may still come."""
 
     def places(self) -> frozenset[Place]:
         """Every partition that is read."""

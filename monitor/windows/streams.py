@@ -111,6 +111,17 @@ class Streams:
         """The smallest watermark of the partitions that are not idle; None where all are."""
         return min((self.watermark(place) for place, stream in self.streams.items() if not stream.idle), default=None)
 
+    def holding_up(self) -> set[Place]:
+        """The partitions that are not idle and whose watermark is the joint one."""
+        joint_ms = self.joint()
+        return {
+            place for place, stream in self.streams.items() if not stream.idle and self.watermark(place) == joint_ms
+        }
+
+    def beyond(self, time_ms: int) -> set[Place]:
+        """The partitions that are not idle and whose watermark has come to this time."""
+        return {place for place, stream in self.streams.items() if not stream.idle and self.watermark(place) >= time_ms}
+
     def raise_idle(self, watermark_ms: int) -> None:
         """Lift the floor of the idle partitions to the joint watermark."""
         for stream in self.streams.values():

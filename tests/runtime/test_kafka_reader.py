@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 import pytest
 from kafka import TopicPartition
@@ -130,6 +130,8 @@ class Stumbling:
 
     def assign(self, positions: Mapping[Place, int]) -> None:
         self._position = positions["t", 0]
+
+    def hold(self, places: Collection[Place]) -> None: ...
 
     def poll(self, timeout_ms: int, max_records: int) -> Records:
         self._polls += 1

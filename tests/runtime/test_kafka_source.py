@@ -437,6 +437,34 @@ def test_a_partition_that_is_never_quiet_is_caught_up_as_of_an_earlier_time(
         producer.abort_transaction(30)
 
 
+def test_a_partition_that_is_held_stands_still_and_goes_on_where_it_stood(
+    topic: Topics, produce: Produce, reading: Sources
+) -> None:
+    name = topic(partitions=2)
+    held, other = (name, 0), (name, 1)
+    for partition in range(2):
+        produce(name, numbered(0, 100), partition)
+    read = reading(name)
+    read.until(lambda: len(read.last.caught_up) == 2)
+    read.source.hold({held, ("elsewhere", 0)})
+    for _ in range(2):  # A poll that was under way may still bring something.
+        returned_ms = read.source.returned_ms
+        read.until(lambda seen=returned_ms: read.source.returned_ms != seen)
+    for partition in range(2):
+        produce(name, numbered(100, 5_000), partition)
+    produced_ms = time.time_ns() // 1_000_000
+    read.until(lambda: read.last.caught_up.get(other, 0) > produced_ms)
+    assert read.values(*other) == numbered(0, 5_000)
+    assert read.values(*held) == numbered(0, 100)
+    assert read.last.caught_up.get(held, 0) <= produced_ms, "it was not read to its end"
+    assert read.source.lag() == {held: 4_900, other: 0}
+    read.source.hold({other})
+    read.until(lambda: read.last.caught_up.get(held, 0) > produced_ms)
+    assert read.values(*held) == numbered(0, 5_000)
+    read.source.start({held: 4_990, other: 4_990}, {})
+    read.until(lambda: read.values(*other) == numbered(0, 5_000) + numbered(4_990, 5_000))  # A start lets go of all.
+
+
 def test_lag_is_what_is_left_behind_a_slow_loop(topic: Topics, produce: Produce, reading: Sources) -> None:
     name = topic()
     produce(name, numbered(0, 3000))
