@@ -21,10 +21,10 @@ from typing import Any
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.consumer.fetcher import Fetcher
 from kafka.consumer.subscription_state import SubscriptionState
-from kafka.errors import BrokerResponseError, OffsetOutOfRangeError
+from kafka.errors import BrokerResponseError, KafkaTimeoutError, OffsetOutOfRangeError
 from kafka.net.compat import KafkaNetClient
 
-from monitor.errors import ConfigError, UnavailableError
+from monitor.errors import ConfigError
 from monitor.windows.window import Place
 
 Records = Mapping[TopicPartition, Sequence[Any]]
@@ -84,7 +84,7 @@ class Client:
         future = self._network.cluster.set_topics(self._topics)
         future.add_both(lambda _: answered.set())
         if not answered.wait(_ANSWER_MS / 1000):
-            raise UnavailableError(f"no answer within {_ANSWER_MS} ms")
+            raise KafkaTimeoutError(f"no answer within {_ANSWER_MS} ms")
         if future.exception is not None and not isinstance(future.exception, BrokerResponseError):
             raise future.exception
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import deque
@@ -11,9 +10,12 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Literal
 
+from kafka.errors import KafkaConnectionError, KafkaTimeoutError
+
 from monitor.errors import UnavailableError
 from monitor.runtime.kafka_client import Client, Commits, Records, Topic, pause_s
 from monitor.runtime.kafka_ends import Ends
+from monitor.runtime.kafka_log import last_failure
 from monitor.runtime.source import Gap
 from monitor.runtime.watchdog import Watchdog
 from monitor.windows.window import Place
@@ -28,8 +30,6 @@ _COMMIT_S = 5.0
 _RETRY_S, _RETRY_MAX_S = 0.1, 5.0
 _CLOSE_S = 15.0
 _VALUE_BYTES = itemgetter(11)  # ConsumerRecord.serialized_value_size
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,21 +311,25 @@ class Reader:
         return all(self._positions.get(place) != positions.get(place) for place in failing)
 
     def _fail(self, error: Exception, client: Client | None) -> float:
-        """Say what is wrong, once; the seconds to wait before the next attempt."""
+        """Note what is wrong, for `trouble`; the seconds to wait before the next attempt."""
         failing = frozenset() if client is None else client.failing
         failed_at = (failing, {place: self._positions.get(place, 0) for place in failing})
         self._lost |= failing
         self._failures = self._failures + 1 if failed_at == self._failed_at else 1
         self._failed_at = failed_at
         self._failure = self._explain(error, failed_at[1])
-        if self._failures == 1:
-            log.warning("%s", self._failure)
         return pause_s(self._failures, _RETRY_S, _RETRY_MAX_S)
 
     def _explain(self, error: Exception, failing: Mapping[Place, int]) -> str:
         if failing:
             (topic, partition), offset = next(iter(failing.items()))
             return f'cannot read topic "{topic}" partition {partition} at offset {offset}: {error}'
+        if isinstance(error, UnavailableError):
+            return str(error)
+        if isinstance(error, KafkaTimeoutError | KafkaConnectionError):
+            # The words of the exception differ with what was being done; the reason stays the same for an outage.
+            reason = last_failure() or "no answer"
+            return f"Kafka at {self._servers} does not answer ({reason}); trying again until it does"
         return f"no records from Kafka at {self._servers}: {error}"
 
     def _explain_missing(self, gone: Set[Place], forbidden: Set[str], topics: Set[str]) -> str | None:

@@ -222,7 +222,7 @@ def test_a_broker_that_is_away_at_the_start_is_waited_for() -> None:
         port = listener.getsockname()[1]
     with started({"bootstrap_servers": f"127.0.0.1:{port}", "bootstrap_timeout_ms": 300}) as start:
         read = start("t", positions={("t", 0): 7})
-        read.until(lambda: "no records" in (read.source.trouble() or ""))
+        read.until(lambda: "does not answer" in (read.source.trouble() or ""))
         assert read.source.places() == {("t", 0)}
         assert read.poll() == Polled()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("kafka")]
