@@ -23,7 +23,8 @@ from monitor.runtime.kafka import KafkaSource, raw_records
 from monitor.runtime.kafka_reader import Confirmed, Fetched
 from monitor.runtime.source import Gap, Polled
 from monitor.windows.window import Place
-from tests.brokers import Broker, Produce, RealBroker, Topics
+from tests.brokers import Broker, Embedded, Produce, RealBroker, Topics
+from tests.proxies import Proxy
 
 # kafka-python leaves the sockets of refused connections to the garbage collector, which `started` therefore runs.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -214,6 +215,60 @@ def test_a_broker_that_is_killed_and_comes_back_costs_no_record_and_repeats_none
         assert read.values(name, partition) == numbered(0, 6000)
     assert read.source.trouble() is None
     assert not read.gaps
+
+
+def test_a_network_that_is_cut_is_no_silence_of_the_topic_and_costs_no_record(
+    broker: Broker, topic: Topics, produce: Produce
+) -> None:
+    """Nothing is refused and nothing arrives, which looks like a topic without traffic."""
+    name = topic(partitions=2)
+    for partition in range(2):
+        produce(name, numbered(0, 3000), partition)
+    with Proxy() as proxy, started(broker.client | {"proxy_url": proxy.url, "bootstrap_timeout_ms": 2_000}) as start:
+        read = start(name, max_records=1000)
+        read.until(lambda: len(read.last.caught_up) == 2)
+        proxy.cut()
+        cut_ms = time.time_ns() // 1_000_000
+        for partition in range(2):  # By the producers' side of the network.
+            produce(name, numbered(3000, 6000), partition)
+        while not read.source.trouble():
+            read.poll()
+            assert all(whole_ms <= cut_ms for whole_ms in read.last.caught_up.values())
+        assert broker.bootstrap_servers in (read.source.trouble() or "")
+        read.until(lambda: not read.last.caught_up)
+        assert read.count() == 6000
+        proxy.heal()
+        read.until(lambda: read.count() >= 12_000 and len(read.last.caught_up) == 2)
+        for partition in range(2):
+            assert read.values(name, partition) == numbered(0, 6000)
+        assert read.source.trouble() is None
+        assert not read.gaps
+
+
+def test_partitions_that_get_another_leader_are_read_on_without_gap_or_repetition() -> None:
+    with Embedded(brokers=3) as cluster, started(cluster.client) as start:
+        cluster.create_topic("t", 2)
+        for partition in range(2):
+            cluster.set_leader("t", partition, 1)
+            send(cluster, "t", partition, numbered(0, 2000))
+        read = start("t", max_records=500)
+        read.until(lambda: read.count() >= 1000)
+        for partition, leader in enumerate((2, 3)):
+            cluster.set_leader("t", partition, leader)
+        cluster.set_down(1)
+        for partition in range(2):
+            send(cluster, "t", partition, numbered(2000, 4000))
+        read.until(lambda: read.count() >= 8000 and len(read.last.caught_up) == 2)
+        for partition in range(2):
+            assert read.values("t", partition) == numbered(0, 4000)
+        assert not read.gaps
+
+
+def send(broker: Broker, topic: str, partition: int, values: list[bytes]) -> None:
+    producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "log_level": 0})
+    for value in values:
+        producer.produce(topic, value, partition=partition)
+    assert producer.flush(30) == 0
 
 
 def test_a_broker_that_is_away_at_the_start_is_waited_for() -> None:

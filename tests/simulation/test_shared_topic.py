@@ -58,7 +58,7 @@ def test_a_window_of_a_model_that_fell_silent_closes_on_a_topic_that_is_never_at
     broker: Broker, topic: Topics, produce: Produce, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kafka_reader, "_CONFIRM_S", 0.2)
-    name = topic()
+    name = topic(partitions=2)  # The second stays silent.
     closed: list[WindowView] = []
     reads: list[int] = []
     with Store.in_memory() as store, kafka_loop(broker, name, store, BUSY, QUIET) as loop, chatter(broker, name):
