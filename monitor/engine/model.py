@@ -29,13 +29,6 @@ from monitor.windows.seen import Seen
 from monitor.windows.streams import FOREVER, NEVER, Streams
 from monitor.windows.window import Place, Window, WindowSpec
 
-AHEAD_WINDOWS = 24
-"""Open windows of a model that one partition may have passed while others hold them open.
-
-A window is tens of kilobytes a version, so these are one or two megabytes. Catching up on even traffic, partitions were
-seen 205 s apart: four of the shortest panes by row count, so nothing that goes well is ever slowed down by this.
-"""
-
 VIEWS_MAX = 100
 """Closed windows, settled ones, and triggers, that the snapshot of a model shows."""
 
@@ -316,11 +309,6 @@ class ModelMonitor:
         output.readings.extend(view.readings)
         output.changes.extend(evidence.changes)
         self.progress.note(evidence.changes)
-
-    def far_ahead(self) -> set[Place]:
-        """Partitions that have passed more than AHEAD_WINDOWS windows which others still hold open."""
-        ends = sorted({end for end, _ in self.panes})
-        return self.progress.predictions.beyond(ends[AHEAD_WINDOWS]) if len(ends) > AHEAD_WINDOWS else set()
 
     def due(self) -> Due | None:
         """What performance can be settled now."""

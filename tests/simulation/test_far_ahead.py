@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.engine import model
+from monitor.engine import monitor
 from monitor.runtime.loop import QUIET_MS
 from monitor.windows.window import Place
 from tests.simulation.story import PLAIN, Story, prediction
@@ -25,7 +25,7 @@ STEPS_MAX = 2_000
 
 @pytest.fixture(autouse=True)
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model, "AHEAD_WINDOWS", FEW)
+    monkeypatch.setattr(monitor, "AHEAD_WINDOWS", FEW)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_windows_that_open_ahead_of_a_partition_that_is_away_are_bounded_and_fig
 def test_reading_never_comes_to_a_stand_however_little_is_allowed(
     log: Log, undisturbed: Observed, seed: int | str, windows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model, "AHEAD_WINDOWS", windows)
+    monkeypatch.setattr(monitor, "AHEAD_WINDOWS", windows)
     poll_max = random.Random(int(seed)).choice((20, 60, 300))
     print(f"seed {seed}, polls of up to {poll_max} records a partition")
     world = World(log, seed=int(seed), source_options={"poll_max": poll_max})
