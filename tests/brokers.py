@@ -155,6 +155,10 @@ class Embedded(EmbeddedBroker):
     def create_topic(self, name: str, partitions: int = 1, **config: str) -> None:
         super().create_topic(name, partitions)
 
+    def set_leader(self, topic: str, partition: int, broker: int) -> None:
+        """Brokers are numbered from 1."""
+        self._do("partition_set_leader", topic.encode(), partition, broker)
+
     def kill(self) -> None:
         self.set_down()
 

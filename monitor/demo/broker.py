@@ -1,7 +1,7 @@
 """A Kafka broker inside this process: the mock cluster of librdkafka, which comes with the confluent-kafka wheel.
 
-It speaks the Kafka protocol on loopback, to any client of this machine. Limits: one broker, about 5 MB kept a
-partition (older records go, as by retention), nothing on disk, no transactions, producer timestamps only.
+It speaks the Kafka protocol on loopback, to any client of this machine. Limits: about 5 MB kept a partition (older
+records go, as by retention), nothing on disk, no transactions, producer timestamps only.
 """
 
 from __future__ import annotations
@@ -19,9 +19,13 @@ _TEXT_BYTES = 512
 
 
 class EmbeddedBroker:
-    """`with EmbeddedBroker() as broker:` a broker of its own on a free port, gone when the block ends."""
+    """`with EmbeddedBroker() as broker:` a broker of its own on a free port, gone when the block ends.
 
-    def __init__(self) -> None:
+    brokers: how many make up the cluster, numbered from 1.
+    """
+
+    def __init__(self, brokers: int = 1) -> None:
+        self._brokers = brokers
         self._library = _library()
         self._client: int | None = None
         self._cluster: int | None = None
@@ -33,7 +37,7 @@ class EmbeddedBroker:
         self._client = self._library.rd_kafka_new(_PRODUCER, configuration, text, _TEXT_BYTES)
         if not self._client:
             raise UnavailableError(f"the embedded broker did not start: {text.value.decode(errors='replace')}")
-        self._cluster = self._library.rd_kafka_mock_cluster_new(self._client, 1)
+        self._cluster = self._library.rd_kafka_mock_cluster_new(self._client, self._brokers)
         if not self._cluster:
             self.close()
             raise UnavailableError("the embedded broker did not start: no port of the loopback interface is free")
@@ -63,9 +67,9 @@ class EmbeddedBroker:
         """Drop the records of a partition whose offset is below `before`, as retention would."""
         self._do("partition_delete_records", topic.encode(), partition, ctypes.c_int64(before))
 
-    def set_down(self) -> None:
-        """Cut every connection and refuse new ones; the records stay."""
-        self._do("broker_set_down", -1)
+    def set_down(self, broker: int = -1) -> None:
+        """Cut every connection of one broker, or of all, and refuse new ones; the records stay."""
+        self._do("broker_set_down", broker)
 
     def set_up(self) -> None:
         self._do("broker_set_up", -1)

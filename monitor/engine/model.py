@@ -193,7 +193,7 @@ class ModelMonitor:
     def advance(self, caught_up: Mapping[Place, int]) -> Output:
         """Move the watermarks on, and close and evaluate every window they have passed.
 
-        caught_up: wall clock, by partition, at which nothing was left to read; absent where that is not so.
+        caught_up: wall clock, by partition, up to which all that arrived was read; absent where that is not known.
         """
         progress = self.progress
         for streams in (progress.predictions, progress.labels):

@@ -14,6 +14,14 @@ from monitor.profiles.reference import Reference
 from monitor.snapshot import LABEL_RESULTS, ModelView
 from monitor.spec import ModelSpec
 from monitor.windows.streams import NEVER
+from monitor.windows.window import Place
+
+AHEAD_WINDOWS = 24
+"""Open windows of a model that one partition may have passed while others hold them open.
+
+A window is tens of kilobytes a version, so these are one or two megabytes. Catching up on even traffic, partitions were
+seen 205 s apart: four of the shortest panes by row count, so nothing that goes well is ever slowed down by this.
+"""
 
 
 class Monitor:
@@ -35,9 +43,30 @@ class Monitor:
         for model in self.models.values():
             state.restore(model, pieces)
 
+    def far_ahead(self) -> frozenset[Place]:
+        """Partitions to read no further for now: some model would have more and more windows open.
+
+        No model waits for one of them. Where they were all that holds a model up they are read on, whatever the others
+        have open: a partition belongs to every model that may be heard there. So the joint watermark of each model is
+        held up by a partition that is read, and rises until the others are not far ahead any more. Labels do not
+        matter here: a window closes without them, and performance is not settled before it has.
+        """
+        ahead = {place for model in self.models.values() for place in _far_ahead(model)}
+        for model in self.models.values():
+            waited_for = model.progress.predictions.holding_up()
+            if waited_for <= ahead:
+                ahead -= waited_for
+        return frozenset(ahead)
+
     def views(self) -> dict[str, ModelView]:
         """What may be shown of each model."""
         return {name: _view(model) for name, model in self.models.items()}
+
+
+def _far_ahead(model: ModelMonitor) -> set[Place]:
+    """Partitions that have passed more than AHEAD_WINDOWS windows which others still hold open."""
+    ends = sorted({end for end, _ in model.panes})
+    return model.progress.predictions.beyond(ends[AHEAD_WINDOWS]) if len(ends) > AHEAD_WINDOWS else set()
 
 
 def _view(model: ModelMonitor) -> ModelView:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -43,7 +43,7 @@ class TableSource:
     def exhausted(self) -> bool:
         return self._next >= len(self._predictions)
 
-    def start(self, positions: Mapping[Place, int]) -> None:
+    def start(self, positions: Mapping[Place, int], topic_ids: Mapping[Place, str]) -> None:
         self._next = self._next_label = 0
 
     def poll(self, timeout_ms: int) -> Polled:
@@ -63,6 +63,9 @@ class TableSource:
         rows = self._labels.take(slice(self._next_label, end))
         self._next_label = max(self._next_label, end)
         return (rows,) if len(rows) else ()
+
+    def hold(self, places: Collection[Place]) -> None:
+        """A table is one partition, and never ahead of itself."""
 
     def places(self) -> frozenset[Place]:
         places = {(_PREDICTIONS, 0)} if self._labels is None else {(_PREDICTIONS, 0), (_LABELS, 0)}

@@ -21,6 +21,7 @@ from monitor.errors import ConfigError, UnavailableError
 from monitor.exports.lines import Line, lines
 from monitor.runtime.backtest import Backtest, run_backtest
 from monitor.runtime.clock import wall_clock_ms
+from monitor.runtime.kafka_log import last_failure, limit_kafka_log
 from monitor.runtime.service import keys_of
 from monitor.runtime.tables import read_labels, read_table
 
@@ -158,13 +159,14 @@ def _performance(shown: Sequence[Line]) -> Iterator[str]:
 
 
 def _kafka_problems(config: Config) -> Iterator[str]:
+    limit_kafka_log()
     settings = config.kafka_settings() | {"request_timeout_ms": int(_REACH_S * 1000)}
     servers = ", ".join(config.kafka.bootstrap_servers)
     topics = config.kafka.topics
     try:
         existing = _topics(settings)
     except (KafkaError, OSError) as error:
-        reason = type(error).__name__
+        reason = last_failure() or type(error).__name__
         yield f"Kafka at {servers} does not answer ({reason}): start it, or correct kafka.bootstrap_servers"
         return
     for name in sorted({topics.predictions, topics.labels, topics.dead_letters} - existing):

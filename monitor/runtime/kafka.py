@@ -8,7 +8,7 @@ for ever; `trouble` says what is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
 from typing import Any, overload
@@ -58,14 +58,15 @@ class KafkaSource:
         watchdog = watchdog or Watchdog(limit_s(POLL_MS))
         self._reader = Reader(client, frozenset(topics), on_gap, start_at, self._buffer, watchdog)
         self._next: dict[Place, int] = {}
+        self._topic_ids: Mapping[Place, str] = {}
         self._ends: Mapping[Place, int] = {}
-        self._caught_up: dict[Place, int] = {}
+        self._caught_up: Mapping[Place, int] = {}
 
-    def start(self, positions: Mapping[Place, int]) -> None:
+    def start(self, positions: Mapping[Place, int], topic_ids: Mapping[Place, str]) -> None:
         """Begin (again) at these offsets; whatever was read and not yet polled is discarded."""
-        self._next = dict(positions)
+        self._next, self._topic_ids = dict(positions), {}
         self._ends, self._caught_up = {}, {}
-        self._reader.begin(positions)
+        self._reader.begin(positions, topic_ids)
 
     def poll(self, timeout_ms: int) -> Polled:
         runs: dict[str, list[Run]] = {}
@@ -75,28 +76,29 @@ class KafkaSource:
             if isinstance(item, Fetched):
                 for part, records in item.records.items():
                     runs.setdefault(part.topic, []).append((part.partition, records))
-                    place = (part.topic, part.partition)
-                    moved[place] = records[-1].offset + 1
-                    self._caught_up.pop(place, None)
+                    moved[part.topic, part.partition] = records[-1].offset + 1
             elif isinstance(item, Confirmed):
-                self._ends, self._caught_up = item.ends, dict(item.caught_up)
+                self._ends, self._caught_up = item.ends, item.caught_up
             elif isinstance(item, Begun):
+                self._topic_ids = item.topic_ids
                 moved.update(item.positions)
                 gaps.extend(item.gaps)
         self._next.update(moved)
         raw = [raw_records(topic, of_topic) for topic, of_topic in runs.items()]
         decoded = tuple((self._topics[records.topic].decode(records), records) for records in raw)
-        return Polled(decoded, moved, dict(self._caught_up), tuple(gaps))
+        topic_ids = {place: self._topic_ids[place] for place in moved.keys() & self._topic_ids.keys()}
+        return Polled(decoded, moved, topic_ids, self._caught_up, tuple(gaps))
+
+    def hold(self, places: Collection[Place]) -> None:
+        """Pause these partitions, and no others."""
+        self._reader.hold(places)
 
     def places(self) -> frozenset[Place]:
         return self._reader.places
 
     def lag(self) -> dict[Place, int]:
         """Records between what was polled and the end, as last confirmed; a place not yet confirmed is absent."""
-        return {
-            place: 0 if place in self._caught_up else max(0, end - self._next.get(place, end))
-            for place, end in self._ends.items()
-        }
+        return {place: max(0, end - self._next.get(place, end)) for place, end in self._ends.items()}
 
     def trouble(self) -> str | None:
         return self._reader.trouble()

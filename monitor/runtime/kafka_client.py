@@ -4,7 +4,9 @@
 - A constructor that fails leaves its network thread running, and `close` may wait for that thread without limit.
 - `allow_auto_create_topics` never reaches the metadata request: asking for a missing topic would create it.
 - Asking for the partitions of an unknown topic fetches those of all topics, and waits without limit.
-- Nothing is raised when a broker goes away: `confirm` is what notices.
+- Nothing is raised when a broker goes away: `ends` is what notices.
+- A consumer of committed records can only be told the last stable offset: a second fetcher, which never fetches, asks
+  for high-water marks.
 """
 
 from __future__ import annotations
@@ -12,16 +14,17 @@ from __future__ import annotations
 import logging
 import random
 import threading
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
-from kafka.errors import BrokerResponseError, OffsetOutOfRangeError
+from kafka.consumer.fetcher import Fetcher
+from kafka.consumer.subscription_state import SubscriptionState
+from kafka.errors import BrokerResponseError, KafkaTimeoutError, OffsetOutOfRangeError
 from kafka.net.compat import KafkaNetClient
 
-from monitor.errors import ConfigError, UnavailableError
+from monitor.errors import ConfigError
 from monitor.windows.window import Place
 
 Records = Mapping[TopicPartition, Sequence[Any]]
@@ -50,9 +53,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic that exists and may be read: the broker's id for it (None of old brokers) and its partitions."""
+    """A topic that exists and may be read: the broker's id for it (None before Kafka 2.8) and its partitions."""
 
-    id: object
+    id: str | None
     partitions: frozenset[int]
 
 
@@ -73,6 +76,7 @@ class Client:
         self._topics = sorted(topics)
         self.failing: frozenset[Place] = frozenset()
         self._consumer, self._network = connect(KafkaConsumer, {**DEFAULTS, **settings, **_ALWAYS})
+        self._high_waters = Fetcher(self._network, SubscriptionState("none"), isolation_level="read_uncommitted")
 
     def await_metadata(self) -> None:
         """Wait for the broker to say what it knows of the topics; raises when it does not answer."""
@@ -80,15 +84,15 @@ class Client:
         future = self._network.cluster.set_topics(self._topics)
         future.add_both(lambda _: answered.set())
         if not answered.wait(_ANSWER_MS / 1000):
-            raise UnavailableError(f"no answer within {_ANSWER_MS} ms")
+            raise KafkaTimeoutError(f"no answer within {_ANSWER_MS} ms")
         if future.exception is not None and not isinstance(future.exception, BrokerResponseError):
             raise future.exception
 
     def topics(self) -> dict[str, Topic]:
         """The topics that exist, as of the newest metadata; those that may not be read are absent too."""
         cluster = self._network.cluster
-        known = ((name, cluster.partitions_for_topic(name)) for name in self._topics)
-        return {name: Topic(cluster.topic_id(name), frozenset(parts)) for name, parts in known if parts}
+        known = ((name, cluster.topic_id(name), cluster.partitions_for_topic(name)) for name in self._topics)
+        return {name: Topic(number and str(number), frozenset(parts)) for name, number, parts in known if parts}
 
     def forbidden(self) -> frozenset[str]:
         """Topics that the broker does not let this client describe."""
@@ -108,6 +112,13 @@ class Client:
         for place, offset in positions.items():
             self._consumer.seek(TopicPartition(*place), offset)
 
+    def hold(self, places: Collection[Place]) -> None:
+        """Fetch from all assigned partitions but these; a position stays where it is, so nothing is skipped."""
+        held = {TopicPartition(*place) for place in places} & self._consumer.assignment()
+        paused = self._consumer.paused()
+        self._consumer.pause(*(held - paused))
+        self._consumer.resume(*(paused - held))
+
     def poll(self, timeout_ms: int, max_records: int) -> Records:
         try:
             records: Records = self._consumer.poll(timeout_ms, max_records)
@@ -116,19 +127,19 @@ class Client:
             raise
         return records
 
-    def confirm(self) -> tuple[dict[Place, int], dict[Place, int]]:
-        """End offsets of all assigned partitions, and when (wall clock, ms) each of some was seen to be read whole.
+    def ends(self) -> dict[Place, int]:
+        """High-water marks of all assigned partitions, as the broker gives them now; raises where one does not answer.
 
-        That needs two answers that agree: a fetch, by its high-water mark, and the end offset asked for here.
+        Not the last stable offset, where a reader of committed records stops for the time being: what an open
+        transaction holds has arrived too.
         """
-        now_ms = time.time_ns() // 1_000_000
-        ends: Mapping[TopicPartition, int] = self._consumer.end_offsets(self._consumer.assignment(), _ANSWER_MS)
-        whole = {(part.topic, part.partition): now_ms for part, end in ends.items() if self._read_whole(part, end)}
-        return {(part.topic, part.partition): end for part, end in ends.items()}, whole
+        ends: Mapping[TopicPartition, int] = self._high_waters.end_offsets(self._consumer.assignment(), _ANSWER_MS)
+        return {(part.topic, part.partition): end for part, end in ends.items()}
 
-    def _read_whole(self, part: TopicPartition, end: int) -> bool:
-        high_water = self._consumer.highwater(part)
-        return high_water is not None and bool(self._consumer.position(part, timeout_ms=0) >= max(high_water, end))
+    def positions(self) -> dict[Place, int]:
+        """Offset of the next fetch by place: behind all that `poll` has returned, and behind what it only skips."""
+        parts = self._consumer.assignment()
+        return {(part.topic, part.partition): self._consumer.position(part, timeout_ms=0) for part in parts}
 
     def _find_failing(self, error: Exception) -> frozenset[Place]:
         """The partitions that an error of `poll` is about; empty where it cannot be known."""

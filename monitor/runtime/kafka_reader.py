@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Literal
 
+from kafka.errors import KafkaConnectionError, KafkaTimeoutError
+
 from monitor.errors import UnavailableError
+from monitor.runtime.clock import wall_clock_ms
 from monitor.runtime.kafka_client import Client, Commits, Records, Topic, pause_s
+from monitor.runtime.kafka_ends import Ends
+from monitor.runtime.kafka_log import last_failure
 from monitor.runtime.source import Gap
 from monitor.runtime.watchdog import Watchdog
 from monitor.windows.window import Place
@@ -28,15 +32,17 @@ _RETRY_S, _RETRY_MAX_S = 0.1, 5.0
 _CLOSE_S = 15.0
 _VALUE_BYTES = itemgetter(11)  # ConsumerRecord.serialized_value_size
 
-log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """Where reading begins, for the places whose stored position was not simply taken, and the gaps that caused it."""
+    """Where a client begins, for the places whose position was not simply taken, and the gaps that caused it.
+
+    topic_ids: of the topic that the offsets of a place count in from here on.
+    """
 
     positions: Mapping[Place, int]
     gaps: tuple[Gap, ...]
+    topic_ids: Mapping[Place, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,7 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """End offsets, and when each place of which nothing is left to read was seen so (wall clock, ms)."""
+    """Where each place ends, and up to when (wall clock, ms) it is known to have been read whole: `Ends.note`."""
 
     ends: Mapping[Place, int]
     caught_up: Mapping[Place, int]
@@ -130,15 +136,16 @@ class Reader:
         self._thread: threading.Thread | None = None
         self._closing = False
         self._wake = threading.Event()
-        self._order: tuple[int, Mapping[Place, int]] = (0, {})
+        self._order: tuple[int, Mapping[Place, int], Mapping[Place, str]] = (0, {}, {})
         group = settings.get("group_id")
         self._commits = Commits(settings, str(group)) if group else None
         self._committed: Mapping[Place, int] = {}
+        self._held: frozenset[Place] = frozenset()
         # Of the thread alone, but for what the properties below read:
         self._positions: dict[Place, int] = {}
         self._fresh: frozenset[str] = topics
         self._lost: set[Place] = set()
-        self._topic_ids: dict[str, object] = {}
+        self._topic_ids: dict[Place, str] = {}
         self._failed_at: tuple[frozenset[Place], dict[Place, int]] | None = None
         self._failures = 0
         self._failure: str | None = f"connecting to Kafka at {self._servers}"
@@ -146,17 +153,21 @@ class Reader:
         self.places: frozenset[Place] = frozenset()
         self.returned_ms: int | None = None
 
-    def begin(self, positions: Mapping[Place, int]) -> None:
+    def begin(self, positions: Mapping[Place, int], topic_ids: Mapping[Place, str]) -> None:
         """Read from here on; what was read and not yet drained is forgotten."""
         mine = {place: offset for place, offset in positions.items() if place[0] in self._topics}
         self.places = frozenset(mine)
-        self._committed = {}
-        self._order = (self._buffer.renew(), mine)
+        self._committed, self._held = {}, frozenset()
+        self._order = (self._buffer.renew(), mine, topic_ids)
         self._wake.set()
         if self._thread is None:
             self._watchdog.start()
             self._thread = threading.Thread(target=self._run, name="kafka-reader", daemon=True)
             self._thread.start()
+
+    def hold(self, places: Collection[Place]) -> None:
+        """Read on everywhere but in these places, until told otherwise."""
+        self._held = frozenset(places)
 
     def commit(self, positions: Mapping[Place, int]) -> None:
         """Have these offsets, and earlier ones of other places, committed to the group now and then."""
@@ -176,8 +187,8 @@ class Reader:
     def _run(self) -> None:
         while not self._closing:
             self._wake.clear()
-            generation, positions = self._order
-            self._positions = dict(positions)
+            generation, positions, topic_ids = self._order
+            self._positions, self._topic_ids = dict(positions), dict(topic_ids)
             self._fresh = self._topics - {topic for topic, _ in positions}
             self._lost.clear()
             while generation == self._buffer.generation:
@@ -190,63 +201,73 @@ class Reader:
         client = None
         try:
             client = Client(self._settings, self._topics)
-            with self._watchdog:
-                client.await_metadata()
-            with self._watchdog:
-                topics = self._open(client, generation)
-            self._read(client, generation, topics)
+            self._use(client, generation)
         except Exception as error:  # noqa: BLE001 - whatever it is, this client must not be used again.
-            self._buffer.put(generation, Confirmed({}, {}))
             self._wake.wait(self._fail(error, client))
         finally:
             if client is not None:
                 client.close()
 
+    def _use(self, client: Client, generation: int) -> None:
+        """Read by one client; what it has confirmed is withdrawn with it."""
+        try:
+            with self._watchdog:
+                client.await_metadata()
+            with self._watchdog:
+                topics = self._open(client, generation)
+            self._read(client, generation, topics)
+        finally:
+            self._buffer.put(generation, Confirmed({}, {}))
+
     def _open(self, client: Client, generation: int) -> dict[str, Topic]:
         """Find the partitions, decide where to begin in those that need it, and go there; the topics that exist."""
         topics = client.topics()
-        recreated = {name for name, topic in topics.items() if self._topic_ids.setdefault(name, topic.id) != topic.id}
         places = {(name, part) for name, topic in topics.items() for part in topic.partitions}
-        begun = self._decide(client, places, recreated)
-        self._topic_ids |= {name: topic.id for name, topic in topics.items()}
-        self._positions |= begun.positions
+        ids = {place: topic_id for place in places if (topic_id := topics[place[0]].id) is not None}
+        recreated = {place for place, topic_id in ids.items() if self._topic_ids.get(place, topic_id) != topic_id}
+        positions, gaps = self._decide(client, places, recreated)
+        self._positions |= positions
+        self._topic_ids |= ids
         self._fresh = frozenset()
         self._lost.clear()
         # A place is kept though the broker names it no more: one that has just started may know few topics.
         self.places |= places
         self._missing = self._explain_missing(self.places - places, client.forbidden(), topics.keys())
-        if begun.positions:
-            self._buffer.put(generation, begun)
+        self._buffer.put(generation, Begun(positions, gaps, dict(self._topic_ids)))
         client.assign({place: self._positions[place] for place in places})
         return topics
 
-    def _decide(self, client: Client, places: set[Place], recreated: set[str]) -> Begun:
+    def _decide(
+        self, client: Client, places: set[Place], recreated: set[Place]
+    ) -> tuple[dict[Place, int], tuple[Gap, ...]]:
         """New positions for places without one and for those whose position the broker no longer holds."""
-        lost = {place for place in places & self._positions.keys() if place in self._lost or place[0] in recreated}
+        lost = (self._lost & places | recreated) & self._positions.keys()
         positions, gaps = {}, []
         for place, (first, last) in client.bounds(lost | (places - self._positions.keys())).items():
             if place not in lost:
                 # A topic of which other partitions are known has grown: the new ones are read whole.
                 begin_late = self._start_at == "latest" and place[0] in self._fresh
                 positions[place] = last if begin_late else first
-            elif place[0] in recreated or not first <= self._positions[place] <= last:
-                gap = self._gap(place, first, last)
+            elif place in recreated or not first <= self._positions[place] <= last:
+                gap = self._gap(place, first, last, anew=place in recreated)
                 positions[place] = gap.found
                 gaps.append(gap)
-        return Begun(positions, tuple(gaps))
+        return positions, tuple(gaps)
 
-    def _gap(self, place: Place, first: int, last: int) -> Gap:
+    def _gap(self, place: Place, first: int, last: int, *, anew: bool) -> Gap:
         topic, partition = place
         expected = self._positions[place]
         if self._on_gap == "stop":
+            why = "the topic was deleted and created again" if anew else f"the broker holds {first} to {last}"
             raise UnavailableError(
-                f'offset {expected} of topic "{topic}" partition {partition} is gone, the broker holds {first} to '
-                f'{last}; kafka.on_gap is "stop": set it to "earliest" or "latest" to go on without what is lost'
+                f'offset {expected} of topic "{topic}" partition {partition} is gone, {why}; kafka.on_gap is "stop": '
+                'set it to "earliest" or "latest" to go on without what is lost'
             )
         return Gap(topic, partition, expected, first if self._on_gap == "earliest" else last)
 
     def _read(self, client: Client, generation: int, topics: Mapping[str, Topic]) -> None:
         confirm_at = commit_at = 0.0
+        ends = Ends()
         while generation == self._buffer.generation:
             if not topics:
                 self._wake.wait(POLL_MS / 1000)
@@ -255,7 +276,7 @@ class Reader:
             if time.monotonic() >= confirm_at:
                 if client.topics() != topics:
                     return
-                self._confirm(client, generation)
+                self._confirm(client, generation, ends)
                 confirm_at = time.monotonic() + _CONFIRM_S
             if self._commits is not None and self._committed and time.monotonic() >= commit_at:
                 self._commits.send(self._committed)
@@ -263,8 +284,9 @@ class Reader:
 
     def _fetch(self, client: Client, generation: int) -> bool:
         with self._watchdog:
+            client.hold(self._held)
             records = client.poll(POLL_MS, min(_POLL_RECORDS, self._buffer.max_records))
-        self.returned_ms = time.time_ns() // 1_000_000
+        self.returned_ms = wall_clock_ms()
         if records:
             number = sum(map(len, records.values()))
             size = sum(sum(map(_VALUE_BYTES, part)) for part in records.values())
@@ -274,10 +296,14 @@ class Reader:
                 self._positions[part.topic, part.partition] = batch[-1].offset + 1
         return True
 
-    def _confirm(self, client: Client, generation: int) -> None:
+    def _confirm(self, client: Client, generation: int, known: Ends) -> None:
         """Ask the broker where the partitions end: that it answers is what ends a trouble."""
+        asked_ms = wall_clock_ms()
         with self._watchdog:
-            ends, caught_up = client.confirm()
+            ends, reached = client.ends(), client.positions()
+        caught_up = known.note(asked_ms, ends, reached)
+        # Markers of transactions are skipped, not delivered: what lies behind the last record is no lag.
+        ends |= {place: self._positions[place] for place, end in ends.items() if reached[place] >= end}
         self._buffer.put(generation, Confirmed(ends, caught_up))
         if self._failed_at is None or self._passed(*self._failed_at):
             self._failed_at, self._failures, self._failure = None, 0, None
@@ -286,21 +312,25 @@ class Reader:
         return all(self._positions.get(place) != positions.get(place) for place in failing)
 
     def _fail(self, error: Exception, client: Client | None) -> float:
-        """Say what is wrong, once; the seconds to wait before the next attempt."""
+        """Note what is wrong, for `trouble`; the seconds to wait before the next attempt."""
         failing = frozenset() if client is None else client.failing
         failed_at = (failing, {place: self._positions.get(place, 0) for place in failing})
         self._lost |= failing
         self._failures = self._failures + 1 if failed_at == self._failed_at else 1
         self._failed_at = failed_at
         self._failure = self._explain(error, failed_at[1])
-        if self._failures == 1:
-            log.warning("%s", self._failure)
         return pause_s(self._failures, _RETRY_S, _RETRY_MAX_S)
 
     def _explain(self, error: Exception, failing: Mapping[Place, int]) -> str:
         if failing:
             (topic, partition), offset = next(iter(failing.items()))
             return f'cannot read topic "{topic}" partition {partition} at offset {offset}: {error}'
+        if isinstance(error, UnavailableError):
+            return str(error)
+        if isinstance(error, KafkaTimeoutError | KafkaConnectionError):
+            # The words of the exception differ with what was being done; the reason stays the same for an outage.
+            reason = last_failure() or "no answer"
+            return f"Kafka at {self._servers} does not answer ({reason}); trying again until it does"
         return f"no records from Kafka at {self._servers}: {error}"
 
     def _explain_missing(self, gone: Set[Place], forbidden: Set[str], topics: Set[str]) -> str | None:

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Protocol
 
 import numpy as np
@@ -26,7 +26,7 @@ from monitor.errors import CommitFailedError
 from monitor.events.batch import BatchEnd, Labels, Origin, Predictions, no_predictions
 from monitor.events.decoder import Decoded, RawRecords
 from monitor.events.reject import Reason, Reject
-from monitor.profiles import codec
+from monitor.runtime.counts import Counts
 from monitor.runtime.dead_letters import DeadLetter, dead_letters
 from monitor.runtime.source import Gap, Polled, Source
 from monitor.runtime.store import Store
@@ -36,7 +36,6 @@ from monitor.windows.streams import FOREVER, NEVER
 from monitor.windows.window import Place
 
 _COUNTS = "service/counts//0"
-_VERSION = 1
 _log = logging.getLogger(__name__)
 
 POLL_MS = 250
@@ -82,26 +81,6 @@ class DeadLetterSender(Protocol):
 
     def offer(self, letters: Sequence[tuple[int, DeadLetter]]) -> None: ...
     def delivered(self) -> list[int]: ...
-
-
-@dataclass(slots=True)
-class Counts:
-    """Totals since the state directory was made. events: by (topic, result); deliveries: by (receiver, result)."""
-
-    events: dict[tuple[str, str], int] = field(default_factory=dict)
-    deliveries: dict[tuple[str, str], int] = field(default_factory=dict)
-    unknown_keys: int = 0
-    gaps: int = 0
-
-    def read(self, topic: str, counted: Mapping[str, int]) -> None:
-        """Add the events of one poll of a topic, by result."""
-        for result, rows in counted.items():
-            self.events[topic, result] = self.events.get((topic, result), 0) + rows
-
-    def attempted(self, attempt: Attempt) -> None:
-        """Add one attempt to deliver."""
-        key = (attempt.receiver, "retry" if attempt.state == "pending" else attempt.state)
-        self.deliveries[key] = self.deliveries.get(key, 0) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +130,14 @@ class Loop:
         """(Re)start from what the store holds: the engine's state, the ids of open windows, positions, messages."""
         pieces = self._store.state()
         self._saved_counts = pieces.pop(_COUNTS, None)
-        self._counts = Counts()
-        if self._saved_counts is not None:
-            self._counts = codec.unpack("STAT", _VERSION, self._saved_counts, Counts)
+        self._counts = Counts() if self._saved_counts is None else Counts.load(self._saved_counts)
         self.monitor = self._make_monitor()
         self.monitor.restore(pieces)
         for name, model in self.monitor.models.items():
             model.keep(self._topics.predictions | self._topics.labels)
             for partition, key, window_end_ms in self._store.open_predictions(name, model.open_since_ms()):
                 model.remember(partition, key, window_end_ms)
-        self._source.start(self._store.positions())
+        self._source.start(*self._store.positions())
         if self._outbound is not None:
             self._outbound.offer(self._store.pending_messages())
         if self._sender is not None:
@@ -204,7 +181,7 @@ class Loop:
                 self._fold_back(letters, attempts, delivered)
                 self._tidy(now_ms)
                 self._keep_state()
-                self._store.put_positions(polled.next_offset)
+                self._store.put_positions(polled.next_offset, polled.topic_ids)
         except CommitFailedError:
             self._failures += 1
             if self._failures == FAILURES_MAX:
@@ -213,6 +190,7 @@ class Loop:
             self.begin()
             return 0, []
         self._failures = 0
+        self._source.hold(self.monitor.far_ahead())
         if self._store.sequence > before:
             self._commits += 1
             self._commit_seconds += time.perf_counter() - started
@@ -327,7 +305,7 @@ class Loop:
         if self._durable:
             events = [(note.kind, asdict(note)) for note in notes] + [("gap", asdict(gap)) for gap in gaps]
             self._store.add_control_events(events, now_ms)
-        self._counts.gaps += sum(max(0, gap.found - gap.expected) for gap in gaps)  # Less than 0: a topic made anew.
+        self._counts.gaps += len(gaps)  # Not their offsets: those of a topic that was made anew cannot be told.
 
     def _fold_back(self, letters: list[DeadLetter], attempts: list[Attempt], delivered: list[int]) -> None:
         """Step 9."""
@@ -351,7 +329,7 @@ class Loop:
         """Write what has changed."""
         if not self._durable:
             return
-        changes, counts = self.monitor.changes(), codec.pack("STAT", _VERSION, self._counts)
+        changes, counts = self.monitor.changes(), self._counts.dump()
         if counts != self._saved_counts:
             changes[_COUNTS] = self._saved_counts = counts
         self._store.put_state(changes)

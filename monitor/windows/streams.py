@@ -43,7 +43,8 @@ class Streams:
     """The partitions that one kind of event of one model comes from.
 
     batch: rows come in any order, so only floors move the watermark (a `batch_end`, or idleness). A partition is idle
-    while it is known to hold nothing more: one that is behind, or does not answer, holds its model up.
+    while it is known that nothing of this model came, however busy others keep it: one that is behind, or does not
+    answer, holds its model up.
     """
 
     lateness_ms: int
@@ -103,17 +104,28 @@ class Streams:
         return lifted
 
     def rest(self, caught_up: Mapping[Place, int], idle_after_ms: int) -> None:
-        """Idle is what a fetch last found empty, `idle_after_ms` or more after its last arrival."""
+        """Idle is what was read whole as of `idle_after_ms` or more after this model's last arrival there."""
         for place, stream in self.streams.items():
             stream.idle = caught_up.get(place, NEVER) >= stream.heard_ms + idle_after_ms
 
     def confirmed(self, caught_up: Mapping[Place, int]) -> int:
-        """Wall clock at which each partition had been seen to hold nothing more; NEVER where one was not."""
+        """Wall clock up to which every partition has been read whole; NEVER where one has not."""
         return min((caught_up.get(place, NEVER) for place in self.streams), default=NEVER)
 
     def joint(self) -> int | None:
         """The smallest watermark of the partitions that are not idle; None where all are."""
         return min((self.watermark(place) for place, stream in self.streams.items() if not stream.idle), default=None)
+
+    def holding_up(self) -> set[Place]:
+        """The partitions that are not idle and whose watermark is the joint one."""
+        joint_ms = self.joint()
+        return {
+            place for place, stream in self.streams.items() if not stream.idle and self.watermark(place) == joint_ms
+        }
+
+    def beyond(self, time_ms: int) -> set[Place]:
+        """The partitions that are not idle and whose watermark has come to this time."""
+        return {place for place, stream in self.streams.items() if not stream.idle and self.watermark(place) >= time_ms}
 
     def raise_idle(self, watermark_ms: int) -> None:
         """Lift the floor of the idle partitions to the joint watermark."""

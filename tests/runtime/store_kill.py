@@ -23,7 +23,7 @@ def commit(opened: Store, number: int) -> None:
     """A step that writes its number into every kind of table, and 20 kB of state."""
     with opened.transaction():
         opened.put_state({"number": b"%d" % number, f"bulk/{number % 5}": b"%d" % number * 5000})
-        opened.put_positions({("t", number % 3): number})
+        opened.put_positions({("t", number % 3): number}, {})
         add(opened, [P(number, number, number + 1)], [L(number, number, number)], model=f"m{number % 2}")
         opened.expire(f"m{number % 2}", number - 20, number - 20)
         opened.enqueue([Message(f"msg_{number:06}", "r", "t", b"", number)])

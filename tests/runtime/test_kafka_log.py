@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from monitor.runtime.kafka_log import LINES_MAX, PERIOD_S, limit_kafka_log
+from monitor.runtime.kafka_log import LINES_MAX, PERIOD_S, RECENT_S, last_failure, limit_kafka_log
 
 
 class Lines(logging.Handler):
@@ -27,9 +27,12 @@ def lines() -> Iterator[Lines]:
     handlers, propagate, level = kafka.handlers, kafka.propagate, kafka.level
     kafka.handlers, kafka.propagate, kafka.level = [], True, logging.NOTSET
     limit_kafka_log(lambda: lines.now)
+    level_of_root = root.level
+    root.setLevel(logging.DEBUG)
     root.addHandler(lines)
     yield lines
     root.removeHandler(lines)
+    root.setLevel(level_of_root)
     kafka.handlers, kafka.propagate = handlers, propagate
     kafka.setLevel(level)
 
@@ -64,3 +67,22 @@ def test_limiting_twice_is_limiting_once(lines: Lines) -> None:
     limit_kafka_log()
     logging.getLogger("kafka.net").error("once")
     assert lines.written == ["once"]
+
+
+def test_a_user_who_does_not_debug_sees_none_of_it(lines: Lines) -> None:
+    logging.getLogger().setLevel(logging.INFO)
+    logging.getLogger("kafka.net").error("connection lost")
+    assert not lines.written
+
+
+def test_why_a_connection_failed_is_known_for_a_while(lines: Lines) -> None:
+    manager = logging.getLogger("kafka.net.manager")
+    assert last_failure() is None
+    manager.error("Connection failed: %s", OSError("refused"))
+    manager.warning("Bootstrap %s not ready; waiting", 0)
+    assert last_failure() == "refused"
+    manager.error("Connection failed: %s", OSError("certificate has expired"))
+    lines.now += RECENT_S - 1
+    assert last_failure() == "certificate has expired"
+    lines.now += 1
+    assert last_failure() is None

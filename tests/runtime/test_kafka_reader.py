@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 import pytest
 from kafka import TopicPartition
@@ -34,7 +34,7 @@ def putting(buffer: Buffer, generation: int, records: int, size: int) -> tuple[t
 def test_items_come_out_in_the_order_they_went_in() -> None:
     buffer = Buffer(100, 100)
     generation = buffer.renew()
-    items = [Begun({}, ()), fetched(1), Confirmed({}, {}), fetched(2)]
+    items = [Begun({}, (), {}), fetched(1), Confirmed({}, {}), fetched(2)]
     assert all(buffer.put(generation, item, 1, 1) for item in items)
     assert buffer.drain(0) == items
     assert buffer.drain(0) == []
@@ -131,6 +131,8 @@ class Stumbling:
     def assign(self, positions: Mapping[Place, int]) -> None:
         self._position = positions["t", 0]
 
+    def hold(self, places: Collection[Place]) -> None: ...
+
     def poll(self, timeout_ms: int, max_records: int) -> Records:
         self._polls += 1
         if self._polls % 2 or self._position == 9:
@@ -142,8 +144,11 @@ class Stumbling:
         self._position = 9
         return {TopicPartition("t", 0): [ConsumerRecord("t", 0, -1, 8, 0, 0, None, b"v", [], None, -1, 1, -1)]}
 
-    def confirm(self) -> tuple[dict[Place, int], dict[Place, int]]:
-        return {("t", 0): 9}, {}
+    def ends(self) -> dict[Place, int]:
+        return {("t", 0): 9}
+
+    def positions(self) -> dict[Place, int]:
+        return {("t", 0): self._position}
 
 
 @pytest.fixture
@@ -166,10 +171,53 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def test_the_trouble_of_a_place_lasts_until_reading_has_passed_it(reader: Reader) -> None:
-    reader.begin({("t", 0): 8})
+    reader.begin({("t", 0): 8}, {})
     until(lambda: len(Stumbling.troubles) >= 5)
     # Each time the broker had just confirmed its end offsets, which ends every other trouble.
     said = 'cannot read topic "t" partition 0 at offset 8: not a batch'
     assert Stumbling.troubles[:5] == [None, said, said, said, said]
     Stumbling.repaired.set()
     until(lambda: reader.trouble() is None)
+
+
+class Growing(Stumbling):
+    """A client of a topic that gets a second partition, and of which all was read; the second client hangs."""
+
+    lives = confirmations = 0
+    hung = threading.Event()
+
+    def __init__(self, settings: Mapping[str, object], topics: Iterable[str]) -> None:
+        super().__init__(settings, topics)
+        Growing.lives += 1
+        self._looks = 0
+
+    def topics(self) -> dict[str, Topic]:
+        self._looks += 1
+        return {"t": Topic(None, frozenset(range(1 + (self.lives > 1 or self._looks > 2))))}
+
+    def poll(self, timeout_ms: int, max_records: int) -> Records:
+        if self.lives > 1:
+            self.hung.wait(30)
+        return {}
+
+    def ends(self) -> dict[Place, int]:
+        Growing.confirmations += self.lives == 1
+        return super().ends()
+
+
+def test_what_a_client_has_confirmed_is_withdrawn_when_it_is_replaced(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_reader, "Client", Growing)
+    reader.begin({("t", 0): 9}, {})
+    seen: list[Confirmed] = []
+
+    def withdrawn() -> bool:
+        seen.extend(item for item in reader._buffer.drain(0) if isinstance(item, Confirmed))
+        return reader.places == {("t", 0), ("t", 1)}
+
+    until(withdrawn)
+    withdrawn()
+    Growing.hung.set()
+    assert Growing.confirmations == 1
+    assert not seen[-1].caught_up, "what was asked of one client says nothing of what the next one will find"

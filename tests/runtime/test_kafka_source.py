@@ -20,9 +20,11 @@ from kafka.consumer.fetcher import ConsumerRecord
 from monitor.events.decoder import Decoded, RawRecords
 from monitor.runtime import kafka_reader
 from monitor.runtime.kafka import KafkaSource, raw_records
+from monitor.runtime.kafka_reader import Confirmed, Fetched
 from monitor.runtime.source import Gap, Polled
 from monitor.windows.window import Place
-from tests.brokers import Broker, Produce, RealBroker, Topics
+from tests.brokers import Broker, Embedded, Produce, RealBroker, Topics
+from tests.proxies import Proxy
 
 # kafka-python leaves the sockets of refused connections to the garbage collector, which `started` therefore runs.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -45,6 +47,7 @@ class Reading:
     source: KafkaSource
     records: dict[Place, list[tuple[int, bytes | None]]] = field(default_factory=lambda: defaultdict(list))
     next_offset: dict[Place, int] = field(default_factory=dict)
+    topic_ids: dict[Place, str] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
     last: Polled = field(default_factory=Polled)
 
@@ -56,6 +59,7 @@ class Reading:
             for partition, offset, value in zip(raw.partition.tolist(), raw.offset.tolist(), raw.values, strict=True):
                 self.records[raw.topic, partition].append((offset, value))
         self.next_offset |= self.last.next_offset
+        self.topic_ids |= self.last.topic_ids
         self.gaps += self.last.gaps
         return self.last
 
@@ -89,10 +93,15 @@ def reading(broker: Broker) -> Iterator[Sources]:
 def started(client: dict[str, object]) -> Iterator[Sources]:
     sources: list[KafkaSource] = []
 
-    def start(*topics: str, positions: dict[Place, int] | None = None, **options: object) -> Reading:
+    def start(
+        *topics: str,
+        positions: dict[Place, int] | None = None,
+        topic_ids: dict[Place, str] | None = None,
+        **options: object,
+    ) -> Reading:
         source = KafkaSource(client | options.pop("client", {}), {topic: Count() for topic in topics}, **options)
         sources.append(source)
-        source.start(positions or {})
+        source.start(positions or {}, topic_ids or {})
         return Reading(source)
 
     yield start
@@ -179,7 +188,7 @@ def test_starting_again_forgets_what_was_buffered(topic: Topics, produce: Produc
     for position in (3000, 100, 4990):
         read.until(lambda: read.count() > 0)
         read.records.clear()
-        read.source.start({(name, 0): position})
+        read.source.start({(name, 0): position}, {})
     read.until(lambda: read.count() >= 10)
     assert read.values(name) == numbered(4990, 5000)
 
@@ -208,13 +217,67 @@ def test_a_broker_that_is_killed_and_comes_back_costs_no_record_and_repeats_none
     assert not read.gaps
 
 
+def test_a_network_that_is_cut_is_no_silence_of_the_topic_and_costs_no_record(
+    broker: Broker, topic: Topics, produce: Produce
+) -> None:
+    """Nothing is refused and nothing arrives, which looks like a topic without traffic."""
+    name = topic(partitions=2)
+    for partition in range(2):
+        produce(name, numbered(0, 3000), partition)
+    with Proxy() as proxy, started(broker.client | {"proxy_url": proxy.url, "bootstrap_timeout_ms": 2_000}) as start:
+        read = start(name, max_records=1000)
+        read.until(lambda: len(read.last.caught_up) == 2)
+        proxy.cut()
+        cut_ms = time.time_ns() // 1_000_000
+        for partition in range(2):  # By the producers' side of the network.
+            produce(name, numbered(3000, 6000), partition)
+        while not read.source.trouble():
+            read.poll()
+            assert all(whole_ms <= cut_ms for whole_ms in read.last.caught_up.values())
+        assert broker.bootstrap_servers in (read.source.trouble() or "")
+        read.until(lambda: not read.last.caught_up)
+        assert read.count() == 6000
+        proxy.heal()
+        read.until(lambda: read.count() >= 12_000 and len(read.last.caught_up) == 2)
+        for partition in range(2):
+            assert read.values(name, partition) == numbered(0, 6000)
+        assert read.source.trouble() is None
+        assert not read.gaps
+
+
+def test_partitions_that_get_another_leader_are_read_on_without_gap_or_repetition() -> None:
+    with Embedded(brokers=3) as cluster, started(cluster.client) as start:
+        cluster.create_topic("t", 2)
+        for partition in range(2):
+            cluster.set_leader("t", partition, 1)
+            send(cluster, "t", partition, numbered(0, 2000))
+        read = start("t", max_records=500)
+        read.until(lambda: read.count() >= 1000)
+        for partition, leader in enumerate((2, 3)):
+            cluster.set_leader("t", partition, leader)
+        cluster.set_down(1)
+        for partition in range(2):
+            send(cluster, "t", partition, numbered(2000, 4000))
+        read.until(lambda: read.count() >= 8000 and len(read.last.caught_up) == 2)
+        for partition in range(2):
+            assert read.values("t", partition) == numbered(0, 4000)
+        assert not read.gaps
+
+
+def send(broker: Broker, topic: str, partition: int, values: list[bytes]) -> None:
+    producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "log_level": 0})
+    for value in values:
+        producer.produce(topic, value, partition=partition)
+    assert producer.flush(30) == 0
+
+
 def test_a_broker_that_is_away_at_the_start_is_waited_for() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     with started({"bootstrap_servers": f"127.0.0.1:{port}", "bootstrap_timeout_ms": 300}) as start:
         read = start("t", positions={("t", 0): 7})
-        read.until(lambda: "no records" in (read.source.trouble() or ""))
+        read.until(lambda: "does not answer" in (read.source.trouble() or ""))
         assert read.source.places() == {("t", 0)}
         assert read.poll() == Polled()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("kafka")]
@@ -303,6 +366,62 @@ def test_a_topic_that_was_deleted_and_created_again_is_a_gap(
     assert read.values(name) == numbered(0, 10) + numbered(100, 120)
 
 
+@pytest.mark.parametrize(("on_gap", "found"), [("earliest", 0), ("latest", 25)])
+def test_a_topic_that_was_deleted_and_created_again_between_two_runs_is_a_gap(
+    broker: Broker, topic: Topics, produce: Produce, reading: Sources, on_gap: str, found: int
+) -> None:
+    """Its offsets fit, so that nothing but its id tells it from the old one."""
+    name = topic(partitions=2)
+    for partition in range(2):
+        produce(name, numbered(0, 10), partition)
+    first = reading(name)
+    first.until(lambda: len(first.last.caught_up) == 2)
+    first.source.close()
+    assert set(first.topic_ids) == {(name, 0), (name, 1)}
+    recreate(broker, name, partitions=1)
+    produce(name, numbered(100, 125))
+    second = reading(name, positions=first.next_offset, topic_ids=first.topic_ids, on_gap=on_gap)
+    second.until(lambda: second.last.caught_up)
+    assert second.gaps == [Gap(name, 0, expected=10, found=found)]
+    assert second.values(name) == numbered(100 + found, 125)
+    assert second.topic_ids[name, 0] != first.topic_ids[name, 0]
+    second.source.close()
+    # The second partition had not been there: its position is still of the first topic.
+    real(broker).add_partitions(name, 2)
+    produce(name, numbered(200, 225), 1)
+    third = reading(
+        name,
+        positions=first.next_offset | second.next_offset,
+        topic_ids=first.topic_ids | second.topic_ids,
+        on_gap=on_gap,
+    )
+    third.until(lambda: len(third.last.caught_up) == 2)
+    assert third.gaps == [Gap(name, 1, expected=10, found=found)]
+    assert third.values(name, 1) == numbered(200 + found, 225)
+    assert not third.values(name, 0)
+
+
+def test_a_topic_that_was_created_again_stops_reading_where_the_policy_says_so(
+    broker: Broker, topic: Topics, produce: Produce, reading: Sources
+) -> None:
+    name = topic()
+    produce(name, numbered(0, 10))
+    first = reading(name)
+    first.until(lambda: first.count() == 10)
+    first.source.close()
+    recreate(broker, name)
+    produce(name, numbered(0, 10))
+    second = reading(name, positions=first.next_offset, topic_ids=first.topic_ids, on_gap="stop")
+    second.until(lambda: "created again" in (second.source.trouble() or ""))
+    assert not second.count()
+    assert not second.last.caught_up
+
+
+def recreate(broker: Broker, name: str, partitions: int = 1) -> None:
+    real(broker).delete_topic(name)
+    broker.create_topic(name, partitions)
+
+
 @pytest.mark.parametrize("compression", ["none", "gzip", "lz4", "zstd", "snappy"])
 def test_compressed_topics_are_read(topic: Topics, produce: Produce, reading: Sources, compression: str) -> None:
     name = topic()
@@ -325,12 +444,80 @@ def test_caught_up_is_said_only_after_everything_was_delivered_and_the_broker_co
     assert before_ms <= read.last.caught_up[name, 0] <= time.time_ns() // 1_000_000
     read.until(lambda: len(read.last.caught_up) == 2)
     assert read.source.lag() == {(name, 0): 0, (name, 1): 0}
-    first_ms = read.last.caught_up[name, 1]
-    before_ms = time.time_ns() // 1_000_000
+    earlier = dict(read.last.caught_up)
     produce(name, numbered(5000, 5001))
     read.until(lambda: read.count() == 5001)
-    assert read.last.caught_up.get((name, 0), before_ms) >= before_ms, "what was confirmed earlier holds no more"
-    read.until(lambda: read.last.caught_up.get((name, 1), 0) > first_ms)  # An empty partition is confirmed again.
+    assert read.last.caught_up[name, 0] >= earlier[name, 0], "a later record changes nothing about an earlier time"
+    read.until(lambda: read.last.caught_up[name, 1] > earlier[name, 1])  # An empty partition is confirmed again.
+
+
+@pytest.mark.parametrize("transactional", [False, True])
+def test_a_partition_that_is_never_quiet_is_caught_up_as_of_an_earlier_time(
+    broker: Broker, topic: Topics, reading: Sources, transactional: bool
+) -> None:
+    """Each time the source is looked at more is on its way, and what has arrived by then was read."""
+    name = topic()
+    settings: dict[str, object] = {"bootstrap.servers": broker.bootstrap_servers, "log_level": 0, "linger.ms": 0}
+    if transactional:
+        real(broker)
+    producer = Producer(settings | ({"transactional.id": name} if transactional else {}))
+    if transactional:
+        producer.init_transactions(30)
+        producer.begin_transaction()
+    read = reading(name)
+    arrived: list[int] = []  # Wall clock in ms at which the broker had each record at the latest, by its number.
+    confirmed: list[int] = []
+
+    def send(count: int) -> None:
+        for _ in range(count):
+            producer.produce(name, b"v", partition=0)
+        assert producer.flush(30) == 0
+        arrived.extend([time.time_ns() // 1_000_000] * count)
+
+    deadline = time.monotonic() + WAIT_S
+    while len(confirmed) < 4:
+        assert time.monotonic() < deadline
+        send(50)
+        if transactional:
+            producer.commit_transaction(30)
+            producer.begin_transaction()
+            send(1)  # The next transaction is under way before the last one can have been read.
+        read.poll()
+        whole_ms = read.last.caught_up.get((name, 0))
+        if whole_ms is not None:
+            assert read.count() >= sum(at_ms < whole_ms for at_ms in arrived)
+            assert whole_ms >= max(confirmed, default=0)
+            confirmed += [whole_ms] * (whole_ms not in confirmed)
+    if transactional:
+        producer.abort_transaction(30)
+
+
+def test_a_partition_that_is_held_stands_still_and_goes_on_where_it_stood(
+    topic: Topics, produce: Produce, reading: Sources
+) -> None:
+    name = topic(partitions=2)
+    held, other = (name, 0), (name, 1)
+    for partition in range(2):
+        produce(name, numbered(0, 100), partition)
+    read = reading(name)
+    read.until(lambda: len(read.last.caught_up) == 2)
+    read.source.hold({held, ("elsewhere", 0)})
+    for _ in range(2):  # A poll that was under way may still bring something.
+        returned_ms = read.source.returned_ms
+        read.until(lambda seen=returned_ms: read.source.returned_ms != seen)
+    for partition in range(2):
+        produce(name, numbered(100, 5_000), partition)
+    produced_ms = time.time_ns() // 1_000_000
+    read.until(lambda: read.last.caught_up.get(other, 0) > produced_ms)
+    assert read.values(*other) == numbered(0, 5_000)
+    assert read.values(*held) == numbered(0, 100)
+    assert read.last.caught_up.get(held, 0) <= produced_ms, "it was not read to its end"
+    assert read.source.lag() == {held: 4_900, other: 0}
+    read.source.hold({other})
+    read.until(lambda: read.last.caught_up.get(held, 0) > produced_ms)
+    assert read.values(*held) == numbered(0, 5_000)
+    read.source.start({held: 4_990, other: 4_990}, {})
+    read.until(lambda: read.values(*other) == numbered(0, 5_000) + numbered(4_990, 5_000))  # A start lets go of all.
 
 
 def test_lag_is_what_is_left_behind_a_slow_loop(topic: Topics, produce: Produce, reading: Sources) -> None:
@@ -340,6 +527,29 @@ def test_lag_is_what_is_left_behind_a_slow_loop(topic: Topics, produce: Produce,
     read.until(lambda: read.source.lag())
     read.until(lambda: read.source.lag() == {(name, 0): 0})
     assert read.count() == 3000
+
+
+def test_what_was_confirmed_holds_while_further_records_arrive_and_until_it_is_withdrawn() -> None:
+    source = KafkaSource({}, {"t": Count()})
+    place: Place = ("t", 0)
+    buffer = source._buffer
+
+    def fetched(*offsets: int) -> Fetched:
+        records = [ConsumerRecord("t", 0, -1, each, 0, 0, None, b"v", [], None, -1, 1, -1) for each in offsets]
+        return Fetched({TopicPartition("t", 0): records})
+
+    assert buffer.put(0, fetched(0, 1), 2, 2)
+    assert buffer.put(0, Confirmed({place: 7}, {place: 1_000}))
+    assert source.poll(0).caught_up == {place: 1_000}
+    assert source.lag() == {place: 5}, "caught up as of then is not read to the end"
+    assert buffer.put(0, fetched(2, 3), 2, 2)
+    polled = source.poll(0)
+    assert polled.next_offset == {place: 4}
+    assert polled.caught_up == {place: 1_000}
+    assert source.lag() == {place: 3}
+    assert buffer.put(0, Confirmed({}, {}))
+    assert source.poll(0).caught_up == {}
+    assert source.lag() == {}
 
 
 def test_an_open_transaction_keeps_its_partition_from_being_caught_up(
@@ -469,7 +679,7 @@ def test_a_damaged_batch_can_be_stepped_over(broker: Broker, topic: Topics, prod
     overwrite(segment, segment.read_bytes().index(b"15"), b"!!")
     read = reading(name, positions={(name, 0): 10})
     read.until(lambda: read.source.trouble())
-    read.source.start({(name, 0): 20})
+    read.source.start({(name, 0): 20}, {})
     read.until(lambda: read.count() == 10 and read.source.trouble() is None)
     assert read.values(name) == numbered(20, 30)
 

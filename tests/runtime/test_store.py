@@ -28,14 +28,14 @@ def step(store: Store, number: int) -> None:
     """State, position and predictions that all say `number`."""
     with store.transaction():
         store.put_state({"step": number.to_bytes(4, "big")})
-        store.put_positions({("t", 0): number})
+        store.put_positions({("t", 0): number}, {})
         add(store, [P(number, number, number + 1)])
 
 
 def committed(store: Store) -> int:
     """The last step, which everything has to agree on."""
     number = int.from_bytes(store.state().get("step", b""), "big")
-    assert store.positions() == ({("t", 0): number} if number else {})
+    assert store.positions()[0] == ({("t", 0): number} if number else {})
     keys = [key for _, found, _ in store.open_predictions("m", 0) for key in found.tolist()]
     assert sorted(keys) == list(range(1, number + 1))
     return number
@@ -44,7 +44,7 @@ def committed(store: Store) -> int:
 def fail_inside(store: Store, act: Callable[[], None]) -> None:
     with store.transaction():
         store.put_state({"step": b"lost"})
-        store.put_positions({("t", 0): 99})
+        store.put_positions({("t", 0): 99}, {})
         add(store, [P(99, 99, 100)], model="new")
         act()
 
@@ -229,12 +229,15 @@ def test_state_is_what_a_dictionary_would_hold(changes: list[dict[str, bytes | N
             assert store.state() == expected
 
 
-def test_positions_are_kept_by_topic_and_partition(store: Store) -> None:
+def test_positions_and_what_topic_they_count_in_are_kept_by_topic_and_partition(store: Store) -> None:
     with store.transaction():
-        store.put_positions({("a", 0): 1, ("a", 1): 2, ("b", 0): 2**40})
-        store.put_positions({("a", 0): 7})
-        store.put_positions({})
-    assert store.positions() == {("a", 0): 7, ("a", 1): 2, ("b", 0): 2**40}
+        store.put_positions({("a", 0): 1, ("a", 1): 2, ("b", 0): 2**40}, {("a", 0): "x", ("a", 1): "x"})
+        store.put_positions({("a", 0): 7}, {("a", 0): "y"})
+        store.put_positions({}, {("a", 1): "nobody's"})
+    assert store.positions() == (
+        {("a", 0): 7, ("a", 1): 2, ("b", 0): 2**40},
+        {("a", 0): "y", ("a", 1): "x"},
+    )
 
 
 def test_a_flipped_bit_in_a_piece_of_state_is_refused(store: Store) -> None:
@@ -269,7 +272,7 @@ def test_readers_of_other_threads_see_only_what_is_committed(store: Store) -> No
         seen.append(len(store._database.committed("FROM position")))
 
     with store.transaction():
-        store.put_positions({("t", 0): 1})
+        store.put_positions({("t", 0): 1}, {})
         thread = threading.Thread(target=read)
         thread.start()
         thread.join()

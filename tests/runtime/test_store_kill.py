@@ -101,7 +101,7 @@ def check(store: Store) -> None:
     for bulk in range(5):
         newest = max((step for step in steps if step % 5 == bulk), default=None)
         assert state.get(f"bulk/{bulk}") == (None if newest is None else b"%d" % newest * 5000)
-    for partition, next_offset in store.positions().items():
+    for partition, next_offset in store.positions()[0].items():
         assert next_offset == max(step for step in steps if step % 3 == partition[1])
     for parity in range(2):
         mine = [step for step in steps if step % 2 == parity]

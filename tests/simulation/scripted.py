@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -65,7 +65,8 @@ class ScriptedSource:
 
     paced: records come when they have arrived by the clock, and a place of which all that has were read is caught up,
     unless it is `unconfirmed`; otherwise everything is there from the start, and nothing is ever caught up. appended:
-    the topics whose timestamps are the broker's.
+    the topics whose timestamps are the broker's. obedient: whether places that are held are left alone. From those that
+    are `away` nothing comes.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class ScriptedSource:
         paced: bool = False,
         appended: frozenset[str] = frozenset(),
         poll_max: int = 200,
+        obedient: bool = True,
     ) -> None:
         self._log, self._decoders, self._random, self._clock = dict(log), decoders, random, clock
         self._bomb, self._paced, self._appended, self._poll_max = bomb or Bomb(), paced, appended, poll_max
@@ -86,19 +88,24 @@ class ScriptedSource:
         slow = {topic: random.choice((1, 1, 4)) for topic in sorted({topic for topic, _ in log})}
         self._slow = {place: slow[place[0]] * random.choice((1, 1, 2)) for place in sorted(log)}
         self._position = dict.fromkeys(log, 0)
+        self._obedient = obedient
         self.unconfirmed: set[Place] = set()
+        self.away: set[Place] = set()
+        self.held: frozenset[Place] = frozenset()
 
     @property
     def exhausted(self) -> bool:
         return all(self._position[place] == len(records) for place, records in self._log.items())
 
-    def start(self, positions: Mapping[Place, int]) -> None:
+    def start(self, positions: Mapping[Place, int], topic_ids: Mapping[Place, str]) -> None:
         self._position = {place: positions.get(place, 0) for place in self._log}
+        self.held = frozenset()
 
     def poll(self, timeout_ms: int) -> Polled:
         moved: dict[Place, int] = {}
         runs: dict[str, list[tuple[int, int, Sequence[Record]]]] = {}
-        for place in self._random.sample(sorted(self._log), self._random.randint(1, len(self._log))):
+        readable = self._log.keys() - self.away - (self.held if self._obedient else set())
+        for place in self._random.sample(sorted(readable), self._random.randint(min(1, len(readable)), len(readable))):
             start = self._position[place]
             most = max(1, self._poll_max // self._slow[place])
             end = min(self._ready(place), start + self._random.randint(1, most))
@@ -108,10 +115,11 @@ class ScriptedSource:
         self._position |= moved
         caught_up = {}
         if self._paced:
-            read = {place for place in self._log if self._position[place] == self._ready(place)}
+            read = {place for place in self._log if self._position[place] == self._ready(place)} - self.away
             caught_up = dict.fromkeys(read - self.unconfirmed, self._clock())
         raw = [self._raw(topic, parts) for topic, parts in runs.items()]
-        polled = Polled(tuple((self._decoders[each.topic].decode(each), each) for each in raw), moved, caught_up)
+        decoded = tuple((self._decoders[each.topic].decode(each), each) for each in raw)
+        polled = Polled(decoded, moved, caught_up=caught_up)
         self._bomb.reach("after poll")
         return polled
 
@@ -120,6 +128,9 @@ class ScriptedSource:
         self._log |= log
         self._position |= dict.fromkeys(log, 0)
         self._slow |= dict.fromkeys(log, 1)
+
+    def hold(self, places: Collection[Place]) -> None:
+        self.held = frozenset(places)
 
     def places(self) -> frozenset[Place]:
         return frozenset(self._log)
@@ -229,8 +240,8 @@ class FaultyStore(Store):
         self.bomb.reach("after record")
         super().add_dead_letters(letters)
 
-    def put_positions(self, positions: Mapping[Place, int]) -> None:
-        super().put_positions(positions)
+    def put_positions(self, positions: Mapping[Place, int], topic_ids: Mapping[Place, str]) -> None:
+        super().put_positions(positions, topic_ids)
         self.bomb.reach("before commit")
 
     def pending_dead_letters(self, limit: int) -> list[tuple[int, DeadLetter]]:

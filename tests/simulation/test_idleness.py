@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.engine import monitor
 from monitor.windows.window import Place, Window
 from tests.simulation import oracle
 from tests.simulation.scripted import POINTS
@@ -27,8 +28,12 @@ WINDOW_CLOSES = 1 + 0.5 + 0.25
 """The minute at which the clock closes the first window of PATIENT: its end, `lateness` and `idle_after`."""
 
 
+@pytest.mark.parametrize("ahead", [monitor.AHEAD_WINDOWS, 0])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_nothing_is_lost_or_counted_twice_where_partitions_sleep_and_wake(seed: int | str, tmp_path: Path) -> None:
+def test_nothing_is_lost_or_counted_twice_where_partitions_sleep_and_wake(
+    seed: int | str, ahead: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monitor, "AHEAD_WINDOWS", ahead)
     print(f"seed {seed}")
     drawn = random.Random(int(seed))
     shape = Shape(minutes=6, predictions_a_minute=80)

@@ -75,7 +75,7 @@ def test_twenty_kills_over_sixty_thousand_events_change_nothing(
         triggers = {name: store.triggers(model=name, limit=EVERYTHING) for name in loaded.models}
         incidents = sorted(map(repr, store.incident_changes(limit=EVERYTHING)))
         deliveries = store.deliveries()
-        positions = store.positions()
+        positions, _ = store.positions()
         views = restored(loaded, store.state())
     print(f"{events} events, {sum(map(len, readings.values()))} readings, {len(requests)} requests")
 

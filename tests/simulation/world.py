@@ -226,7 +226,7 @@ class World:
                 (each.topic, each.partition, each.offset, each.row, each.reason.value)
                 for _, each in store.pending_dead_letters(EVERYTHING)
             ),
-            positions=store.positions(),
+            positions=store.positions()[0],
         )
 
     def close(self) -> None:

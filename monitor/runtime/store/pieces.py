@@ -15,6 +15,7 @@ from monitor.events.ids import digest
 from monitor.runtime.store.columns import from_rows
 from monitor.runtime.store.database import Database
 from monitor.runtime.store.directory import REMEDY
+from monitor.windows.window import Place
 
 _PUT_STATE = """
 MERGE INTO piece USING incoming USING (name)
@@ -25,7 +26,7 @@ WHEN NOT MATCHED AND incoming.payload IS NOT NULL THEN INSERT
 
 _PUT_POSITIONS = """
 MERGE INTO position USING incoming USING (topic, partition)
-WHEN MATCHED THEN UPDATE SET next_offset = incoming.next_offset
+WHEN MATCHED THEN UPDATE SET next_offset = incoming.next_offset, topic_id = incoming.topic_id
 WHEN NOT MATCHED THEN INSERT
 """
 
@@ -50,15 +51,16 @@ def state(database: Database) -> dict[str, bytes]:
     return pieces
 
 
-def put_positions(database: Database, positions: Mapping[tuple[str, int], int]) -> None:
+def put_positions(database: Database, positions: Mapping[Place, int], topic_ids: Mapping[Place, str]) -> None:
     if positions:
-        rows = ((*place, next_offset) for place, next_offset in positions.items())
-        database.write(_PUT_POSITIONS, from_rows(("topic", "partition", "next_offset"), rows))
+        rows = ((*place, next_offset, topic_ids.get(place)) for place, next_offset in positions.items())
+        database.write(_PUT_POSITIONS, from_rows(("topic", "partition", "next_offset", "topic_id"), rows))
 
 
-def positions(database: Database) -> dict[tuple[str, int], int]:
+def positions(database: Database) -> tuple[dict[Place, int], dict[Place, str]]:
     found = database.rows("FROM position ORDER BY topic, partition")
-    return {(topic, partition): next_offset for topic, partition, next_offset in found}
+    next_offset = {(topic, partition): offset for topic, partition, offset, _ in found}
+    return next_offset, {(topic, partition): topic_id for topic, partition, _, topic_id in found if topic_id}
 
 
 def _checksum(name: str, payload: bytes) -> int:

@@ -9,7 +9,7 @@ CREATE = """
 CREATE TABLE store (id VARCHAR, version INTEGER, sequence BIGINT);
 
 CREATE TABLE piece (name VARCHAR, payload BLOB, checksum UBIGINT);
-CREATE TABLE position (topic VARCHAR, partition INTEGER, next_offset BIGINT);
+CREATE TABLE position (topic VARCHAR, partition INTEGER, next_offset BIGINT, topic_id VARCHAR);
 
 CREATE TABLE model (number INTEGER, name VARCHAR, classes VARCHAR[]);
 

@@ -22,6 +22,7 @@ from monitor.runtime.store.join import Join, OpenKeys
 from monitor.runtime.store.queues import ControlEvent
 from monitor.snapshot import DeliveryView
 from monitor.statistics.reading import Reading
+from monitor.windows.window import Place
 
 LOG_MAX = 16 << 20
 """Bytes of log after which a commit is followed by a checkpoint. Space is reused only after one, and each costs 10 to
@@ -142,11 +143,12 @@ class Store:
         """All pieces. Raises StateDamagedError where one is not what was written."""
         return pieces.state(self._database)
 
-    def put_positions(self, positions: Mapping[tuple[str, int], int]) -> None:
-        """Where to read on, by topic and partition; others stay."""
-        pieces.put_positions(self._database, positions)
+    def put_positions(self, positions: Mapping[Place, int], topic_ids: Mapping[Place, str]) -> None:
+        """Where to read on, and the id of the topic that each offset counts in where it has one; other places stay."""
+        pieces.put_positions(self._database, positions, topic_ids)
 
-    def positions(self) -> dict[tuple[str, int], int]:
+    def positions(self) -> tuple[dict[Place, int], dict[Place, str]]:
+        """Both, as they were put."""
         return pieces.positions(self._database)
 
     # Predictions and labels.
