@@ -371,6 +371,7 @@ def test_a_topic_that_was_deleted_and_created_again_between_two_runs_is_a_gap(
     broker: Broker, topic: Topics, produce: Produce, reading: Sources, on_gap: str, found: int
 ) -> None:
     """Its offsets fit, so that nothing but its id tells it from the old one."""
+    real(broker)
     name = topic(partitions=2)
     for partition in range(2):
         produce(name, numbered(0, 10), partition)

@@ -60,15 +60,15 @@ def test_a_window_of_a_model_that_fell_silent_closes_on_a_topic_that_is_never_at
     monkeypatch.setattr(kafka_reader, "_CONFIRM_S", 0.2)
     name = topic(partitions=2)  # The second stays silent.
     closed: list[WindowView] = []
-    reads: list[int] = []
+    heard = 0
     with Store.in_memory() as store, kafka_loop(broker, name, store, BUSY, QUIET) as loop, chatter(broker, name):
         produce(name, [event("churn")])
         deadline = time.monotonic() + WAIT_S
         while not closed:
             assert time.monotonic() < deadline, "its window never closes"
             read, outputs = loop.step(1_000)
-            reads += [read] if read or reads else []
+            heard += read
             views = [view for output in outputs for view in output.windows]
             closed = [view for view in views if view.window.model == "churn"]
     assert [view.rows for view in closed] == [1]
-    assert all(reads), "the topic was at rest, so nothing was shown"
+    assert heard > 100, "the topic was at rest, so nothing was shown"
