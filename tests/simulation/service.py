@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -78,12 +78,15 @@ def write_config(
 
 
 class Service:
-    """One life of the process; whatever happens in the block, it is over with it."""
+    """One life of the process; whatever happens in the block, it is over with it.
 
-    def __init__(self, config: Path) -> None:
+    prefix: a command that runs the service in its own place, under some fault.
+    """
+
+    def __init__(self, config: Path, prefix: Sequence[str] = ()) -> None:
         self._errors = config.with_name(f"stderr-{next(_NUMBERS)}")
         with self._errors.open("wb") as errors:
-            command = [sys.executable, "-m", "monitor.cli", "run", "--config", str(config)]
+            command = [*prefix, sys.executable, "-m", "monitor.cli", "run", "--config", str(config)]
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, cwd=Path.cwd()
             )
@@ -108,6 +111,13 @@ class Service:
         found = self.wait_for(lambda: re.search(r"pages at (http\S+)", self.errors))
         return str(found[1])
 
+    def refusal(self) -> str:
+        """The one sentence with which it does not begin, nor leaves a trace of anything else."""
+        assert self.exits() != 0
+        assert self.errors.startswith("monitor: ")
+        assert self.errors.count("\n") == 1
+        return self.errors.removeprefix("monitor: ").rstrip()
+
     def metrics(self, url: str) -> dict[tuple[str, ...], float]:
         """Every sample by its name and the values of its labels, in the order of their names."""
         text = httpx.get(f"{url}/metrics", trust_env=False).raise_for_status().text
@@ -128,9 +138,18 @@ class Service:
         """Its exit code, once it has ended."""
         return self._process.wait(WAIT_S)
 
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def catches(self, number: signal.Signals) -> bool:
+        """Whether the signal would be handled, and not end it."""
+        caught = re.search(r"^SigCgt:\s*(\w+)", Path(f"/proc/{self._process.pid}/status").read_text(), re.MULTILINE)
+        assert caught is not None
+        return bool(int(caught[1], 16) >> (number - 1) & 1)
+
     def terminate(self) -> int:
         """Ask it to stop; its exit code."""
-        self._process.send_signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
         return self.exits()
 
     def kill(self) -> None:

@@ -48,6 +48,8 @@ class Database:
         self._name = name
         self._writing = self._written = False
         self._sequence = 0
+        self.broken = False
+        """Whether the disk has refused something: whatever is tried now may fail for that reason alone."""
 
     @classmethod
     def open(cls, path: Path, memory_mb: int, threads: int) -> Self:
@@ -188,6 +190,7 @@ class Database:
             return StateDamagedError(f"{self._name} is not what was written ({text}): {REMEDY}")
         fatal = isinstance(error, duckdb.IOException | duckdb.FatalException | duckdb.InternalException)
         if fatal or any(refusal in text for refusal in _REFUSALS):
+            self.broken = True
             return StateError(f"{self._name} cannot be written ({text}): see to the disk, then start again")
         if self._writing:
             return CommitFailedError(f"A transaction of {self._name} kept nothing ({text}): reload and repeat it")

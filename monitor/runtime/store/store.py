@@ -89,9 +89,12 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Checkpoint, and let the directory go whatever happens. Raises StateError where the disk fails."""
+        """Checkpoint, and let the directory go whatever happens. Raises StateError where the disk fails.
+
+        After a failure of the disk there is none: it would only fail too, and hide what went wrong first.
+        """
         try:
-            if self._directory is not None:
+            if self._directory is not None and not self._database.broken:
                 self._checkpoint(self._directory)
         finally:
             self._database.close()
