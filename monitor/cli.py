@@ -86,11 +86,12 @@ def run(config: ConfigFile = DEFAULT) -> None:
     service = Service(load(config))
 
     def stop(number: int, frame: object) -> None:
-        signal.signal(number, signal.SIG_DFL)  # A second signal ends the process at once.
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, signal.SIG_DFL)  # A second one, be it the other, ends the process at once.
         service.stop()
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, stop)
     typer.echo(f"model-monitor is up: pages at {service.server.url}", err=True)
     service.run()
 
