@@ -32,7 +32,7 @@ from monitor.events.ids import digests
 from monitor.events.native import NativeDecoder
 from monitor.events.schema import Kind, Schema
 from monitor.profiles.reference import Reference
-from monitor.runtime.clock import wall_clock_ms
+from monitor.runtime.clock import now
 from monitor.runtime.kafka import KafkaSource
 from monitor.runtime.loop import Loop, Topics
 from monitor.runtime.store import Store
@@ -172,9 +172,7 @@ def service(servers: str, events: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="model-monitor-bench-") as directory, Store.open(Path(directory)) as store:
         source = KafkaSource({"bootstrap_servers": servers}, {TOPIC: NativeDecoder({"bench": SCHEMA}, "prediction")})
         topics = Topics(frozenset({TOPIC}), frozenset())
-        loop = Loop(
-            lambda: Monitor([spec], {"bench": {"3": reference}}), store, source, topics, lambda *_: [], wall_clock_ms
-        )
+        loop = Loop(lambda: Monitor([spec], {"bench": {"3": reference}}), store, source, topics, lambda *_: [], now)
         meter, sizes = Meter(), []
         for read, _ in loop.turns(threading.Event()):
             meter.add(read)

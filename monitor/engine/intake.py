@@ -16,7 +16,7 @@ from monitor.engine.control import Note, Quarantined, Woke
 from monitor.events.batch import BatchEnd, CategoricalColumn, Labels, Origin, Predictions
 from monitor.spec import ModelSpec
 from monitor.windows.seen import Seen
-from monitor.windows.streams import NEVER, Streams
+from monitor.windows.streams import NEVER, Now, Streams
 from monitor.windows.window import Place
 
 Earlier = Mapping[tuple[int, int, str], int]
@@ -51,12 +51,12 @@ def judge_predictions(
     batch: Predictions,
     ends: Sequence[BatchEnd],
     earlier: Earlier,
-    now_ms: int,
+    now: Now,
 ) -> Judged:
     """Judge a batch and move the streams on; the far future first, then lateness, then identity."""
     grid = spec.window.grid_ms
     window_end = (batch.time_ms // grid + 1) * grid
-    result = _future(batch.time_ms, batch.received_ms, spec.future_ms, now_ms)
+    result = _future(batch.time_ms, batch.received_ms, spec.future_ms, now)
     notes = _quarantined(spec.name, batch, result)
     for place, rows in _partitions(batch.origin, ends):
         closes = [end.offset for end in ends if end.partition == place[1]]
@@ -68,7 +68,7 @@ def judge_predictions(
             late = window_end[usable] <= before
             result[usable[late]] = Result.LATE
             result[usable[_repeats(batch, usable, window_end, before, late, earlier)]] = Result.DUPLICATE
-            if streams.observe(place, time, now_ms):
+            if streams.observe(place, time, now.steady_ms):
                 first = _first_offset(batch.origin.offset, part, closes)
                 notes.append(Woke(spec.name, *place, first, streams.streams[place].floor_ms))
             if closed and streams.batch and streams.streams[place].high_ms != NEVER:
@@ -79,9 +79,9 @@ def judge_predictions(
     return Judged(result, window_end, tuple(notes))
 
 
-def known_labels(spec: ModelSpec, streams: Streams, batch: Labels, now_ms: int) -> tuple[Judged, NDArray[np.int64]]:
+def known_labels(spec: ModelSpec, streams: Streams, batch: Labels, now: Now) -> tuple[Judged, NDArray[np.int64]]:
     """Judge labels, and int64[n]: when each counts from: its own time, or what its partition had reached before it."""
-    result = _future(batch.time_ms, batch.received_ms, spec.future_ms, now_ms)
+    result = _future(batch.time_ms, batch.received_ms, spec.future_ms, now)
     known = batch.time_ms.copy()
     notes = _quarantined(spec.name, batch, result)
     for place, rows in _partitions(batch.origin, ()):
@@ -89,16 +89,17 @@ def known_labels(spec: ModelSpec, streams: Streams, batch: Labels, now_ms: int) 
         time, offset = batch.time_ms[usable], batch.origin.offset[usable]
         floor = streams.streams[place].floor_ms
         known[usable] = np.maximum(time, np.maximum(streams.high_before(place, time, offset), floor))
-        if streams.observe(place, time, now_ms):
+        if streams.observe(place, time, now.steady_ms):
             notes.append(Woke(spec.name, *place, int(batch.origin.offset[rows[0]]), floor))
     return Judged(result, known, tuple(notes)), known
 
 
-def _future(
-    time_ms: NDArray[np.int64], received_ms: NDArray[np.int64], ahead_ms: int, now_ms: int
-) -> NDArray[np.uint8]:
-    """A time that its broker, or where the topic does not say, this machine, cannot have seen yet is quarantined."""
-    limit = np.where(received_ms >= 0, received_ms, now_ms) + ahead_ms
+def _future(time_ms: NDArray[np.int64], received_ms: NDArray[np.int64], ahead_ms: int, now: Now) -> NDArray[np.uint8]:
+    """A time that its broker, or where the topic does not say, this machine, cannot have seen yet is quarantined.
+
+    By the clock of this machine that is further on: one that was just set back must not cost what is on time.
+    """
+    limit = np.where(received_ms >= 0, received_ms, max(now)) + ahead_ms
     return np.where(time_ms > limit, Result.FUTURE, Result.ACCEPTED).astype(np.uint8)
 
 

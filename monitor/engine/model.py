@@ -29,7 +29,7 @@ from monitor.snapshot import PerformanceView, WindowView
 from monitor.spec import ModelSpec
 from monitor.statistics.reading import Reading
 from monitor.windows.seen import Seen
-from monitor.windows.streams import FOREVER, NEVER, Streams
+from monitor.windows.streams import FOREVER, NEVER, Now, Streams
 from monitor.windows.window import Place, Window
 
 READ_AT_ONCE = 16
@@ -81,11 +81,11 @@ class ModelMonitor:
         """Whether a version is compared with another's reference; an unnamed version, or reference, fits any."""
         return bool(version) and reference not in (version, "")
 
-    def expect(self, predictions: Iterable[Place], labels: Iterable[Place], now_ms: int) -> None:
+    def expect(self, predictions: Iterable[Place], labels: Iterable[Place], now: Now) -> None:
         """Count on these partitions of the prediction and label topics."""
-        self.progress.predictions.expect(predictions, now_ms, self.progress.closed_ms)
+        self.progress.predictions.expect(predictions, now.steady_ms, self.progress.closed_ms)
         if self.spec.labelled:
-            self.progress.labels.expect(labels, now_ms, self.progress.joint_ms)
+            self.progress.labels.expect(labels, now.steady_ms, self.progress.joint_ms)
 
     def noted(self) -> list[Note]:
         """What the clock decided since the last call."""
@@ -142,12 +142,12 @@ class ModelMonitor:
             found[rows] = seen.suspects(batch.key[rows])
         return np.unique(batch.key[found & batch.identified])
 
-    def ingest(self, batch: Predictions, ends: Sequence[BatchEnd], earlier: Earlier, now_ms: int) -> Judged:
+    def ingest(self, batch: Predictions, ends: Sequence[BatchEnd], earlier: Earlier, now: Now) -> Judged:
         """Judge predictions and fold those that are accepted."""
         place_rows = {(batch.origin.topic, int(number)) for number in np.unique(batch.origin.partition)}
         places = place_rows | {(batch.origin.topic, end.partition) for end in ends}
-        self.progress.predictions.expect(places, now_ms, self.progress.closed_ms)
-        judged = judge_predictions(self.spec, self.progress.predictions, self.seen, batch, ends, earlier, now_ms)
+        self.progress.predictions.expect(places, now.steady_ms, self.progress.closed_ms)
+        judged = judge_predictions(self.spec, self.progress.predictions, self.seen, batch, ends, earlier, now)
         self.notes += judged.notes
         accepted = np.flatnonzero(judged.result == Result.ACCEPTED)
         if len(accepted):
@@ -177,11 +177,11 @@ class ModelMonitor:
             self.panes[(end_ms, version)] = Pane(reference, Profile.empty(self.references[reference].layout))
         return self.panes[(end_ms, version)]
 
-    def ingest_labels(self, batch: Labels, now_ms: int) -> tuple[Judged, NDArray[np.int64]]:
+    def ingest_labels(self, batch: Labels, now: Now) -> tuple[Judged, NDArray[np.int64]]:
         """Judge labels, and int64[n]: when each counts from."""
         places = {(batch.origin.topic, int(number)) for number in np.unique(batch.origin.partition)}
-        self.progress.labels.expect(places, now_ms, self.progress.joint_ms)
-        judged, known = known_labels(self.spec, self.progress.labels, batch, now_ms)
+        self.progress.labels.expect(places, now.steady_ms, self.progress.joint_ms)
+        judged, known = known_labels(self.spec, self.progress.labels, batch, now)
         self.notes += judged.notes
         accepted = known[judged.result == Result.ACCEPTED]
         if len(accepted):
@@ -190,27 +190,29 @@ class ModelMonitor:
             self.progress.label_flow.arrive(accepted, self.spec.window.grid_ms)
         return judged, known
 
-    def advance(self, caught_up: Mapping[Place, int]) -> Output:
+    def advance(self, caught_up: Mapping[Place, int], now: Now) -> Output:
         """Move the watermarks on, and close and evaluate every window they have passed.
 
-        caught_up: wall clock, by partition, up to which all that arrived was read; absent where that is not known.
+        caught_up: steady clock, by partition, up to which all that arrived was read; absent where that is not known.
         """
         progress = self.progress
         for streams in (progress.predictions, progress.labels):
             streams.rest(caught_up, self.spec.idle_after_ms)
         predicted, labelled = progress.predictions.joint(), progress.labels.joint()
         if predicted is None:
-            closed, joint = self._by_clock(caught_up, labelled)
+            closed, joint = self._by_clock(caught_up, labelled, now)
             if closed > progress.closed_ms or joint > progress.joint_ms:
                 self.notes.append(Closed(self.spec.name, closed, joint))
             return self._advance_to(closed, joint)
         return self._advance_to(predicted, predicted if labelled is None else min(predicted, labelled))
 
-    def _by_clock(self, caught_up: Mapping[Place, int], labelled_ms: int | None) -> tuple[int, int]:
+    def _by_clock(self, caught_up: Mapping[Place, int], labelled_ms: int | None, now: Now) -> tuple[int, int]:
         """Both watermarks where all predictions are idle: the clock closes what is open, and no more, so that a pause
         in a back-fill loses nothing. labelled_ms: the labels' watermark, None where they are idle too.
         """
-        progress, after = self.progress, self.spec.lateness_ms + self.spec.idle_after_ms
+        # By the clock that is further behind: one that was just set on must not close what is still to come.
+        progress, ahead = self.progress, max(0, now.steady_ms - now.wall_ms)
+        after = self.spec.lateness_ms + self.spec.idle_after_ms + ahead
         # Only a boundary can close anything, so that a clock that has passed none changes nothing.
         grid = self.spec.window.grid_ms
         quiet_ms = (progress.predictions.confirmed(caught_up) - after) // grid * grid

@@ -20,7 +20,7 @@ from monitor.runtime.source import Polled
 from monitor.runtime.store import Store
 from monitor.runtime.tables import Table
 from monitor.spec import ModelSpec
-from monitor.windows.streams import FOREVER
+from monitor.windows.streams import FOREVER, Now
 from monitor.windows.window import Place, WindowSpec
 
 CHUNK = 50_000
@@ -101,7 +101,7 @@ def run_backtest(
     references: Mapping[str, Reference],
     table: Table,
     labels: Labels | None,
-    clock: Callable[[], int],
+    clock: Callable[[], Now],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Backtest:
     """Run one model's table, with labels from it or from a file of their own. progress: rows done, and in all."""

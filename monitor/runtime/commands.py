@@ -20,7 +20,7 @@ from monitor.engine.drift import ROWS_MIN
 from monitor.errors import ConfigError, UnavailableError
 from monitor.exports.lines import Line, lines
 from monitor.runtime.backtest import Backtest, run_backtest
-from monitor.runtime.clock import wall_clock_ms
+from monitor.runtime.clock import now
 from monitor.runtime.kafka_log import last_failure, limit_kafka_log
 from monitor.runtime.service import keys_of
 from monitor.runtime.tables import read_labels, read_table
@@ -92,7 +92,7 @@ def _backtest(
     given = None
     if labels is not None:
         given = read_labels(labels, spec.schema, chosen.columns, table, chosen.timezone)
-    return run_backtest(spec, loaded.references()[name], table, given, wall_clock_ms, progress)
+    return run_backtest(spec, loaded.references()[name], table, given, now, progress)
 
 
 def _only_model(config: Config, model: str | None) -> str:

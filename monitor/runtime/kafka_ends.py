@@ -27,7 +27,7 @@ class Ends:
     _whole: dict[Place, int] = field(default_factory=dict)
 
     def note(self, asked_ms: int, ends: Mapping[Place, int], positions: Mapping[Place, int]) -> dict[Place, int]:
-        """Wall clock in ms, by place, at which everything there was is now known to have been read.
+        """Steady clock in ms, by place, at which everything there was is now known to have been read.
 
         ends: high-water marks, asked for at `asked_ms`. positions: of the next fetch, looked up after the answer and
         with no fetch in between; one beyond its end tells of records that were lost, and confirms nothing.

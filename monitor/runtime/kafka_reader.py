@@ -13,7 +13,7 @@ from typing import Literal
 from kafka.errors import KafkaConnectionError, KafkaTimeoutError
 
 from monitor.errors import UnavailableError
-from monitor.runtime.clock import wall_clock_ms
+from monitor.runtime.clock import steady_clock_ms, wall_clock_ms
 from monitor.runtime.kafka_client import Client, Commits, Records, Topic, pause_s
 from monitor.runtime.kafka_ends import Ends
 from monitor.runtime.kafka_log import last_failure
@@ -52,7 +52,7 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """Where each place ends, and up to when (wall clock, ms) it is known to have been read whole: `Ends.note`."""
+    """Where each place ends, and up to when (steady clock, ms) it is known to have been read whole: `Ends.note`."""
 
     ends: Mapping[Place, int]
     caught_up: Mapping[Place, int]
@@ -298,7 +298,7 @@ class Reader:
 
     def _confirm(self, client: Client, generation: int, known: Ends) -> None:
         """Ask the broker where the partitions end: that it answers is what ends a trouble."""
-        asked_ms = wall_clock_ms()
+        asked_ms = steady_clock_ms()
         with self._watchdog:
             ends, reached = client.ends(), client.positions()
         caught_up = known.note(asked_ms, ends, reached)

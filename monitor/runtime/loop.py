@@ -32,7 +32,7 @@ from monitor.runtime.source import Gap, Polled, Source
 from monitor.runtime.store import Store
 from monitor.snapshot import ServiceView, Snapshot
 from monitor.spec import DAY_MS
-from monitor.windows.streams import FOREVER, NEVER
+from monitor.windows.streams import FOREVER, NEVER, Now
 from monitor.windows.window import Place
 
 _COUNTS = "service/counts//0"
@@ -101,12 +101,12 @@ class Loop:
         source: Source,
         topics: Topics,
         messages: Callable[[Trigger, int], list[Message]],
-        clock: Callable[[], int],
+        clock: Callable[[], Now],
         outbound: Outbound | None = None,
         sender: DeadLetterSender | None = None,
         durable: bool = True,
     ) -> None:
-        """messages: what a trigger asks of its receivers, at a wall clock. clock: epoch ms. durable: whether the store
+        """messages: what a trigger asks of its receivers, at a wall clock. durable: whether the store
         keeps what was said and what the engine was, so that another loop can go on from there.
         """
         self._durable = durable
@@ -164,22 +164,22 @@ class Loop:
     def step(self, timeout_ms: int) -> tuple[int, list[Output]]:
         """One turn of the loop; how many events it read, and what the models said."""
         polled = self._source.poll(timeout_ms)
-        now_ms = self._clock()
+        now = self._clock()
         attempts = self._outbound.outcomes() if self._outbound else []
         delivered = self._sender.delivered() if self._sender else []
         quiet = not (polled.decoded or polled.next_offset or polled.gaps or attempts or delivered)
-        if quiet and now_ms < self._quiet_until_ms:
+        if quiet and now.steady_ms < self._quiet_until_ms:
             return 0, []
-        self._quiet_until_ms = now_ms + QUIET_MS
+        self._quiet_until_ms = now.steady_ms + QUIET_MS
         started, before = time.perf_counter(), self._store.sequence
         try:
             with self._store.transaction():
-                letters = self._take_in(polled, now_ms)
-                outputs = self._decide(polled.caught_up)
-                messages = self._record(outputs, now_ms)
-                self._note(polled.gaps, now_ms)
+                letters = self._take_in(polled, now)
+                outputs = self._decide(polled.caught_up, now)
+                messages = self._record(outputs, now.wall_ms)
+                self._note(polled.gaps, now.wall_ms)
                 self._fold_back(letters, attempts, delivered)
-                self._tidy(now_ms)
+                self._tidy(now.wall_ms)
                 self._keep_state()
                 self._store.put_positions(polled.next_offset, polled.topic_ids)
         except CommitFailedError:
@@ -194,7 +194,7 @@ class Loop:
         if self._store.sequence > before:
             self._commits += 1
             self._commit_seconds += time.perf_counter() - started
-            self._committed_ms = now_ms
+            self._committed_ms = now.wall_ms
         self.snapshot = self._snapshot()
         self._hand_over(messages, polled, letters=bool(letters or delivered))
         return sum(decoded.read for decoded, _ in polled.decoded), outputs
@@ -203,27 +203,27 @@ class Loop:
         """A table has ended: close and settle the windows that end by `until_ms`."""
         with self._store.transaction():
             outputs = [model.finish(until_ms) for model in self.monitor.models.values()] + self._settle()
-            self._record(outputs, self._clock())
+            self._record(outputs, self._clock().wall_ms)
             self._keep_state()
         self.snapshot = self._snapshot()
         return outputs
 
-    def _take_in(self, polled: Polled, now_ms: int) -> list[DeadLetter]:
+    def _take_in(self, polled: Polled, now: Now) -> list[DeadLetter]:
         """Steps 3 and 4; the records that cannot be used."""
         places = self._source.places()
         predictions = [place for place in places if place[0] in self._topics.predictions]
         labels = [place for place in places if place[0] in self._topics.labels]
         for model in self.monitor.models.values():
-            model.expect(predictions, labels, now_ms)
+            model.expect(predictions, labels, now)
         letters: list[DeadLetter] = []
         for decoded, raw in polled.decoded:
             topic = raw.topic if raw is not None else TABLE
             counted: Counter[str] = Counter(accepted=len(decoded.ends), rejected=len(decoded.rejects))
             rejects = list(decoded.rejects)
             for batch in self._with_ends(decoded, topic):
-                rejects += _future(batch.origin, self._predictions(batch, decoded.ends, now_ms, counted), raw)
+                rejects += _future(batch.origin, self._predictions(batch, decoded.ends, now, counted), raw)
             for labelled in decoded.labels:
-                rejects += _future(labelled.origin, self._labels(labelled, now_ms, counted), raw)
+                rejects += _future(labelled.origin, self._labels(labelled, now, counted), raw)
             # The law of conservation: whatever was read is one of these four, in every single step.
             assert decoded.read == counted.total(), f"read {decoded.read} events but counted {dict(counted)}"
             self._counts.read(topic, counted)
@@ -241,13 +241,13 @@ class Loop:
         return [*decoded.predictions, *empty]
 
     def _predictions(
-        self, batch: Predictions, ends: Sequence[BatchEnd], now_ms: int, counted: Counter[str]
+        self, batch: Predictions, ends: Sequence[BatchEnd], now: Now, counted: Counter[str]
     ) -> NDArray[np.uint8]:
         model = self.monitor.models[batch.model]
         suspects = model.suspects(batch)
         earlier = self._store.recent(batch.model, suspects, model.open_since_ms()) if len(suspects) else {}
         mine = [end for end in ends if end.model == batch.model]
-        judged = model.ingest(batch, mine, earlier, now_ms)
+        judged = model.ingest(batch, mine, earlier, now)
         _count_results(judged.result, counted)
         kept = (judged.result == Result.ACCEPTED) & batch.identified
         if kept.any():
@@ -255,8 +255,8 @@ class Loop:
             self._store.add_predictions(batch.take(rows), judged.window_end_ms[rows])
         return judged.result
 
-    def _labels(self, batch: Labels, now_ms: int, counted: Counter[str]) -> NDArray[np.uint8]:
-        judged, known_ms = self.monitor.models[batch.model].ingest_labels(batch, now_ms)
+    def _labels(self, batch: Labels, now: Now, counted: Counter[str]) -> NDArray[np.uint8]:
+        judged, known_ms = self.monitor.models[batch.model].ingest_labels(batch, now)
         _count_results(judged.result, counted)
         kept = judged.result == Result.ACCEPTED
         if kept.any():
@@ -264,9 +264,9 @@ class Loop:
             self._store.add_labels(batch.take(rows), known_ms[rows])
         return judged.result
 
-    def _decide(self, caught_up: Mapping[Place, int]) -> list[Output]:
+    def _decide(self, caught_up: Mapping[Place, int], now: Now) -> list[Output]:
         """Step 5: close what the watermarks have passed, and settle what the labels have reached."""
-        return [model.advance(caught_up) for model in self.monitor.models.values()] + self._settle()
+        return [model.advance(caught_up, now) for model in self.monitor.models.values()] + self._settle()
 
     def _settle(self) -> list[Output]:
         outputs = []

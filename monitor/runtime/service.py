@@ -19,13 +19,14 @@ from monitor.events.decoder import Decoder
 from monitor.events.native import NativeDecoder
 from monitor.exports.api import create_app
 from monitor.exports.server import HttpServer
-from monitor.runtime.clock import wall_clock_ms
+from monitor.runtime.clock import now
 from monitor.runtime.delivery import Delivery, Webhook
 from monitor.runtime.kafka import KafkaSource
 from monitor.runtime.kafka_dead_letters import KafkaDeadLetters
 from monitor.runtime.loop import Loop, Topics
 from monitor.runtime.store import Store
 from monitor.snapshot import Snapshot
+from monitor.windows.streams import Now
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ DRAIN_S = 20.0
 class Service:
     """One running instance. Raises the state errors on construction; whatever is away later is waited for."""
 
-    def __init__(self, config: Config, clock: Callable[[], int] = wall_clock_ms, port: int | None = None) -> None:
+    def __init__(self, config: Config, clock: Callable[[], Now] = now, port: int | None = None) -> None:
         """port: instead of the configured one; 0 takes any free one."""
         self._closing = ExitStack()
         self._stop = threading.Event()
@@ -60,7 +61,7 @@ class Service:
             self._closing.callback(self._source.close)
             sender = KafkaDeadLetters(client, config.kafka.topics.dead_letters)
             self._closing.callback(sender.close)
-            self._delivery = Delivery(webhooks, clock)
+            self._delivery = Delivery(webhooks)
             self._delivery.start()
             topics = config.kafka.topics
             self._loop = Loop(

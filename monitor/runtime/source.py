@@ -29,7 +29,7 @@ class Polled:
 
     decoded: one entry a topic that had records, beside its raw records (None where the source has none, as a table).
     next_offset: where to go on after these. topic_ids: of these places, the broker's id of the topic that the offset
-    counts in; absent where the broker knows no ids. caught_up: wall clock in ms, by place: all that had arrived there
+    counts in; absent where the broker knows no ids. caught_up: steady clock in ms, by place: all that had arrived there
     by then is in this poll or in an earlier one. That says nothing of later records, so it only grows while they keep
     coming; a place that is behind, or does not answer, is absent.
     """

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +23,28 @@ FOREVER = 1 << 60
 """A time after all others, to which a duration can still be added."""
 
 
+class Now(NamedTuple):
+    """The time of a step by two clocks, in epoch milliseconds.
+
+    wall_ms: the machine's clock, which is set now and then. steady_ms: one that never jumps, for how long nothing came.
+    """
+
+    wall_ms: int
+    steady_ms: int
+
+    @classmethod
+    def at(cls, time_ms: int) -> Now:
+        """By two clocks that agree."""
+        return cls(time_ms, time_ms)
+
+
 @dataclass(slots=True)
 class Stream:
     """One partition's progress for one model.
 
     high_ms: largest event time so far. floor_ms: the watermark is never lower; it rises while the partition is idle,
-    and where a batch ends. met_ms: the floor that its last event met or made. heard_ms: wall clock of the last arrival.
-    idle: nothing has come for `idle_after`, though all there is was read; an idle partition holds nothing up.
+    and where a batch ends. met_ms: the floor that its last event met or made. heard_ms: steady clock at the last
+    arrival. idle: nothing has come for `idle_after`, though all there is was read; an idle partition holds nothing up.
     """
 
     high_ms: int = NEVER
@@ -51,14 +67,14 @@ class Streams:
     batch: bool = False
     streams: dict[Place, Stream] = field(default_factory=dict)
 
-    def expect(self, places: Iterable[Place], now_ms: int, joint_ms: int) -> None:
+    def expect(self, places: Iterable[Place], steady_ms: int, joint_ms: int) -> None:
         """Count on these partitions: one that has said nothing holds its model up until it is known to be idle.
 
         A new one starts at the joint watermark: what has been closed without it stays closed.
         """
         for place in places:
             if place not in self.streams:
-                self.streams[place] = Stream(floor_ms=joint_ms, heard_ms=now_ms)
+                self.streams[place] = Stream(floor_ms=joint_ms, heard_ms=steady_ms)
 
     def resume(self, lateness_ms: int, batch: bool, joint_ms: int) -> None:
         """Go on after a restart with what is configured now; nothing that was closed opens again."""
@@ -91,14 +107,14 @@ class Streams:
             return np.full(len(time_ms), stream.floor_ms)
         return np.maximum(self.high_before(place, time_ms, offset) - self.lateness_ms, stream.floor_ms)
 
-    def observe(self, place: Place, time_ms: NDArray[np.int64], now_ms: int) -> bool:
+    def observe(self, place: Place, time_ms: NDArray[np.int64], steady_ms: int) -> bool:
         """Take note of a partition's rows; whether they are the first under a floor that its own time had not reached.
 
         That floor came from others, while the partition was silent, and no replay of its events would find it.
         """
         stream = self.streams[place]
         lifted = stream.floor_ms > max(stream.high_ms - self.lateness_ms, stream.met_ms)
-        stream.idle, stream.heard_ms, stream.met_ms = False, now_ms, stream.floor_ms
+        stream.idle, stream.heard_ms, stream.met_ms = False, steady_ms, stream.floor_ms
         if len(time_ms):
             stream.high_ms = max(stream.high_ms, int(time_ms.max()))
         return lifted
@@ -109,7 +125,7 @@ class Streams:
             stream.idle = caught_up.get(place, NEVER) >= stream.heard_ms + idle_after_ms
 
     def confirmed(self, caught_up: Mapping[Place, int]) -> int:
-        """Wall clock up to which every partition has been read whole; NEVER where one has not."""
+        """Steady clock up to which every partition has been read whole; NEVER where one has not."""
         return min((caught_up.get(place, NEVER) for place in self.streams), default=NEVER)
 
     def joint(self) -> int | None:

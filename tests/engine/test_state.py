@@ -15,6 +15,7 @@ from monitor.events.schema import Schema
 from monitor.profiles import codec
 from monitor.profiles.reference import Reference
 from monitor.spec import ModelSpec, PerformanceSpec
+from monitor.windows.streams import Now
 from monitor.windows.window import WindowSpec
 from tests.engine.saved import saved
 from tests.profiles import rows
@@ -43,8 +44,8 @@ def reopened(before: Monitor, spec: ModelSpec = SPEC, made: Reference | None = N
 def ingest(engine: Monitor, first: int, count: int, offset: int = 0) -> Mapping[str, int]:
     """`count` predictions, a second apart from second `first` on; how many were accepted."""
     batch = rows.predictions(np.random.default_rng(2), count, first=first, offset=offset)
-    judged = engine.models["m"].ingest(batch, (), {}, now_ms=1 << 50)
-    engine.models["m"].advance({})
+    judged = engine.models["m"].ingest(batch, (), {}, Now.at(1 << 50))
+    engine.models["m"].advance({}, Now.at(0))
     return {"accepted": int(np.count_nonzero(judged.result == 0))}
 
 
@@ -63,7 +64,7 @@ def test_a_shorter_lateness_takes_effect_with_the_next_start() -> None:
     ingest(before, 0, 5_000)
     assert before.models["m"].progress.closed_ms < HOUR_MS
     after = reopened(before)
-    after.models["m"].advance({})
+    after.models["m"].advance({}, Now.at(0))
     assert after.models["m"].progress.closed_ms == 4_999_000
 
 
@@ -73,7 +74,7 @@ def test_a_longer_lateness_opens_no_window_that_was_closed() -> None:
     after = reopened(before, replace(SPEC, lateness_ms=2 * HOUR_MS))
     assert ingest(after, 3_000, 600, offset=5_000) == {"accepted": 0}
     assert ingest(after, 3_601, 600, offset=6_000) == {"accepted": 600}
-    assert after.models["m"].advance({}).windows == []
+    assert after.models["m"].advance({}, Now.at(0)).windows == []
 
 
 def test_a_model_that_is_scored_in_batches_from_now_on_waits_for_their_end() -> None:
@@ -98,10 +99,10 @@ def test_the_partitions_of_a_topic_that_is_read_no_more_hold_nothing_up() -> Non
     after = reopened(before)
     model = after.models["m"]
     model.keep({"renamed", "labels"})
-    model.expect([("renamed", 0)], [], 0)
+    model.expect([("renamed", 0)], [], Now.at(0))
     batch = rows.predictions(np.random.default_rng(3), 600, first=4_000)
-    model.ingest(replace(batch, origin=replace(batch.origin, topic="renamed")), (), {}, now_ms=1 << 50)
-    assert [view.rows for view in model.advance({}).windows] == [3_000]
+    model.ingest(replace(batch, origin=replace(batch.origin, topic="renamed")), (), {}, Now.at(1 << 50))
+    assert [view.rows for view in model.advance({}, Now.at(0)).windows] == [3_000]
 
 
 def test_a_reference_that_was_replaced_under_open_windows_is_refused() -> None:

@@ -12,11 +12,12 @@ from monitor.engine.pane import OTHER, VERSIONS_MAX
 from monitor.events.batch import CategoricalColumn
 from monitor.profiles.reference import Reference
 from monitor.spec import ModelSpec, PerformanceSpec
+from monitor.windows.streams import Now
 from monitor.windows.window import WindowSpec
 from tests.profiles.rows import SCHEMA, predictions
 
 MINUTE_MS = 60_000
-NOW_MS = 1 << 50
+NOW = Now.at(1 << 50)
 
 
 def reference(seed: int, version: str, shift: float = 0.0) -> Reference:
@@ -39,8 +40,8 @@ def feed(model: ModelMonitor, minute: int, version: str, shift: float) -> list[s
         version=version,
         shift=shift,
     )
-    model.ingest(batch, (), {}, NOW_MS)
-    closed = model.advance({}).windows
+    model.ingest(batch, (), {}, NOW)
+    closed = model.advance({}, Now.at(0)).windows
     return [verdict.state for view in closed for verdict in view.verdicts if verdict.feature == "amount"]
 
 
@@ -77,10 +78,10 @@ def test_too_many_versions_are_joined_under_one_reference_alone() -> None:
     codes = np.arange(len(rows), dtype=np.int32)
     batch = replace(rows, version=CategoricalColumn(codes % len(names), names))
     before = Monitor([SPEC], {"m": {"3": OLD}})
-    before.models["m"].ingest(batch.take(codes < VERSIONS_MAX), (), {}, NOW_MS)
+    before.models["m"].ingest(batch.take(codes < VERSIONS_MAX), (), {}, NOW)
     after = Monitor([SPEC], {"m": {"3": OLD, "4": NEW}})
     after.restore({key: piece for key, piece in before.changes().items() if piece is not None})
-    after.models["m"].ingest(batch.take(codes >= VERSIONS_MAX), (), {}, NOW_MS)
+    after.models["m"].ingest(batch.take(codes >= VERSIONS_MAX), (), {}, NOW)
     assert sum(pane.profile.rows for pane in after.models["m"].panes.values()) == len(batch)
 
 
@@ -88,7 +89,7 @@ def test_a_client_that_makes_up_versions_does_not_fill_the_memory() -> None:
     model = Monitor([SPEC], {"m": {"3": OLD}}).models["m"]
     batch = predictions(np.random.default_rng(0), 500, time_ms=np.zeros(500, dtype=np.int64))
     names = tuple(f"v{number}" for number in range(500))
-    model.ingest(replace(batch, version=CategoricalColumn(np.arange(500, dtype=np.int32), names)), (), {}, NOW_MS)
+    model.ingest(replace(batch, version=CategoricalColumn(np.arange(500, dtype=np.int32), names)), (), {}, NOW)
     versions = {version for _, version in model.panes}
     assert len(versions - {OTHER}) == VERSIONS_MAX
     assert OTHER in versions

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from monitor.engine import Monitor
-from monitor.runtime.delivery import wall_clock_ms
+from monitor.runtime.clock import now
 from monitor.runtime.kafka import KafkaSource
 from monitor.runtime.loop import Loop, Topics
 from monitor.runtime.store import Store
@@ -28,7 +28,7 @@ def kafka_loop(broker: Broker, topic: str, store: Store, *specs: ModelSpec) -> I
             source,
             Topics(frozenset({topic}), frozenset()),
             lambda trigger, now_ms: [],
-            wall_clock_ms,
+            now,
         )
     finally:
         source.close()

@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from monitor.engine import monitor
+from monitor.runtime.loop import QUIET_MS
 from monitor.windows.window import Place, Window
 from tests.simulation import oracle
 from tests.simulation.scripted import POINTS
-from tests.simulation.story import PLAIN, Story, at, figures, prediction, rows, wait
+from tests.simulation.story import CROWD, PLAIN, Story, at, figures, prediction, rows, wait
 from tests.simulation.traffic import LABELS, MINUTE_MS, PREDICTIONS, START_MS, Log, Record, Shape, Traffic, record
 from tests.simulation.world import CHURN, FRAUD, Observed, World
 
@@ -176,6 +177,32 @@ def test_a_quiet_step_that_changes_nothing_writes_nothing() -> None:
     assert rows(world) == {1: 1}
     assert (world.store.sequence, world.loop.snapshot.service.commits) == (sequence, commits)
     assert sequence < 12, "it takes a commit to read, to fall idle, to close and to settle, and none to wait"
+
+
+@pytest.mark.parametrize("set_on", [-60, 60], ids=["an hour back", "an hour on"])
+def test_a_wall_clock_that_is_set_while_events_come_closes_nothing_and_loses_nothing(set_on: int) -> None:
+    story = Story(partitions=2)
+    for tenth in range(1, 40):
+        story.arrival_ms = at(tenth / 10)
+        story.predict(f"{tenth}", tenth / 10, partition=tenth % 2)
+    world = story.paced(PATIENT)
+    for tenth in range(1, 40):
+        if tenth == 15:
+            world.set_on_ms = set_on * MINUTE_MS
+        world.clock.now_ms = at(tenth / 10)
+        for _ in range(4):
+            world.clock.now_ms += QUIET_MS
+            world.step()
+    assert world.loop.snapshot.service.events == {
+        (PREDICTIONS, "accepted"): 39 * CROWD,
+        (PREDICTIONS, "duplicate"): 0,
+        (PREDICTIONS, "late"): 0,
+        (PREDICTIONS, "rejected"): 0,
+    }
+    assert rows(world) == {1: 9, 2: 10, 3: 10}
+    wait(world, 10)
+    assert rows(world) == ({1: 9, 2: 10, 3: 10, 4: 10} if set_on > 0 else {1: 9, 2: 10, 3: 10}), "set back, it waits"
+    world.close()
 
 
 @pytest.mark.parametrize("place", [(PREDICTIONS, 0), (PREDICTIONS, 1)])

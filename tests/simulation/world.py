@@ -23,6 +23,7 @@ from monitor.profiles.reference import Reference
 from monitor.runtime.loop import Loop, Topics
 from monitor.snapshot import ModelView
 from monitor.spec import ModelSpec, PerformanceSpec, RetrainSpec
+from monitor.windows.streams import Now
 from monitor.windows.window import Place, WindowSpec
 from tests.simulation.scripted import (
     Bomb,
@@ -138,7 +139,8 @@ class Observed:
 class World:
     """One simulated service and what is around it.
 
-    topics: of predictions and of labels. outputs: what the steps said that did not die.
+    topics: of predictions and of labels. outputs: what the steps said that did not die. set_on_ms: how far somebody has
+    set on the wall clock since; the steady one does not know.
     """
 
     log: Log
@@ -148,6 +150,7 @@ class World:
     directory: Path | None = None
     topics: tuple[str, str] = (PREDICTIONS, LABELS)
     clock: Clock = field(default_factory=lambda: Clock(LATER_MS))
+    set_on_ms: int = 0
     source_options: Mapping[str, Any] = field(default_factory=dict)
     outputs: list[Output] = field(default_factory=list)
     bomb: Bomb = field(default_factory=Bomb)
@@ -171,7 +174,7 @@ class World:
             self.source,
             Topics(frozenset(self.topics[:1]), frozenset(self.topics[1:])),
             self._messages,
-            self.clock,
+            lambda: Now(self.clock() + self.set_on_ms, self.clock()),
             ScriptedOutbound(self.receiver, self.clock, self.bomb),
             KeptLetters(),
         )
