@@ -203,6 +203,7 @@ def _repeated_models(content: Mapping[str, object]) -> list[Problem]:
 def _spec(model: Model, references: Mapping[str, Reference]) -> ModelSpec:
     # Cells exist for every feature of a reference, so each of these is decoded even where nobody watches it.
     celled = {name for reference in references.values() for name in kinds(reference)}
+    classes = {name for reference in references.values() for name in reference.layout.outcome.classes}
     schema = Schema(
         model=model.name,
         task=model.task,
@@ -210,6 +211,7 @@ def _spec(model: Model, references: Mapping[str, Reference]) -> ModelSpec:
         positive=model.positive,
         feature_order=model.feature_order,
         kafka_time=model.kafka_time,
+        classes=frozenset(classes) if model.task == "multiclass" else None,
     )
     judged = model.performance
     return ModelSpec(

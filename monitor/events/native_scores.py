@@ -21,11 +21,13 @@ def scores(values: pa.Array | Sequence[object], schema: Schema) -> tuple[dict[st
     """Columns of probabilities by class, and bool[n]: whose score is neither null nor a probability of each class.
 
     Regression has none, and a binary task only that of the positive class: a score that does not say it is missing.
+    Classes that the schema does not know are passed over: nothing is measured by them, and each would cost a column of
+    every prediction that is stored.
     """
     improbable = np.zeros(len(values), dtype=np.bool_)
     columns: dict[str, NumericColumn] = {}
     if schema.task == "multiclass":
-        columns, improbable = _by_class(values)
+        columns, improbable = _by_class(values, schema.classes)
     elif schema.task == "binary" and schema.positive is not None:
         columns = {schema.positive: _of_class(values, schema.positive)}
     for column in columns.values():
@@ -47,9 +49,11 @@ def _probability(by_class: Mapping[str, object], name: str) -> object:
     return {canonical(key): probability for key, probability in by_class.items()}.get(name)
 
 
-def _by_class(values: pa.Array | Sequence[object]) -> tuple[dict[str, NumericColumn], NDArray[np.bool_]]:
+def _by_class(
+    values: pa.Array | Sequence[object], known: frozenset[str] | None
+) -> tuple[dict[str, NumericColumn], NDArray[np.bool_]]:
     if isinstance(values, pa.StructArray):
-        children = _children(values)
+        children = {name: child for name, child in _children(values).items() if known is None or name in known}
         return {name: number_column(child) for name, child in children.items()}, np.zeros(len(values), dtype=np.bool_)
     if isinstance(values, pa.Array):
         values = values.to_pylist()
@@ -57,14 +61,18 @@ def _by_class(values: pa.Array | Sequence[object]) -> tuple[dict[str, NumericCol
     improbable = np.zeros(len(values), dtype=np.bool_)
     for row, value in enumerate(values):
         if value is not None:
-            improbable[row] = not isinstance(value, dict) or not _spread(value, row, len(values), columns)
+            improbable[row] = not isinstance(value, dict) or not _spread(value, row, len(values), columns, known)
     return {name: number_column(column) for name, column in columns.items()}, improbable
 
 
-def _spread(by_class: Mapping[str, object], row: int, rows: int, columns: dict[str, list[object]]) -> bool:
-    """Put one row's probabilities into `columns`; False where there are too many classes."""
+def _spread(
+    by_class: Mapping[str, object], row: int, rows: int, columns: dict[str, list[object]], known: frozenset[str] | None
+) -> bool:
+    """Put one row's probabilities of known classes into `columns`; False where there are too many classes."""
     for key, probability in by_class.items():
         name = canonical(key) or ""
+        if known is not None and name not in known:
+            continue
         if name not in columns:
             if len(columns) == CLASSES_MAX:
                 return False

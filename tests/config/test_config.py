@@ -88,6 +88,12 @@ def test_only_features_that_the_reference_has_cells_for_are_decoded(write: Write
     }
 
 
+def test_only_scores_of_classes_that_the_reference_knows_are_read(write: Write) -> None:
+    specs = load(write(WHOLE)).specs()
+    assert specs["digits"].schema.classes == {"ok", "fraud"}
+    assert specs["fraud"].schema.classes is None
+
+
 def test_a_feature_that_is_switched_off_later_is_still_decoded(write: Write) -> None:
     features = "features: {amount: numeric, country: {type: categorical, monitor: off}}"
     spec = load(write(SMALLEST.replace("}]", f", {features}}}]"))).specs()["fraud"]

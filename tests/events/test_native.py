@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,19 @@ from monitor.events.native import GROUP_MIN
 from monitor.events.native_rows import ROWS_MAX
 from monitor.events.native_scores import CLASSES_MAX
 from monitor.events.reject import Reason
-from tests.events.records import KAFKA_MS, TIME_ISO, TIME_MS, decode, decoder, label, plain, poll, prediction, values
+from tests.events.records import (
+    KAFKA_MS,
+    SPECIES,
+    TIME_ISO,
+    TIME_MS,
+    decode,
+    decoder,
+    label,
+    plain,
+    poll,
+    prediction,
+    values,
+)
 
 
 def predicted(decoded: Decoded) -> Predictions:
@@ -304,6 +317,19 @@ def test_more_classes_than_anyone_has_reject_their_event() -> None:
     many = {f"c{i}": 0 for i in range(CLASSES_MAX)}
     assert len(predicted(decode(species | {"score": many})).scores) == CLASSES_MAX
     assert refusal(decode(species | {"score": many | {"another": 1}}))[0] is Reason.WRONG_TYPE
+
+
+def test_scores_of_classes_that_nobody_knows_are_passed_over_however_many_there_are() -> None:
+    """Names are the producer's to invent, and each would cost a column of all that is stored."""
+    of = decoder("prediction", {"species": replace(SPECIES, classes=frozenset({"cat"}))})
+    scores = [{"cat": 0.25, f"a{i}": 0.5, f"b{i}": "no probability"} for i in range(3 * CLASSES_MAX)]
+    records = poll(*(json.dumps({"model": "species", "score": score}).encode() for score in scores))
+    alike = poll(*[json.dumps({"model": "species", "score": {"cat": 0.25, "dog": 0.75}}).encode()] * (2 * GROUP_MIN))
+    for decoded in (of.decode(records), of.decode_each(records), of.decode(alike), of.decode(alike)):
+        (events,) = decoded.predictions
+        assert not decoded.rejects
+        assert list(events.scores) == ["cat"]
+        assert set(values(events.scores["cat"], len(events))) == {"0.25"}
 
 
 def test_unknown_keys_are_counted_unless_they_are_null() -> None:
