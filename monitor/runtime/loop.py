@@ -387,6 +387,6 @@ def _future(origin: Origin, result: NDArray[np.uint8], raw: RawRecords | None) -
     rejects = []
     for row in rows:
         record = records[int(origin.partition[row]), int(origin.offset[row])]
-        detail = "timestamp is later than the broker received the record; check the producer's clock and unit"
+        detail = "The timestamp is later than its record was received; check the producer's clock and unit."
         rejects.append(Reject(record, int(origin.row[row]), Reason.FUTURE_TIMESTAMP, detail))
     return rejects
