@@ -26,12 +26,14 @@ class Woke:
 class Quarantined:
     """The local clock, as the topic does not say when its broker received them, found these rows too early.
 
-    rows: (partition, offset, row in the record).
+    records: (partition, first offset, last offset), of whose events of the model all are meant; rows: (partition,
+    offset, row in the record) of those of which some are. A producer with a wrong clock must not fill the store.
     """
 
     kind: ClassVar = "quarantined"
     model: str
     topic: str
+    records: tuple[tuple[int, int, int], ...]
     rows: tuple[tuple[int, int, int], ...]
 
 

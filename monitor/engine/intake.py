@@ -105,12 +105,20 @@ def _future(time_ms: NDArray[np.int64], received_ms: NDArray[np.int64], ahead_ms
 
 def _quarantined(model: str, batch: Predictions | Labels, result: NDArray[np.uint8]) -> list[Note]:
     """The rows that this machine's clock put aside: where the broker's did, the topic says so again."""
-    rows = np.flatnonzero((result == Result.FUTURE) & (batch.received_ms < 0))
-    if not len(rows):
+    aside = (result == Result.FUTURE) & (batch.received_ms < 0)
+    if not aside.any():
         return []
-    origin = batch.origin.take(rows)
-    places = zip(origin.partition.tolist(), origin.offset.tolist(), origin.row.tolist(), strict=True)
-    return [Quarantined(model, origin.topic, tuple(places))]
+    records: list[tuple[int, int, int]] = []
+    some = np.zeros(len(aside), dtype=np.bool_)
+    for (_, partition), rows in _partitions(batch.origin, ()):
+        offset, starts, record = np.unique(batch.origin.offset[rows], return_index=True, return_inverse=True)
+        whole = np.logical_and.reduceat(aside[rows], starts)
+        some[rows] = aside[rows] & ~whole[record]
+        ends = np.flatnonzero(np.diff(np.r_[0, whole, 0])).reshape(-1, 2).tolist()
+        records += [(partition, int(offset[first]), int(offset[end - 1])) for first, end in ends]
+    origin = batch.origin.take(some)
+    single = zip(origin.partition.tolist(), origin.offset.tolist(), origin.row.tolist(), strict=True)
+    return [Quarantined(model, origin.topic, tuple(records), tuple(single))]
 
 
 def _partitions(origin: Origin, ends: Sequence[BatchEnd]) -> list[tuple[Place, NDArray[np.int64]]]:

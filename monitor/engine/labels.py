@@ -2,7 +2,9 @@
 
 A label waits if no prediction of its id has come by the boundary from which it counts, or only one whose own waiting
 was over by then. A prediction finds it if its pane ends within `retention` of when the label was known; if none
-does, the label expires. Both are functions of event times alone, so counters are equal under any interleaving.
+does, the label expires. Both are functions of event times alone, so counters are equal under any interleaving, with one
+exception: where an id is answered by another version after its first prediction has gone with its retention, nobody
+knows any more that its label had been found.
 """
 
 from __future__ import annotations
@@ -83,8 +85,10 @@ class LabelFlow:
         for boundary in [boundary for boundary in self.arrived if boundary <= until_ms]:
             began[_day(boundary)] += self.arrived.pop(boundary)
         began.subtract(_day(boundary) for boundary in counts_from[at_once].tolist())
-        waiting = began + Counter(self.waiting)
-        waiting.subtract(_day(boundary) for boundary in counts_from[later].tolist())
+        waiting = Counter(self.waiting)
+        waiting.update(began)
+        for day in map(_day, counts_from[later].tolist()):
+            waiting[day] -= waiting[day] > 0
         over = [day for day in waiting if (day + 1) * DAY_MS + spec.retention_ms <= until_ms]
         expired = sum(waiting.pop(day) for day in over)
         self.waiting = {day: rows for day, rows in waiting.items() if rows}

@@ -184,9 +184,8 @@ class ModelMonitor:
         judged, known = known_labels(self.spec, self.progress.labels, batch, now)
         self.notes += judged.notes
         accepted = known[judged.result == Result.ACCEPTED]
-        if len(accepted):
+        if len(accepted) and self.spec.labelled:
             self.progress.known_ms = max(self.progress.known_ms, int(accepted.max()))
-            self.progress.count("labels", len(accepted))
             self.progress.label_flow.arrive(accepted, self.spec.window.grid_ms)
         return judged, known
 
@@ -198,21 +197,21 @@ class ModelMonitor:
         progress = self.progress
         for streams in (progress.predictions, progress.labels):
             streams.rest(caught_up, self.spec.idle_after_ms)
-        predicted, labelled = progress.predictions.joint(), progress.labels.joint()
+        # By the clock that is further behind: one that was just set on must not close what is still to come.
+        ahead_ms = max(0, now.steady_ms - now.wall_ms)
+        predicted, labelled = (each.joint(caught_up, ahead_ms) for each in (progress.predictions, progress.labels))
         if predicted is None:
-            closed, joint = self._by_clock(caught_up, labelled, now)
+            closed, joint = self._by_clock(caught_up, labelled, ahead_ms)
             if closed > progress.closed_ms or joint > progress.joint_ms:
                 self.notes.append(Closed(self.spec.name, closed, joint))
             return self._advance_to(closed, joint)
         return self._advance_to(predicted, predicted if labelled is None else min(predicted, labelled))
 
-    def _by_clock(self, caught_up: Mapping[Place, int], labelled_ms: int | None, now: Now) -> tuple[int, int]:
+    def _by_clock(self, caught_up: Mapping[Place, int], labelled_ms: int | None, ahead_ms: int) -> tuple[int, int]:
         """Both watermarks where all predictions are idle: the clock closes what is open, and no more, so that a pause
         in a back-fill loses nothing. labelled_ms: the labels' watermark, None where they are idle too.
         """
-        # By the clock that is further behind: one that was just set on must not close what is still to come.
-        progress, ahead = self.progress, max(0, now.steady_ms - now.wall_ms)
-        after = self.spec.lateness_ms + self.spec.idle_after_ms + ahead
+        progress, after = self.progress, self.spec.lateness_ms + self.spec.idle_after_ms + ahead_ms
         # Only a boundary can close anything, so that a clock that has passed none changes nothing.
         grid = self.spec.window.grid_ms
         quiet_ms = (progress.predictions.confirmed(caught_up) - after) // grid * grid
@@ -224,7 +223,7 @@ class ModelMonitor:
             quiet_ms = min(quiet_ms, (progress.labels.confirmed(caught_up) - after) // grid * grid)
             joint = max(closed, min(quiet_ms, self._boundary_after(progress.known_ms)))
         else:
-            joint = labelled_ms if closed >= open_until else min(closed, labelled_ms)
+            joint = (labelled_ms if closed >= open_until else min(closed, labelled_ms)) // grid * grid
         return max(closed, joint), joint
 
     def finish(self, until_ms: int = FOREVER) -> Output:

@@ -1,7 +1,7 @@
 """All models together: batches and times go in, readings and decisions come out. No I/O, no clock, no threads.
 
 The order of a step: `ingest` and `ingest_labels` what arrived, `advance` to the watermarks, `settle` what is `due`,
-then save `changes` together with the positions of the source, and show `views`.
+then save `changes` and what each model has `noted` together with the positions of the source, and show `views`.
 """
 
 from __future__ import annotations

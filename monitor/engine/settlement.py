@@ -80,8 +80,8 @@ class Settlement:
     def drop(self, version: str, start_ms: int) -> None:
         """Forget a window."""
         self._joined -= self.ledgers.pop((version, start_ms)).labels
-        for starts in (self._starts[version], self._waiting.get(version, [])):
-            _discard(starts, start_ms)
+        _discard(self._starts, version, start_ms)
+        _discard(self._waiting, version, start_ms)
 
     def boundary(self, labelled_ms: NDArray[np.int64], after_ms: int) -> int | None:
         """The first boundary after `after_ms` at which a window ends or waits no longer, or a label begins to count.
@@ -186,7 +186,7 @@ class Settlement:
             ledger, revision=ledger.revision + 1, settled=settled, enough=span.enough
         )
         if settled:
-            _discard(self._waiting.get(version, []), start)
+            _discard(self._waiting, version, start)
 
     def completed(self, trigger: Trigger, labels_min: int) -> Trigger:
         """A trigger with where the labels of its window lie, and a training window.
@@ -250,10 +250,14 @@ def _before(starts: list[int], time_ms: int) -> int:
     return max(bisect_right(starts, time_ms) - 1, 0)
 
 
-def _discard(starts: list[int], start_ms: int) -> None:
+def _discard(windows: dict[str, list[int]], version: str, start_ms: int) -> None:
+    """Take a window out; a version without any leaves nothing behind."""
+    starts = windows.get(version, [])
     place = bisect_left(starts, start_ms)
     if place < len(starts) and starts[place] == start_ms:
         del starts[place]
+    if version in windows and not starts:
+        del windows[version]
 
 
 def windows_of(matched: Matched, windows: list[Window]) -> NDArray[np.intp]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Literal
 
 PREFIX = "model_monitor_"
@@ -88,8 +86,6 @@ METRICS: tuple[Metric, ...] = (
     Metric("feature_unseen_ratio", "gauge", "Rows with a category that the reference does not know.", _FEATURE),
     Metric("feature_out_of_range_ratio", "gauge", "Rows with a number outside the reference's range.", _FEATURE),
 )  # fmt: skip
-
-BY_NAME: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in METRICS})
 
 
 def page() -> str:

@@ -40,10 +40,6 @@ class CategoricalSummary:
         """Rows of a category that the reference never had."""
         return int(self.counts[-1])
 
-    def fold(self, layout: CategoricalLayout, column: CategoricalColumn) -> None:
-        """Add rows. Folding parts in any order and any split gives the same bits as folding the whole."""
-        fold_parts([self], layout, column, np.zeros(1, dtype=np.intp))
-
     def merge(self, other: CategoricalSummary) -> CategoricalSummary:
         """The summary of both summaries' rows; the two stay as they are."""
         if len(self.counts) != len(other.counts):
@@ -69,7 +65,8 @@ def fold_parts(
 ) -> None:
     """Add the rows from starts[i] on, up to the next start or the end, to summary i: one pass over the column.
 
-    starts: intp[parts], from 0, ascending; a part may be empty, and a summary may have several.
+    starts: intp[parts], from 0, ascending; a part may be empty, and a summary may have several. Folding parts in any
+    order and any split gives the same bits as folding the whole.
     """
     # The two codes below 0 that say why there is no category have places of their own before the cells.
     place = column.recode(layout.index, other=layout.cells - 1) + 2

@@ -56,10 +56,6 @@ class NumericSummary:
         """Rows below or above the reference's range."""
         return int(self.counts[0] + self.counts[-1])
 
-    def fold(self, layout: NumericLayout, column: NumericColumn) -> None:
-        """Add rows. Folding parts in any order and any split gives the same bits as folding the whole."""
-        fold_parts([self], layout, column, np.zeros(1, dtype=np.intp))
-
     def merge(self, other: NumericSummary) -> NumericSummary:
         """The summary of both summaries' rows; the two stay as they are."""
         if len(self.counts) != len(other.counts):
@@ -119,7 +115,8 @@ def fold_parts(
 ) -> None:
     """Add the rows from starts[i] on, up to the next start or the end, to summary i: one pass over the column.
 
-    starts: intp[parts], from 0, ascending; a part may be empty, and a summary may have several.
+    starts: intp[parts], from 0, ascending; a part may be empty, and a summary may have several. Folding parts in any
+    order and any split gives the same bits as folding the whole.
     """
     # No part may be longer than float64 sums are exact for.
     cuts = np.unique(np.append(starts, np.arange(0, len(column.values), _ROWS_MAX)))

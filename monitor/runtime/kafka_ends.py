@@ -10,8 +10,7 @@ from monitor.windows.window import Place
 BEHIND_MS = 30_000
 """How old the newest time may be at which a place is known to have been read whole; beyond it the place is behind.
 
-It is shorter than any `lateness` in use: whatever has arrived since then, and is on time, is not late even where the
-place was called idle in the meantime and the others have gone on.
+An idle partition holds its model up at that time less `lateness`, so the older it is, the later windows close.
 """
 
 

@@ -259,7 +259,7 @@ class Loop:
         judged, known_ms = self.monitor.models[batch.model].ingest_labels(batch, now)
         _count_results(judged.result, counted)
         kept = judged.result == Result.ACCEPTED
-        if kept.any():
+        if kept.any() and self.monitor.models[batch.model].spec.labelled:
             rows = slice(None) if kept.all() else kept
             self._store.add_labels(batch.take(rows), known_ms[rows])
         return judged.result

@@ -113,7 +113,8 @@ class Streams:
         That floor came from others, while the partition was silent, and no replay of its events would find it.
         """
         stream = self.streams[place]
-        lifted = stream.floor_ms > max(stream.high_ms - self.lateness_ms, stream.met_ms)
+        own_ms = NEVER if self.batch else stream.high_ms - self.lateness_ms
+        lifted = stream.floor_ms > max(own_ms, stream.met_ms)
         stream.idle, stream.heard_ms, stream.met_ms = False, steady_ms, stream.floor_ms
         if len(time_ms):
             stream.high_ms = max(stream.high_ms, int(time_ms.max()))
@@ -128,16 +129,22 @@ class Streams:
         """Steady clock up to which every partition has been read whole; NEVER where one has not."""
         return min((caught_up.get(place, NEVER) for place in self.streams), default=NEVER)
 
-    def joint(self) -> int | None:
-        """The smallest watermark of the partitions that are not idle; None where all are."""
-        return min((self.watermark(place) for place, stream in self.streams.items() if not stream.idle), default=None)
+    def joint(self, caught_up: Mapping[Place, int], ahead_ms: int) -> int | None:
+        """The smallest watermark of the partitions that are not idle; None where all are.
+
+        An idle one holds up what may have come to it since it was last seen to be read whole, and is on time: events
+        no older than that, less `lateness`. ahead_ms: how far that clock may be ahead of the one of the events.
+        """
+        heard = [self.watermark(place) for place, stream in self.streams.items() if not stream.idle]
+        whole = [
+            caught_up[place] - self.lateness_ms - ahead_ms for place, stream in self.streams.items() if stream.idle
+        ]
+        return min([*heard, *whole]) if heard else None
 
     def holding_up(self) -> set[Place]:
-        """The partitions that are not idle and whose watermark is the joint one."""
-        joint_ms = self.joint()
-        return {
-            place for place, stream in self.streams.items() if not stream.idle and self.watermark(place) == joint_ms
-        }
+        """The partitions that are not idle and whose watermark is the smallest of these."""
+        heard = {place: self.watermark(place) for place, stream in self.streams.items() if not stream.idle}
+        return {place for place, watermark in heard.items() if watermark == min(heard.values())}
 
     def beyond(self, time_ms: int) -> set[Place]:
         """The partitions that are not idle and whose watermark has come to this time."""

@@ -20,6 +20,7 @@ from monitor.exports.prometheus import within
 from monitor.profiles.reference import Reference
 from monitor.snapshot import ServiceView, Snapshot
 from monitor.spec import ModelSpec, PerformanceSpec
+from monitor.windows.streams import Now
 from monitor.windows.window import WindowSpec
 from tests.events.records import TIME_MS, poll
 
@@ -55,8 +56,8 @@ def ingest(monitor: Monitor, decoder: NativeDecoder, payloads: list[bytes]) -> O
     decoded = decoder.decode(poll(*payloads))
     assert not decoded.rejects
     for batch in decoded.predictions:
-        monitor.models["m"].ingest(batch, (), {}, 1 << 50)
-    return monitor.models["m"].advance({})
+        monitor.models["m"].ingest(batch, (), {}, Now.at(1 << 50))
+    return monitor.models["m"].advance({}, Now.at(0))
 
 
 @settings(deadline=None, max_examples=60)

@@ -80,7 +80,7 @@ def left_behind(state: Path, models: object) -> dict[str, object]:
 def _said(store: Store, models: object) -> dict[str, object]:
     """All that a run stored of what it read and said; the order of drift beside performance is no promise."""
     return {
-        "positions": store.positions(),
+        "positions": store.positions()[0],  # The script of the oracle knows no ids of topics.
         "readings": {name: store.readings(name, limit=EVERYTHING) for name in models},
         "triggers": {name: store.triggers(model=name, limit=EVERYTHING) for name in models},
         "incidents": sorted(map(repr, store.incident_changes(limit=EVERYTHING))),
@@ -117,7 +117,7 @@ def test_a_file_that_may_not_grow_stops_the_service_and_nothing_is_lost_once_it_
     job.ends_as_if_nothing_had_been()
 
 
-@pytest.mark.parametrize("nth", [2, 5, 12])
+@pytest.mark.parametrize("nth", [2, 3, 5])
 def test_a_flush_that_fails_stops_the_service_and_nothing_is_lost(job: Job, nth: int) -> None:
     job.send(0.8)
     assert "fsync failed" in job.fails(flushes_fail(nth))

@@ -25,6 +25,9 @@ from tests.simulation.world import CHURN, FRAUD, Observed, World
 
 SEEDS = (*range(4), *filter(None, [os.environ.get("MODEL_MONITOR_SEED")]))
 PATIENT = replace(PLAIN, idle_after_ms=MINUTE_MS // 2, lateness_ms=MINUTE_MS // 4)
+ROWS_MAX = 100
+"""More than any record of the traffic holds."""
+
 WINDOW_CLOSES = 1 + 0.5 + 0.25
 """The minute at which the clock closes the first window of PATIENT: its end, `lateness` and `idle_after`."""
 
@@ -102,6 +105,12 @@ def clock_of(world: World, model: str) -> oracle.Clocked:
             floors.append((said["offset"], said["floor_ms"]))
         elif event.kind == "quarantined":
             clocked.quarantined |= {(said["topic"], *row) for row in said["rows"]}
+            clocked.quarantined |= {
+                (said["topic"], partition, offset, row)
+                for partition, first, last in said["records"]
+                for offset in range(first, last + 1)
+                for row in range(ROWS_MAX)
+            }
     return clocked
 
 
@@ -130,25 +139,27 @@ def with_pauses(log: Log, end_ms: int, drawn: random.Random) -> Log:
 def test_a_silent_partition_holds_its_model_up_until_it_is_idle() -> None:
     story = Story(partitions=2)
     story.predict("a", 0.2)
-    story.arrival_ms = at(0.9)
+    story.arrival_ms = at(0.4)
     story.predict("b", 1.3)
     world = story.paced(PATIENT)
     wait(world, 0.1)
     assert rows(world) == {}, "nobody knows yet what the other partition will say"
     wait(world, 0.9)
+    assert rows(world) == {}, "what comes there now, and is on time, belongs to this window"
+    wait(world, 1.25)
     assert rows(world) == {1: 1}
 
 
 def test_a_partition_that_wakes_is_late_for_what_was_closed_without_it() -> None:
     story = Story(partitions=2)
     story.predict("a", 0.2)
-    story.arrival_ms = at(0.9)
+    story.arrival_ms = at(1.3)
     story.predict("b", 1.3)
-    story.arrival_ms = at(1.2)
+    story.arrival_ms = at(1.5)
     story.predict("c", 0.5, partition=1)
     story.predict("d", 1.1, partition=1)
     world = story.paced(PATIENT)
-    for minute in (0.1, 0.9, 1.2, 5):
+    for minute in (0.1, 1.3, 1.5, 5):
         wait(world, minute)
     assert rows(world) == {1: 1, 2: 2}
     assert world.loop.snapshot.service.events[PREDICTIONS, "late"] == 30
@@ -163,6 +174,41 @@ def test_where_all_are_idle_the_clock_closes_a_window_and_not_before_it_may() ->
     assert rows(world) == {}
     wait(world, WINDOW_CLOSES)
     assert rows(world) == {1: 1}
+
+
+def test_a_batch_that_wakes_under_a_floor_of_others_is_noted() -> None:
+    """The watermark of a batch is its floor alone, however late its own events have come."""
+    spec = replace(PATIENT, arrival="batch")
+    story = Story(partitions=2)
+    story.predict("early", -10.5, partition=1)
+    story.arrival_ms = at(1)
+    story.predict("a", -15.5)
+    story.send(PREDICTIONS, {"type": "batch_end", "model": "fraud", "id": "today"})
+    story.arrival_ms = at(1.2)
+    story.predict("b", -3.5)
+    story.arrival_ms = at(1.5)
+    story.predict("late", -16.5, partition=1)
+    world = story.paced(spec)
+    for tenth in range(1, 30):
+        wait(world, tenth / 10)
+    woke = [event.payload for event in world.store.control_events() if event.kind == "woke"]
+    assert world.loop.snapshot.service.events[PREDICTIONS, "late"] == CROWD
+    assert [(each["partition"], each["floor_ms"]) for each in woke] == [(1, at(-15))]
+
+
+def test_labels_that_go_on_while_predictions_rest_are_no_control_events() -> None:
+    story = Story()
+    story.predict("a", 0.2)
+    story.predict("b", 0.3)
+    for tick in range(150):
+        story.arrival_ms = at(0.5 + tick / 25)
+        story.label(f"{tick}", 0.5 + tick / 25)
+    world = story.paced(PATIENT)
+    for tick in range(200):
+        wait(world, 0.5 + tick / 25)
+    closed = [event.payload["joint_ms"] for event in world.store.control_events() if event.kind == "closed"]
+    assert len(closed) <= 10
+    assert all(joint_ms % MINUTE_MS == 0 for joint_ms in closed)
 
 
 def test_a_quiet_step_that_changes_nothing_writes_nothing() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from monitor.windows.window import WindowSpec
 from tests.simulation.story import CROWD, PLAIN, Story, figures, rows
-from tests.simulation.traffic import MINUTE_MS, START_MS
+from tests.simulation.traffic import LABELS, MINUTE_MS, START_MS
 from tests.simulation.world import World
 
 pytestmark = pytest.mark.parametrize("poll_max", [1, 1_000])
@@ -277,3 +277,15 @@ def test_labels_that_a_row_window_had_early_count_when_it_closes(poll_max: int) 
     world = story.told(spec, poll_max=poll_max)
     assert rows(world) == {4: 4}
     assert figures(world, 4)[-1] == (4, 1.0)
+
+
+def test_labels_of_a_model_that_takes_none_are_counted_and_not_kept(poll_max: int) -> None:
+    story = Story()
+    story.predict("a", 0.5)
+    for minute in range(30):
+        story.label("a", minute + 0.5)
+    story.reach(31)
+    world = story.told(replace(PLAIN, labelled=False), poll_max=poll_max)
+    assert world.loop.snapshot.service.events[LABELS, "accepted"] >= 30 * CROWD
+    assert world.loop.monitor.models["fraud"].progress.label_flow.arrived == {}
+    assert world.store._database.rows("SELECT count(*) FROM labels_0") == [(0,)]

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.events.batch import INVALID_CODE, MISSING_CODE, CategoricalColumn, NumericColumn
+from monitor.profiles import categorical as categories
+from monitor.profiles import numeric as numbers
 from monitor.profiles.categorical import CategoricalSummary
 from monitor.profiles.layout import CategoricalLayout, NumericLayout
 from monitor.profiles.numeric import NumericSummary
@@ -33,7 +35,7 @@ def quantile_layout(reference: Rows, cells: int = 256) -> NumericLayout:
 
 def numeric(layout: NumericLayout, rows: Rows) -> NumericSummary:
     summary = NumericSummary.empty(layout)
-    summary.fold(layout, NumericColumn.of(rows))
+    numbers.fold_parts([summary], layout, NumericColumn.of(rows), np.zeros(1, dtype=np.intp))
     return summary
 
 
@@ -53,7 +55,7 @@ def categorical(layout: CategoricalLayout, rows: Words) -> CategoricalSummary:
     values = tuple(sorted({row for row in rows if isinstance(row, str)}))
     code: dict[str | int | None, int] = {value: at for at, value in enumerate(values)} | {None: MISSING_CODE}
     codes = np.array([code.get(row, INVALID_CODE) for row in rows], dtype=np.int32)
-    summary.fold(layout, CategoricalColumn(codes, values))
+    categories.fold_parts([summary], layout, CategoricalColumn(codes, values), np.zeros(1, dtype=np.intp))
     return summary
 
 
