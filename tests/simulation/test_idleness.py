@@ -181,12 +181,13 @@ def test_a_batch_that_wakes_under_a_floor_of_others_is_noted() -> None:
     spec = replace(PATIENT, arrival="batch")
     story = Story(partitions=2)
     story.predict("early", -10.5, partition=1)
-    story.arrival_ms = at(1)
+    story.arrival_ms = at(0.3)
     story.predict("a", -15.5)
     story.send(PREDICTIONS, {"type": "batch_end", "model": "fraud", "id": "today"})
-    story.arrival_ms = at(1.2)
-    story.predict("b", -3.5)
-    story.arrival_ms = at(1.5)
+    for minute in (0.7, 1.1):
+        story.arrival_ms = at(minute)
+        story.predict(f"{minute}", -3.5)
+    story.arrival_ms = at(1.3)
     story.predict("late", -16.5, partition=1)
     world = story.paced(spec)
     for tenth in range(1, 30):
