@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from monitor.detection.records import Severity, State
+from monitor.spec import DAY_MS
 
 THRESHOLD = 0.1
 """Smallest effect that matters: 0.32 standard deviations of a normal feature."""
@@ -17,14 +18,20 @@ THRESHOLD = 0.1
 MAJOR = 0.25
 """Smallest effect that is called major: half a standard deviation."""
 
+SILENT_MS = 7 * DAY_MS
+"""A version that has sent nothing for so long begins its evidence anew."""
+
 
 @dataclass(slots=True)
 class FeatureState:
-    """streak: windows in a row at or above the threshold; calm: drifting windows in a row well below it."""
+    """streak: windows in a row at or above the threshold; calm: drifting windows in a row well below it. end_ms: of its
+    newest window.
+    """
 
     state: Literal["ok", "watch", "drifting"] = "ok"
     streak: int = 0
     calm: int = 0
+    end_ms: int = 0
 
 
 def judge(feature: FeatureState, effect: float | None, persistence: int) -> State:
@@ -42,6 +49,15 @@ def judge(feature: FeatureState, effect: float | None, persistence: int) -> Stat
         feature.streak = feature.streak + 1 if effect >= THRESHOLD else 0
         feature.state = "drifting" if feature.streak >= persistence else "watch" if feature.streak else "ok"
     return feature.state
+
+
+def forget_silent(features: dict[tuple[str, str], FeatureState], end_ms: int) -> None:
+    """Forget the features of versions without a window for SILENT_MS before `end_ms`, but for those that drift: a
+    client that makes up versions must not fill the memory.
+    """
+    bound = end_ms - SILENT_MS
+    for key in [key for key, feature in features.items() if feature.end_ms <= bound and feature.state != "drifting"]:
+        del features[key]
 
 
 def severity(effect: float) -> Severity:

@@ -228,6 +228,7 @@ def judge_window(
     A version whose reference nobody registered is compared with an inherited one: it reads as `learning` and never
     alarms.
     """
+    drift.forget_silent(states, window.end_ms)
     profile = pane.profile
     psi = {reading.feature: reading.value for reading in figures.readings if reading.statistic == "psi"}
     verdicts = {}
@@ -235,6 +236,7 @@ def judge_window(
         state: State = "learning"
         if registered:
             feature = states.setdefault((window.version, name), FeatureState())
+            feature.end_ms = window.end_ms
             state = drift.judge(feature, effect.effect if effect else None, persistence)
         size, floor = (effect.effect, effect.noise_floor) if effect else (None, None)
         verdicts[name] = Verdict(window, name, profile.rows, state, size, floor, psi.get(name))

@@ -349,6 +349,7 @@ class ModelMonitor:
         # At every boundary, not once a step: what is forgotten no longer counts among the labels.
         for version, start in self.settlement.forget(boundary_ms):
             self.dirty.add(("ledger", version, start))
+        self.progress.judged = self.settlement.held(self.progress.judged)
 
     def _read_performance(self, ledger: Ledger, span: Span, verdict: bool, totals: Totals, output: Output) -> None:
         window = ledger.window

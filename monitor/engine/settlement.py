@@ -83,6 +83,10 @@ class Settlement:
         _discard(self._starts, version, start_ms)
         _discard(self._waiting, version, start_ms)
 
+    def held(self, by_version: Mapping[str, int]) -> dict[str, int]:
+        """The entries of versions of which any window is held: the others have nothing left to be judged."""
+        return {version: entry for version, entry in by_version.items() if version in self._starts}
+
     def boundary(self, labelled_ms: NDArray[np.int64], after_ms: int) -> int | None:
         """The first boundary after `after_ms` at which a window ends or waits no longer, or a label begins to count.
 
