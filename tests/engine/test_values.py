@@ -32,7 +32,7 @@ SCALARS = (
     | st.booleans()
     | st.integers(-(2**70), 2**70)
     | st.floats()
-    | st.sampled_from([1e308, -1e308, 5e-324, 10**400, "1e999", "NaN", "-0", ""])
+    | st.sampled_from([math.inf, -math.inf, math.nan, 1e308, -1e308, 5e-324, 10**400, "1e999", "NaN", "-0", ""])
     | st.text(st.characters(), max_size=5)
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import random
 import resource
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from monitor.runtime.source import Polled
 from monitor.runtime.store import Store
 from monitor.spec import DAY_MS, PerformanceSpec, RetrainSpec
 from monitor.windows.window import Place, WindowSpec
-from tests.simulation.scripted import Bomb, Clock, Receiver, ScriptedOutbound, raw_records
+from tests.simulation.scripted import Bomb, Clock, Receiver, ScriptedOutbound, ScriptedSource, raw_records
 from tests.simulation.traffic import LABELS, MINUTE_MS, PREDICTIONS, START_MS, Record, fraud_event, record, truth
 from tests.simulation.world import FRAUD, World, decoders, references
 
@@ -38,18 +38,17 @@ A_DAY = 250
 """Predictions of a day, with a label each: enough for verdicts."""
 
 
-class Days:
-    """A `monitor.runtime.source.Source` that never ends: each poll brings a day, unlike any before it.
+class Days(ScriptedSource):
+    """A source that never ends: each poll brings a day, unlike any before it.
 
     Versions, categories, ids, an unknown model and broken bytes that never come again; every third day has drifted.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         self.day = 0
-        self._decoders = decoders((DAILY,), PREDICTIONS, LABELS)
         self._next: dict[Place, int] = {(PREDICTIONS, 0): 0, (LABELS, 0): 0}
-
-    def start(self, positions: Mapping[Place, int]) -> None: ...
+        self._each = decoders((DAILY,), PREDICTIONS, LABELS)
+        super().__init__({place: [] for place in self._next}, self._each, random.Random(0), clock)
 
     def poll(self, timeout_ms: int) -> Polled:
         drawn = random.Random(self.day)
@@ -61,7 +60,7 @@ class Days:
         for topic, records in sent.items():
             first = self._next[topic, 0]
             raw = raw_records(topic, [(0, first + at, each) for at, each in enumerate(records)], False)
-            decoded.append((self._decoders[topic].decode(raw), raw))
+            decoded.append((self._each[topic].decode(raw), raw))
             self._next[topic, 0] += len(records)
         return Polled(tuple(decoded), dict(self._next))
 
@@ -77,19 +76,6 @@ class Days:
             yield LABELS, record(at, label | {"label": truth(drawn, event["score"], drifted)})
         yield PREDICTIONS, record(at, event | {"model": f"{self.day}"})
         yield PREDICTIONS, record(at, b"{")
-
-    def places(self) -> frozenset[Place]:
-        return frozenset(self._next)
-
-    def lag(self) -> Mapping[Place, int]:
-        return dict.fromkeys(self._next, 0)
-
-    def trouble(self) -> str | None:
-        return None
-
-    def committed(self, positions: Mapping[Place, int]) -> None: ...
-
-    def close(self) -> None: ...
 
 
 class PromptLetters:
@@ -121,7 +107,7 @@ def test_what_is_kept_does_not_grow_with_time(tmp_path: Path, monkeypatch: pytes
         loop = Loop(
             lambda: Monitor([DAILY], any_version),
             store,
-            Days(),
+            Days(clock),
             Topics(frozenset({PREDICTIONS}), frozenset({LABELS})),
             lambda trigger, now_ms: [retrain_request(trigger, Receipt("simulated"), "pipeline", now_ms)],
             clock,

@@ -103,6 +103,28 @@ def test_a_wall_clock_that_jumps_changes_nothing(log: Log, once: dict[str, Any])
     assert measured(log, clock=Jumping(LATER_MS)) == once
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_where_idleness_is_told_by_a_clock_that_jumps_nothing_is_lost_or_counted_twice(log: Log, seed: int) -> None:
+    """A jump ahead looks like idleness, so a window may close early: what comes for it is late, and said to be."""
+    drawn = random.Random(seed)
+    world = World(log, (FRAUD,), source_options={"paced": True})
+    world.clock.now_ms = START_MS
+    while not world.source.exhausted:
+        world.clock.now_ms += drawn.choice((-60 * MINUTE_MS, 0, 1_000, 20_000, 20_000, 60_000, 10 * MINUTE_MS))
+        world.clock.now_ms = max(START_MS, world.clock.now_ms)
+        world.step()
+    for _ in range(5):
+        world.clock.now_ms += 60 * MINUTE_MS
+        world.step()
+    events = world.loop.snapshot.service.events
+    windows = [view.window for output in world.outputs for view in output.windows]
+    rows = sum(view.rows for output in world.outputs for view in output.windows)
+    world.close()
+    assert sum(count for (topic, _), count in events.items() if topic == PREDICTIONS) == MINUTES * 300
+    assert len(windows) == len(set(windows)), "a window was closed twice"
+    assert rows == events[PREDICTIONS, "accepted"], "a window stayed open"
+
+
 def test_a_topic_that_is_sent_again_from_its_beginning_raises_nothing_new(log: Log, tmp_path: Path) -> None:
     """The same events at new offsets, over the state that the first time left."""
     world = World(ended(log), (PATIENT,), directory=tmp_path)
