@@ -25,6 +25,7 @@ from monitor.windows.window import WindowSpec
 from tests.events.records import TIME_MS, poll
 
 HOUR_MS = 3_600_000
+NOW = Now(1 << 50, 1 << 50)
 SCHEMA = Schema("m", "binary", {"number": "numeric", "name": "categorical"}, positive="yes")
 SPEC = ModelSpec("m", SCHEMA, WindowSpec(HOUR_MS), PerformanceSpec("accuracy", 0.1), lateness_ms=0, labelled=False)
 SCALARS = (
@@ -56,8 +57,8 @@ def ingest(monitor: Monitor, decoder: NativeDecoder, payloads: list[bytes]) -> O
     decoded = decoder.decode(poll(*payloads))
     assert not decoded.rejects
     for batch in decoded.predictions:
-        monitor.models["m"].ingest(batch, (), {}, Now.at(1 << 50))
-    return monitor.models["m"].advance({}, Now.at(0))
+        monitor.models["m"].ingest(batch, (), {}, NOW)
+    return monitor.models["m"].advance({}, NOW)
 
 
 @settings(deadline=None, max_examples=60)

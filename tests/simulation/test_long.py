@@ -20,6 +20,7 @@ from monitor.runtime.loop import Loop, Topics
 from monitor.runtime.source import Polled
 from monitor.runtime.store import Store
 from monitor.spec import DAY_MS, PerformanceSpec, RetrainSpec
+from monitor.windows.streams import Now
 from monitor.windows.window import Place, WindowSpec
 from tests.simulation.scripted import Bomb, Clock, Receiver, ScriptedOutbound, ScriptedSource, raw_records
 from tests.simulation.traffic import LABELS, MINUTE_MS, PREDICTIONS, START_MS, Record, fraud_event, record, truth
@@ -100,7 +101,8 @@ STEADY, LATER = 40, 120
 def test_what_is_kept_does_not_grow_with_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In months of new versions, categories, ids, incidents and broken records."""
     monkeypatch.setattr("monitor.runtime.loop.KEEP_MS", 20 * DAY_MS)
-    monkeypatch.setattr("monitor.engine.model.VIEWS_MAX", 8)
+    for module in ("model", "progress"):
+        monkeypatch.setattr(f"monitor.engine.{module}.VIEWS_MAX", 8)
     any_version = {"fraud": {"": replace(references()["fraud"]["1"], version="")}}
     clock = Clock(START_MS)
     with Store.open(tmp_path) as store:
@@ -110,7 +112,7 @@ def test_what_is_kept_does_not_grow_with_time(tmp_path: Path, monkeypatch: pytes
             Days(clock),
             Topics(frozenset({PREDICTIONS}), frozenset({LABELS})),
             lambda trigger, now_ms: [retrain_request(trigger, Receipt("simulated"), "pipeline", now_ms)],
-            clock,
+            lambda: Now(clock(), clock()),
             ScriptedOutbound(Receiver(), clock, Bomb()),
             PromptLetters(),
         )
