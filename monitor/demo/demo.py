@@ -61,7 +61,7 @@ class Simulation(threading.Thread):
             for identity, event in zip(drawn.ids, drawn.prediction_events(times), strict=True):
                 self._send("predictions", identity, event)
             due = elapsed + delays.uniform(*LABEL_DELAY_S, len(drawn.ids))
-            labels = drawn.label_events(now_ms)
+            labels = drawn.label_events((now_ms + 1000 * (due - elapsed)).astype(np.int64).tolist())
             waiting += zip(due.tolist(), drawn.ids, labels, strict=True)
             arrived = [each for each in waiting if each[0] <= elapsed]
             waiting = [each for each in waiting if each[0] > elapsed]

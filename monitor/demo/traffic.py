@@ -6,6 +6,7 @@ so does what they mean, so drift shows at once and performance falls as the labe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,13 +64,11 @@ class Applications:
             events.append(orjson.dumps(event))
         return events
 
-    def label_events(self, time_ms: int) -> list[bytes]:
-        """Native JSON, one label an application."""
+    def label_events(self, time_ms: Sequence[int]) -> list[bytes]:
+        """Native JSON, one label an application, and its time."""
         return [
-            orjson.dumps(
-                {"type": "label", "id": identity, "model": MODEL, "timestamp": time_ms, "label": CLASSES[late]}
-            )
-            for identity, late in zip(self.ids, self.default.astype(int).tolist(), strict=True)
+            orjson.dumps({"type": "label", "id": identity, "model": MODEL, "timestamp": at_ms, "label": CLASSES[late]})
+            for identity, late, at_ms in zip(self.ids, self.default.astype(int).tolist(), time_ms, strict=True)
         ]
 
     def table(self) -> tuple[Predictions, Pairs]:

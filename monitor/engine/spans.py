@@ -53,7 +53,8 @@ class Sweep:
 
     @property
     def enough(self) -> bool:
-        return self.labels >= self.rules.labels_min and min(self.by_class.values(), default=0) >= self.rules.class_min
+        rules = self.rules
+        return self.labels >= rules.labels_min and all(rows >= rules.class_min for rows in self.by_class.values())
 
     def extend(self, older: Ledger) -> None:
         """Take in the window before the oldest."""

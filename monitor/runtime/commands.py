@@ -142,7 +142,8 @@ def _unjudged(shown: Sequence[Line]) -> Iterator[str]:
         alike.setdefault((count, windows[name]), []).append(name)
     for (count, total), names in alike.items():
         which = "any feature" if len(names) == len(windows) else listed(names)
-        yield f"{count} of {total} windows could not judge {which}: a verdict needs {ROWS_MIN} rows with a value"
+        needed = f"{ROWS_MIN} rows with a value, in categories that are not all rare"
+        yield f"{count} of {total} windows could not judge {which}: a verdict needs {needed}"
     inherited = sum(line["state"] == "learning" for line in verdicts)
     if inherited:
         yield f"{inherited} verdicts are only learning: their versions have no reference of their own"

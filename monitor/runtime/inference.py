@@ -34,6 +34,7 @@ _TIME_WORDS = frozenset({"time", "timestamp", "date", "datetime", "day", "at", "
 _ID_WORDS = frozenset({"id", "ids", "uuid", "guid", "key", "index", "idx", "rowid", "identifier"})
 _CODE_WORDS = frozenset({"code", "zip", "zipcode", "postcode", "postal", "type", "category"})
 _TIME = re.compile(r"\d{4}-\d\d?-\d\d?(?:[T ].*)?|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}(?: .*)?|\d{4}/\d\d?/\d\d?(?: .*)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _DAY = (19_000_101, 21_001_231)  # 1900-01-01 to 2100-12-31, as digits
 _EPOCH_S = (946_684_800, 4_102_444_800)  # 2000 to 2100
 
@@ -58,8 +59,9 @@ class _Facts:
 
 def infer(name: str, values: Values, *, typed: bool) -> Inferred:
     """What one column of a table is."""
-    if isinstance(values, pa.Array) and (pa.types.is_temporal(values.type) or pa.types.is_nested(values.type)):
-        return Inferred("categorical", "holds times" if pa.types.is_temporal(values.type) else "holds nested values")
+    unusable = _unusable(values)
+    if unusable:
+        return Inferred("categorical", unusable)
     numbers = as_numbers(values)
     categories = cells.categories(values, typed=typed)
     used = np.bincount(categories.codes[categories.codes >= 0], minlength=len(categories.values))
@@ -71,8 +73,21 @@ def infer(name: str, values: Values, *, typed: bool) -> Inferred:
     if facts.distinct == 1:
         return Inferred(kind, "always holds the same value")
     if numbers is None or _is_boolean(values):
-        return Inferred("categorical", _text_flaw(facts, categories.values))
+        return Inferred("categorical", _text_flaw(facts, categories.values), _text_note(categories.values))
     return _of_numbers(facts, numbers)
+
+
+def _unusable(values: Values) -> str:
+    """Why a column cannot be a feature by its type alone, or an empty text."""
+    if not isinstance(values, pa.Array):
+        return ""
+    kind = values.type
+    if pa.types.is_temporal(kind):
+        return "holds times"
+    if pa.types.is_nested(kind):
+        return "holds nested values"
+    binary = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+    return "holds bytes" if binary else ""
 
 
 def as_numbers(values: Values) -> NumericColumn | None:
@@ -154,6 +169,13 @@ def _text_flaw(facts: _Facts, values: tuple[str, ...]) -> str:
     if named or (facts.rows >= _ROWS_MIN and facts.distinct > 0.9 * facts.rows):
         return "names rows: nearly every value differs" if not named else "names rows"
     return ""
+
+
+def _text_note(values: tuple[str, ...]) -> str:
+    commas = sum(bool(_DECIMAL_COMMA.fullmatch(value)) for value in values)
+    if commas <= 0.9 * len(values):
+        return ""
+    return "its numbers have decimal commas, so they are taken as categories: write them with points"
 
 
 def _mean_words(values: tuple[str, ...]) -> float:

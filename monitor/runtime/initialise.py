@@ -110,7 +110,9 @@ def _remarks(plan: Plan, frame: Frame, table: Table, window: WindowSpec) -> Iter
         yield f"switched off {listed(names)}: {why}"
     yield f"watches {len(plan.schema.features)} features in windows of {window_text(window)}"
     if table.by_row:
-        yield "the table has no timestamps, so windows are by number of rows: name the column with --timestamp"
+        like = [name for name, inferred in plan.features.items() if inferred.why == "holds times"]
+        which = f" ({listed(like)} may be it)" if like else ""
+        yield f"the table has no timestamps, so windows are by number of rows: name the column with --timestamp{which}"
     elif _is_naive(frame.columns[str(plan.columns.timestamp or "timestamp")]):
         yield "took times without an offset as UTC: write the model's timezone if they are not"
     if table.labels is None or not len(table.labels):

@@ -171,3 +171,19 @@ def test_a_backtest_of_windows_too_small_to_judge_says_so(project: Path) -> None
     done = monitor("backtest", "--predictions", "later.csv", "--window", "100 rows", cwd=project)
     assert "30 of 30 windows could not judge any feature: a verdict needs 200 rows with a value" in done.stdout
     assert "largest effect" not in done.stdout
+
+
+def test_a_regression_model_has_performance_and_alarms_when_it_falls(tmp_path: Path) -> None:
+    random = np.random.default_rng(4)
+    for name, noise in (("history", 0.1), ("later", 0.4)):
+        truth = random.normal(size=ROWS)
+        frame = pd.DataFrame({"size": truth, "guess": truth + noise * random.normal(size=ROWS), "price": truth})
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    done = monitor("init", "history.csv", "--model", "m", "--prediction", "guess", "--label", "price", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = lines(tmp_path, "--window", "1000 rows")
+    mae = [line for line in said if line["kind"] == "reading" and line["statistic"] == "mae"]
+    expected = np.abs(frame["guess"] - frame["price"]).to_numpy().reshape(3, 1000).mean(axis=1)
+    assert [line["value"] for line in mae] == pytest.approx(expected.tolist(), rel=1e-3)
+    opened = [line for line in said if line["kind"] == "incident" and line["event"] == "opened"]
+    assert [(line["cause"], line["features"]) for line in opened] == [("performance", ["mae"])]

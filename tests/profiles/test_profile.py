@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import CodecError, LayoutMismatchError
-from monitor.events.batch import NumericColumn
+from monitor.events.batch import CategoricalColumn, NumericColumn
+from monitor.events.schema import Schema
 from monitor.profiles import numeric
 from monitor.profiles.layout import CategoricalLayout, NumericLayout
 from monitor.profiles.numeric import NumericSummary
@@ -146,6 +149,24 @@ def test_rarer_categories_share_a_cell_and_new_ones_are_unseen() -> None:
     layout = CategoricalLayout(("PL", "DE"), ("FR", "US"))
     assert layout.index == {"PL": 0, "DE": 1, "FR": 2, "US": 2}
     assert layout.cells == 4
+
+
+def test_a_reference_expects_as_many_new_categories_as_further_rows_of_its_source_bring() -> None:
+    """Codes of ten thousand kinds, of which a reference of twice as many rows has seen 86 %."""
+    random = np.random.default_rng(8)
+    codes = [f"{code}" for code in range(10_000)]
+
+    def drawn(rows: int) -> CategoricalColumn:
+        return CategoricalColumn(random.integers(0, len(codes), rows).astype(np.int32), tuple(codes))
+
+    schema = Schema("m", "regression", {"code": "categorical"})
+    batch = predictions(random, 20_000)
+    reference = Reference.build(schema, replace(batch, features={"code": drawn(20_000)}, scores={}), None)
+    window = Profile.empty(reference.layout)
+    window.fold(replace(batch, features={"code": drawn(20_000)}))
+    expected, found = (each.features["code"].counts / 20_000 for each in (reference.profile, window))
+    assert found[-1] > 0.1
+    assert expected[-1] == pytest.approx(found[-1], abs=0.01)
 
 
 def test_the_sample_keeps_the_rows_whose_digests_are_smallest() -> None:

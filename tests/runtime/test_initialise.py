@@ -50,11 +50,18 @@ Init = Callable[..., tuple[Config, list[str]]]
 @pytest.fixture
 def init(tmp_path: Path) -> Init:
     def run(
-        frame: pd.DataFrame, *, task: str | None = None, name: str = "m", force: bool = False, **roles: object
+        frame: pd.DataFrame,
+        *,
+        task: str | None = None,
+        name: str = "m",
+        force: bool = False,
+        ending: str = "csv",
+        **roles: object,
     ) -> tuple[Config, list[str]]:
-        frame.to_csv(tmp_path / "history.csv", index=False)
+        file = tmp_path / f"history.{ending}"
+        frame.to_parquet(file) if ending == "parquet" else frame.to_csv(file, index=False)
         columns = Columns.model_validate(roles)
-        said = initialise(tmp_path / "history.csv", name, task, columns, tmp_path, force=force)  # type: ignore[arg-type]
+        said = initialise(file, name, task, columns, tmp_path, force=force)  # type: ignore[arg-type]
         return load(tmp_path / "monitor.yaml"), said
 
     return run
@@ -280,6 +287,23 @@ def test_a_table_that_does_not_do_is_one_sentence(
     with pytest.raises(ConfigError, match=sentence):
         init(credit().assign(**changed), **options)
     assert not (tmp_path / "monitor.yaml").exists()
+
+
+def test_a_column_of_bytes_is_switched_off(init: Init) -> None:
+    config, said = init(credit().assign(photo=[b"\xff"] * N), ending="parquet", **ROLES)
+    assert "photo" not in config.specs()["m"].schema.features
+    assert "switched off photo: holds bytes" in " ".join(said)
+
+
+def test_numbers_with_decimal_commas_are_said_to_be_categories(init: Init) -> None:
+    size = [f"{number},{number % 10}" for number in range(100, 110)] * (N // 10)
+    _, said = init(credit().assign(size=size), **ROLES)
+    assert "column 'size': its numbers have decimal commas" in " ".join(said)
+
+
+def test_a_table_whose_times_nobody_named_is_told_which_column_may_hold_them(init: Init) -> None:
+    _, said = init(credit(), **{role: name for role, name in ROLES.items() if role != "timestamp"})
+    assert "name the column with --timestamp (applied at may be it)" in " ".join(said)
 
 
 def test_training_data_without_predictions_is_a_reference_of_features_alone(init: Init) -> None:
