@@ -12,6 +12,7 @@ from monitor.profiles.reference import Reference
 from monitor.runtime.backtest import run_backtest
 from monitor.runtime.tables import Table
 from monitor.spec import ModelSpec, PerformanceSpec
+from monitor.windows.streams import Now
 from monitor.windows.window import WindowSpec
 from tests.profiles import rows
 
@@ -38,7 +39,7 @@ class History:
         """(labels, accuracy) of each minute's last revision, as the back-test prints it."""
         reference = Reference.build(rows.SCHEMA, self.batch, rows.pairs(self.batch, self.truth))
         labels = rows.labels(self.batch, self.truth, self.known_ms).take(np.flatnonzero(self.labelled))
-        result = run_backtest(SPEC, {"3": reference}, Table(self.batch, None, False), labels, lambda: 0)
+        result = run_backtest(SPEC, {"3": reference}, Table(self.batch, None, False), labels, lambda: Now.at(0))
         readings = [reading for output in result.outputs for reading in output.readings]
         printed = [line for line in lines(result.outputs, by_row=True) if line.get("statistic") == "accuracy"]
         assert sum(reading.statistic == "accuracy" for reading in readings) > 3 * len(printed), "few were revised"
