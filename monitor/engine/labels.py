@@ -84,11 +84,11 @@ class LabelFlow:
         began: Counter[int] = Counter()
         for boundary in [boundary for boundary in self.arrived if boundary <= until_ms]:
             began[_day(boundary)] += self.arrived.pop(boundary)
-        began.subtract(_day(boundary) for boundary in counts_from[at_once].tolist())
+        began.subtract(_by_day(counts_from[at_once]))
         waiting = Counter(self.waiting)
         waiting.update(began)
-        for day in map(_day, counts_from[later].tolist()):
-            waiting[day] -= waiting[day] > 0
+        for day, rows in _by_day(counts_from[later]).items():
+            waiting[day] = max(0, waiting[day] - rows)
         over = [day for day in waiting if (day + 1) * DAY_MS + spec.retention_ms <= until_ms]
         expired = sum(waiting.pop(day) for day in over)
         self.waiting = {day: rows for day, rows in waiting.items() if rows}
@@ -97,6 +97,12 @@ class LabelFlow:
 
 def _day(boundary_ms: int) -> int:
     return (boundary_ms - 1) // DAY_MS
+
+
+def _by_day(boundary_ms: NDArray[np.int64]) -> dict[int, int]:
+    """How many boundaries lie in each day."""
+    days, rows = np.unique((boundary_ms - 1) // DAY_MS, return_counts=True)
+    return dict(zip(days.tolist(), rows.tolist(), strict=True))
 
 
 def _found(matched: Matched, spec: ModelSpec) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
