@@ -13,10 +13,27 @@ DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmSpec:
+    """budget: false alarms that are accepted of one model in a month. tolerance: largest difference, in PSI units, that
+    nobody cares about. persistence: windows that a change of values takes to alarm. learning_ms: what is usual is
+    learned from so much production where the reference does not tell; 0: the reference is trusted as it is.
+    """
+
+    budget: float = 0.1
+    tolerance: float = 0.02
+    persistence: int = 2
+    learning_ms: int = 14 * DAY_MS
+
+
+@dataclass(frozen=True, slots=True)
 class FeatureSpec:
-    """How one feature is watched: for drift, for its data quality only, or not at all."""
+    """How one feature is watched: for drift, for its data quality only, or not at all. tolerance: its own, if any.
+    importance: its share of the alarm budget, beside the others'.
+    """
 
     monitor: Literal["drift", "quality", "off"] = "drift"
+    tolerance: float | None = None
+    importance: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +68,8 @@ class RetrainSpec:
 class ModelSpec:
     """One model. arrival: rows as they happen, or in batches that a `batch_end` or `idle_after_ms` closes.
 
-    future_ms: how far event time may run ahead of the broker's clock. persistence: windows in a row that a feature
-    must have drifted. retention_ms: how long a prediction waits for its label; labelled False keeps none waiting.
+    future_ms: how far event time may run ahead of the broker's clock. timezone: whose hours and days the model lives
+    by. retention_ms: how long a prediction waits for its label; labelled False keeps none waiting.
     """
 
     name: str
@@ -67,4 +84,5 @@ class ModelSpec:
     arrival: Literal["stream", "batch"] = "stream"
     labelled: bool = True
     retention_ms: int = 90 * DAY_MS
-    persistence: int = 2
+    alarms: AlarmSpec = AlarmSpec()
+    timezone: str = "UTC"

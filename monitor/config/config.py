@@ -22,7 +22,7 @@ from monitor.errors import ConfigError
 from monitor.events.schema import Schema
 from monitor.profiles import codec
 from monitor.profiles.reference import Reference
-from monitor.spec import FeatureSpec, ModelSpec, PerformanceSpec, RetrainSpec
+from monitor.spec import AlarmSpec, FeatureSpec, ModelSpec, PerformanceSpec, RetrainSpec
 
 
 class Receiver(NamedTuple):
@@ -222,13 +222,17 @@ def _spec(model: Model, references: Mapping[str, Reference]) -> ModelSpec:
             judged.metric, judged.drop, judged.wait, judged.threshold, labels_min=judged.labels_min
         ),
         retrain=_retrain(model),
-        features={name: FeatureSpec(feature.monitor) for name, feature in model.features.items()},
+        features={
+            name: FeatureSpec(feature.monitor, feature.tolerance, feature.importance)
+            for name, feature in model.features.items()
+        },
         lateness_ms=model.lateness,
         idle_after_ms=model.idle_after,
         arrival=model.arrival,
         labelled=model.labels == "late",
         retention_ms=model.retention,
-        persistence=model.alarms.persistence,
+        alarms=AlarmSpec(model.alarms.budget, model.alarms.tolerance, model.alarms.persistence, model.alarms.learning),
+        timezone=model.timezone,
     )
 
 

@@ -143,16 +143,27 @@ class Kafka(Settings):
 
 
 class Alarms(Settings):
-    """persistence: windows in a row that a feature must have drifted."""
+    """budget: false alarms that are accepted of one model in a month. tolerance: the change that nobody cares about, in
+    PSI units. persistence: windows that a change takes to alarm. learning: production from which is learned what is
+    usual, where the reference does not tell; 0s trusts the reference as it is.
+    """
 
+    budget: float = Field(0.1, gt=0, le=1000)
+    tolerance: float = Field(0.02, gt=0, le=1)
     persistence: int = Field(2, ge=1, le=100)
+    learning: Duration = units.duration_ms("14d")
 
 
 class Feature(Settings):
-    """One feature: watched for drift, for its data quality only, or not at all."""
+    """One feature: watched for drift, for its data quality only, or not at all.
+
+    tolerance: its own, instead of the model's. importance: its share of the alarm budget, beside the others'.
+    """
 
     type: Kind
     monitor: Literal["drift", "quality", "off"] = "drift"
+    tolerance: float | None = Field(None, gt=0, le=1)
+    importance: float = Field(1.0, gt=0, le=1000)
 
     @model_validator(mode="before")
     @classmethod

@@ -10,12 +10,16 @@ from monitor.windows.window import Offsets, Window
 State = Literal["learning", "insufficient", "untestable", "ok", "watch", "drifting"]
 Cause = Literal["drift", "performance", "data"]
 Severity = Literal["minor", "moderate", "major"]
+Aspect = Literal["missing", "invalid", "out of range", "unseen"]
 IncidentEvent = Literal["opened", "joined", "worsened", "resolved"]
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one window says of one feature. effect: de-biased, PSI units; noise_floor: what chance alone gives."""
+    """What one window says of one feature. effect: de-biased, PSI units; noise_floor: what chance alone gives; p_value:
+    of a difference within the tolerance. evidence_ratio: evidence over the alarm's limit. wrong: what is not as it
+    should be besides the distribution of values. onset_ms: start of the window from which the evidence has grown.
+    """
 
     window: Window
     feature: str
@@ -24,6 +28,10 @@ class Verdict:
     effect: float | None = None
     noise_floor: float | None = None
     psi: float | None = None
+    p_value: float | None = None
+    evidence_ratio: float = 0.0
+    wrong: tuple[Aspect, ...] = ()
+    onset_ms: int = -1
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,12 @@ the labels have reached too, so that the decision is the same however far ahead 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from monitor.detection.drift import THRESHOLD
 from monitor.detection.identity import identity
 from monitor.detection.records import Cause, Incident, IncidentChange, PerformanceEvidence, Trigger, Verdict
+from monitor.detection.sentences import listed
 from monitor.events.timestamps import iso
 from monitor.spec import RetrainSpec
 from monitor.windows.window import Offsets, Window
@@ -22,7 +21,8 @@ from monitor.windows.window import Offsets, Window
 class Evidence:
     """What one window says of a cause: its incident's changes, and what stands behind them.
 
-    reason: one sentence for people. Waits until the labels have caught up with its window.
+    reason: one sentence for people. calm: whether a window that could be judged showed no feature outside its
+    tolerance. Waits until the labels have caught up with its window.
     """
 
     window: Window
@@ -34,6 +34,7 @@ class Evidence:
     profile: str
     verdicts: tuple[Verdict, ...] = ()
     performance: PerformanceEvidence | None = None
+    calm: bool = False
 
 
 @dataclass(slots=True)
@@ -66,7 +67,7 @@ class Arbiter:
         triggers = []
         candidates = [each for each in self.open.values() if each[0].cause in spec.on and each[0].id not in self.asked]
         for incident, evidence in sorted(candidates, key=lambda each: (each[0].opened, each[0].cause)):
-            reason = _calm(evidence) or self._objection(boundary_ms, spec, labels, labelled)
+            reason = self._objection(incident, evidence, boundary_ms, spec, labels, labelled)
             if reason and self.withheld.get(incident.id) == reason:
                 continue
             if reason:
@@ -86,7 +87,7 @@ class Arbiter:
                 for other, drift in self.open.values()
                 if other.cause == "drift" and (drift.window.version, drift.window.segment) == place
             ]
-            if not newest or _calm(newest[0]):
+            if not newest or newest[0].calm:
                 return ()
             evidence = newest[0]
         return tuple(sorted(evidence.verdicts, key=lambda verdict: (-(verdict.effect or 0.0), verdict.feature)))
@@ -106,18 +107,34 @@ class Arbiter:
             if same == (evidence.cause, evidence.window.version, evidence.window.segment):
                 self.open[incident.id] = (incident, evidence)
 
-    def _objection(self, boundary_ms: int, spec: RetrainSpec, labels: int, labelled: bool) -> str:
+    def _objection(
+        self,
+        incident: Incident,
+        evidence: Evidence,
+        boundary_ms: int,
+        spec: RetrainSpec,
+        labels: int,
+        labelled: bool,
+    ) -> str:
+        """Why an incident's model is not to be retrained now, or nothing."""
+        place = (incident.latest.version, incident.latest.segment)
+        broken = [
+            other
+            for other, _ in self.open.values()
+            if other.cause == "data" and (other.latest.version, other.latest.segment) == place
+        ]
+        if evidence.calm:
+            # An incident stays open for a while after its features have come back; nobody need retrain for that.
+            return "its newest window no longer drifts"
+        if incident.cause == "drift" and incident.severity == "minor":
+            return "the drift is minor"
+        if broken:
+            return f"the data is wrong ({listed(broken[0].features)}): retraining would learn it"
         if self.sent_ms is not None and boundary_ms < self.sent_ms + spec.cooldown_ms:
             return f"cooling down until {iso(self.sent_ms + spec.cooldown_ms)}"
         if labelled and labels < spec.labels_min:
             return f"fewer than the {spec.labels_min} labels that retraining needs have arrived"
         return ""
-
-
-def _calm(evidence: Evidence) -> str:
-    """An incident stays open for a while after its features have come back; nobody need retrain for that."""
-    effects = [verdict.effect for verdict in evidence.verdicts if verdict.effect is not None]
-    return "its newest window no longer drifts" if effects and max(effects) < THRESHOLD else ""
 
 
 def _trigger(
@@ -126,7 +143,7 @@ def _trigger(
     reason: Literal["performance", "drift"] = "performance" if incident.cause == "performance" else "drift"
     summary = evidence.reason
     if reason == "performance" and drifting:
-        summary += f"; {_listed([verdict.feature for verdict in drifting])} drifted"
+        summary += f"; {listed([verdict.feature for verdict in drifting])} drifted"
     onset_ms = incident.opened.start_ms
     return Trigger(
         id=identity("trg", f"{incident.id}/{withheld}", evidence.window),
@@ -145,16 +162,3 @@ def _trigger(
         profile=evidence.profile,
         withheld=withheld,
     )
-
-
-def _listed(names: list[str]) -> str:
-    """As in a sentence: one, two and three; of many, the first five."""
-    shown = names if len(names) <= 5 else [*names[:5], f"{len(names) - 5} more"]
-    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
-
-
-def describe_drift(drifting: Sequence[Verdict]) -> str:
-    """One sentence on the features that drift, worst first."""
-    named = [f"{verdict.feature} (effect {verdict.effect or 0.0:.2f})" for verdict in drifting]
-    more = f" and {len(named) - 5} more" if len(named) > 5 else ""
-    return f"{', '.join(named[:5])}{more} drifted" if named else "no feature drifts any more"

@@ -1,4 +1,4 @@
-"""What a closed window says of its features: readings, verdicts, and the drift incident that follows from them."""
+"""What a closed window's features read, each statistic beside the reference."""
 
 from __future__ import annotations
 
@@ -10,19 +10,11 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.detection import drift
-from monitor.detection.drift import FeatureState
-from monitor.detection.incidents import Incidents
-from monitor.detection.records import State, Verdict
-from monitor.detection.triggers import Evidence, describe_drift
-from monitor.engine.pane import Pane
 from monitor.profiles.layout import NumericLayout
 from monitor.profiles.numeric import NumericSummary
 from monitor.profiles.profile import Profile, Summary
 from monitor.profiles.reference import Reference
-from monitor.snapshot import WindowView
 from monitor.spec import FeatureSpec, ModelSpec
-from monitor.statistics.effect import Effect, debiased_effects
 from monitor.statistics.reading import Reading, Status
 from monitor.statistics.registry import DRIFT, QUALITY
 from monitor.statistics.statistic import Figures, Statistic
@@ -31,13 +23,6 @@ from monitor.windows.window import Window
 
 K = TypeVar("K", bound=Hashable)
 Bools = NDArray[np.bool_]
-
-ROWS_MIN = 200
-"""Rows with a value that a drift verdict needs: below it chance alone often exceeds the threshold."""
-
-
-CELLS_MIN = 2
-"""Decision cells, after rare ones were pooled, that a verdict needs."""
 
 
 @dataclass(slots=True)
@@ -70,14 +55,6 @@ class GridStack:
         return self.reference.repeated(len(profiles)).facing(_numeric(profiles, self.names))
 
 
-@dataclass(frozen=True, slots=True)
-class DriftFigures:
-    """readings: of every feature that is watched; effects: of each that may drift (None: too few rows)."""
-
-    readings: list[Reading]
-    effects: dict[str, Effect | None]
-
-
 class DriftReader:
     """Compares the windows of one model version with its reference; features of one shape are computed together."""
 
@@ -90,11 +67,11 @@ class DriftReader:
         self._cells = _cell_stacks(reference, drifting)
         self._grids = _grid_stacks(reference, drifting)
 
-    def read(self, closed: Sequence[tuple[Window, Profile]]) -> list[DriftFigures]:
+    def read(self, closed: Sequence[tuple[Window, Profile]]) -> list[list[Reading]]:
         """What each window says; many windows are computed in little more time than one."""
         windows = [window for window, _ in closed]
         profiles = [profile for _, profile in closed]
-        found = [DriftFigures([], {}) for _ in closed]
+        found: list[list[Reading]] = [[] for _ in closed]
         for names in self._kinds.values():
             summaries = [profile.features[name] for profile in profiles for name in names]
             _add_readings(found, QUALITY, windows, names, summaries, Quality.stack(summaries))
@@ -102,15 +79,12 @@ class DriftReader:
             summaries = [profile.features[name] for profile in profiles for name in stack.names]
             cells = stack.facing(profiles)
             _add_readings(found, DRIFT, windows, stack.names, summaries, cells)
-            _add_effects(found, stack.names, cells)
         for grids in self._grids:
             summaries = [profile.features[name] for profile in profiles for name in grids.names]
             _add_readings(found, DRIFT, windows, grids.names, summaries, grids.facing(profiles))
         # Every window has the same readings in the same places.
-        places = sorted(range(len(found[0].readings)), key=lambda place: self._order[found[0].readings[place].feature])
-        for figures in found:
-            figures.readings[:] = [figures.readings[place] for place in places]
-        return found
+        places = sorted(range(len(found[0])), key=lambda place: self._order[found[0][place].feature])
+        return [[readings[place] for place in places] for readings in found]
 
 
 def schema_kind(reference: Reference) -> Callable[[str], str]:
@@ -158,7 +132,7 @@ def _by(key: Callable[[str], K], names: Sequence[str]) -> dict[K, tuple[str, ...
 
 
 def _add_readings(
-    found: Sequence[DriftFigures],
+    found: Sequence[list[Reading]],
     statistics: Sequence[Statistic[Any]],
     windows: Sequence[Window],
     names: Sequence[str],
@@ -184,7 +158,7 @@ def _add_readings(
             figures = _columns(entry.figures(filled), enough, said) if said.any() else (repeat(None),) * 3
         made = map(Reading._make, zip(of_window, of_feature, repeat(entry.name), rows, status, *figures, repeat(0)))
         for each in found:
-            each.readings.extend(islice(made, len(names)))
+            each.extend(islice(made, len(names)))
 
 
 def _columns(figures: Figures, enough: Bools, said: Bools) -> tuple[Iterable[float | None], ...]:
@@ -201,49 +175,3 @@ def _columns(figures: Figures, enough: Bools, said: Bools) -> tuple[Iterable[flo
             column[~said] = None
             columns.append(column.tolist())
     return tuple(columns)
-
-
-def _add_effects(found: Sequence[DriftFigures], names: Sequence[str], cells: Cells) -> None:
-    """The effect of each feature of a stack; None where too few rows, or cells after pooling, say nothing."""
-    enough = cells.rows >= ROWS_MIN
-    effects = iter(debiased_effects(cells.take(enough)) if enough.any() else ())
-    judged = iter(enough.tolist())
-    for each in found:
-        for name in names:
-            effect = next(effects) if next(judged) else None
-            each.effects[name] = effect if effect is not None and effect.cells >= CELLS_MIN else None
-
-
-def judge_window(
-    figures: DriftFigures,
-    window: Window,
-    pane: Pane,
-    states: dict[tuple[str, str], FeatureState],
-    incidents: Incidents,
-    persistence: int,
-    registered: bool,
-) -> tuple[WindowView, Evidence]:
-    """Move the states of a closed window's features on, and the version's drift incident with them.
-
-    A version whose reference nobody registered is compared with an inherited one: it reads as `learning` and never
-    alarms.
-    """
-    drift.forget_silent(states, window.end_ms)
-    profile = pane.profile
-    psi = {reading.feature: reading.value for reading in figures.readings if reading.statistic == "psi"}
-    verdicts = {}
-    for name, effect in figures.effects.items():
-        state: State = "learning"
-        if registered:
-            feature = states.setdefault((window.version, name), FeatureState())
-            feature.end_ms = window.end_ms
-            state = drift.judge(feature, effect.effect if effect else None, persistence)
-        size, floor = (effect.effect, effect.noise_floor) if effect else (None, None)
-        verdicts[name] = Verdict(window, name, profile.rows, state, size, floor, psi.get(name))
-    drifting = [verdict for verdict in verdicts.values() if verdict.state == "drifting"]
-    drifting.sort(key=lambda verdict: (-(verdict.effect or 0.0), verdict.feature))
-    affected = {verdict.feature: drift.severity(verdict.effect or 0.0) for verdict in drifting}
-    reason = describe_drift(drifting)
-    changes = tuple(incidents.update(window, "drift", affected, reason))
-    view = WindowView(window, profile.rows, tuple(figures.readings), tuple(verdicts.values()))
-    return view, Evidence(window, "drift", changes, reason, profile.rows, pane.offsets, profile.digest, tuple(drifting))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from monitor.detection.records import IncidentChange, Trigger
 from monitor.engine.control import Closed, Note
-from monitor.engine.drift import DriftFigures, DriftReader, judge_window
+from monitor.engine.drift import DriftReader
 from monitor.engine.intake import Earlier, Judged, Result, by_pane, judge_predictions, known_labels
 from monitor.engine.labels import Due
 from monitor.engine.ledger import Ledger
@@ -21,6 +21,7 @@ from monitor.engine.performance import PerformanceReader
 from monitor.engine.progress import VIEWS_MAX, Progress
 from monitor.engine.settlement import Changes, Settlement, changes_of, windows_of
 from monitor.engine.spans import Span, Totals
+from monitor.engine.watching import Watching
 from monitor.errors import StateError
 from monitor.events.batch import BatchEnd, Labels, Matched, Predictions
 from monitor.profiles.profile import Profile
@@ -67,6 +68,7 @@ class ModelMonitor:
         self.panes: dict[tuple[int, str], Pane] = {}
         self.gathered: dict[str, tuple[int, Pane]] = {}
         self.seen: dict[int, Seen] = {}
+        self.watching = Watching.of(spec, self.references)
         self.windows: dict[tuple[str, int], WindowView] = {}
         self.performance: dict[tuple[str, int], PerformanceView] = {}
         self.dirty: set[tuple[str, str, int]] = set()
@@ -268,29 +270,28 @@ class ModelMonitor:
 
     def _judge(self, closed: Sequence[tuple[Window, Pane]], output: Output) -> None:
         """Evaluate windows in their order; those with one reference are read together."""
-        figures: dict[Window, DriftFigures] = {}
+        read: dict[Window, list[Reading]] = {}
         for reference, reader in self.drift_readers.items():
             mine = [(window, pane.profile) for window, pane in closed if pane.reference == reference]
             if mine:
-                figures |= zip((window for window, _ in mine), reader.read(mine), strict=True)
+                read |= zip((window for window, _ in mine), reader.read(mine), strict=True)
         for window, pane in closed:
-            view, evidence = judge_window(
-                figures[window],
-                window,
-                pane,
-                self.progress.features,
-                self.progress.incidents,
-                self.spec.persistence,
-                not self.learning(window.version, pane.reference),
-            )
-            self.settlement.open(window, pane, evidence.profile)
-            self.progress.arbiter.note(evidence)
+            registered = not self.learning(window.version, pane.reference)
+            incidents = self.progress.incidents
+            verdicts, evidence = self.watching.judge(window, pane, read[window], incidents, registered)
+            view = WindowView(window, pane.profile.rows, tuple(read[window]), verdicts)
+            self.settlement.open(window, pane, evidence[0].profile)
             self._show("window", self.windows, view)
             self.dirty.add(("ledger", window.version, window.start_ms))
             output.windows.append(view)
             output.readings.extend(view.readings)
-            output.changes.extend(evidence.changes)
-            self.progress.note(evidence.changes)
+            for each in evidence:
+                if each.cause == "drift" or each.changes:
+                    self.progress.arbiter.note(each)
+                output.changes.extend(each.changes)
+                self.progress.note(each.changes)
+        self.dirty |= self.watching.touched
+        self.watching.touched.clear()
 
     def due(self) -> Due | None:
         """What performance can be settled now."""

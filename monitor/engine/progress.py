@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from monitor.detection.drift import FeatureState
 from monitor.detection.incidents import Incidents
 from monitor.detection.records import Incident, IncidentChange, Trigger
 from monitor.detection.triggers import Arbiter
@@ -23,7 +22,7 @@ class Progress:
 
     window: how windows were cut. closed_ms: joint watermark of the predictions: windows up to it are closed. joint_ms:
     of predictions and labels. boundary_ms: performance is settled up to here. known_ms: the latest time that a label
-    counts from. features: by (version, feature). counted: totals by name. triggers, resolved incidents: the newest,
+    counts from. counted: totals by name. triggers, resolved incidents: the newest,
     newest last. decided: triggers by (version, requested or withheld). judged: end of the newest window with a verdict,
     by version.
     """
@@ -35,7 +34,6 @@ class Progress:
     joint_ms: int = NEVER
     boundary_ms: int = NEVER
     known_ms: int = NEVER
-    features: dict[tuple[str, str], FeatureState] = field(default_factory=dict)
     incidents: Incidents = field(default_factory=Incidents)
     arbiter: Arbiter = field(default_factory=Arbiter)
     counted: dict[str, int] = field(default_factory=dict)

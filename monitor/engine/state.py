@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, unquote
 
+from monitor.detection.watch import WatchState
 from monitor.engine.ledger import Ledger
 from monitor.engine.model import ModelMonitor
 from monitor.engine.pane import Pane
 from monitor.engine.progress import Progress
+from monitor.engine.watching import Lesson
 from monitor.errors import LayoutMismatchError, StateError
 from monitor.profiles import codec
 from monitor.snapshot import PerformanceView, WindowView
@@ -30,7 +32,7 @@ def changes(model: ModelMonitor) -> dict[str, bytes | None]:
 
 def restore(model: ModelMonitor, pieces: Mapping[str, bytes]) -> None:
     """Fill a new model from the pieces of all models that were saved."""
-    for key in sorted(pieces):
+    for key in sorted(pieces, key=_order):
         name, kind, version, number = key.split("/")
         if unquote(name) == model.spec.name:
             try:
@@ -40,6 +42,12 @@ def restore(model: ModelMonitor, pieces: Mapping[str, bytes]) -> None:
                     f"the reference of model {model.spec.name!r}, version {unquote(version)!r}, was replaced while its "
                     "windows were open; put the old file back, or register the new one under a new version"
                 ) from error
+    model.watching.conclude_all()
+
+
+def _order(key: str) -> tuple[str, str, str, int]:
+    name, kind, version, number = key.split("/")
+    return name, kind, version, int(number)
 
 
 def _key(model: str, place: tuple[str, str, int]) -> str:
@@ -63,6 +71,10 @@ def _dump(model: ModelMonitor, kind: str, version: str, number: int) -> bytes | 
             value = (model.references[ledger.reference].layout.outcome.plain(), ledger) if ledger else None
         case "window":
             value = model.windows.get((version, number))
+        case "watch":
+            value = model.watching.states.get(version)
+        case "lesson":
+            value = model.watching.lessons.get((version, number))
         case _:
             value = model.performance.get((version, number))
     return None if value is None else codec.pack("STAT", _VERSION, value)
@@ -86,5 +98,9 @@ def _load(model: ModelMonitor, kind: str, version: str, number: int, data: bytes
             model.settlement.hold(ledger)
         case "window":
             model.windows[(version, number)] = codec.unpack("STAT", _VERSION, data, WindowView)
+        case "watch":
+            model.watching.states[version] = codec.unpack("STAT", _VERSION, data, WatchState)
+        case "lesson":
+            model.watching.keep(version, number, codec.unpack("STAT", _VERSION, data, Lesson))
         case "performance":
             model.performance[(version, number)] = codec.unpack("STAT", _VERSION, data, PerformanceView)

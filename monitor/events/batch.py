@@ -18,6 +18,11 @@ PRESENT, MISSING, INVALID = 0, 1, 2
 MISSING_CODE, INVALID_CODE = -1, -2
 """Codes of a categorical value that is absent or null, and of one that is an object or a list."""
 
+PREDICTION, SCORE = "@prediction", "@score"
+"""What a model answers is watched as its features are: the class or number it predicted, and its score (of the positive
+class, or of the likeliest one). No feature has a name that begins with "@".
+"""
+
 Rows = NDArray[np.int64] | NDArray[np.bool_] | slice
 
 
@@ -118,6 +123,22 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.time_ms)
 
+    def column(self, name: str, numeric: bool) -> Column:
+        """A feature's column, or what the model answered; of missing values where no event carried an answer."""
+        if name == PREDICTION:
+            return absent(numeric, len(self)) if self.prediction is None else self.prediction
+        if name != SCORE:
+            return self.features[name]
+        columns = list(self.scores.values())
+        if len(columns) <= 1:
+            return columns[0] if columns else absent(numeric, len(self))
+        values = np.stack([column.values for column in columns])
+        state = np.stack([column.state for column in columns])
+        # The likeliest of the classes that have a probability; where none has one, the mildest of the reasons.
+        likeliest = np.where(state == PRESENT, values, -np.inf).max(axis=0)
+        least = state.min(axis=0)
+        return NumericColumn(np.where(least == PRESENT, likeliest, 0.0), least)
+
     def take(self, rows: Rows) -> Predictions:
         return Predictions(
             self.model,
@@ -133,20 +154,22 @@ class Predictions:
         )
 
 
+def absent(numeric: bool, rows: int) -> Column:
+    """A column in which every value is missing."""
+    if numeric:
+        return NumericColumn(np.zeros(rows), np.full(rows, MISSING, dtype=np.uint8))
+    return CategoricalColumn(np.full(rows, MISSING_CODE, dtype=np.int32), ())
+
+
 def no_predictions(model: str, topic: str, features: Mapping[str, str]) -> Predictions:
     """A batch without rows; features: kind by name."""
     ints = np.empty(0, dtype=np.int64)
-    columns: dict[str, Column] = {
-        name: NumericColumn(np.empty(0), np.empty(0, dtype=np.uint8)) if kind == "numeric" else _no_categories()
-        for name, kind in features.items()
-    }
+    columns: dict[str, Column] = {name: absent(kind == "numeric", 0) for name, kind in features.items()}
     origin = Origin(topic, ints.astype(np.int32), ints, ints.astype(np.int32))
     keys, identified = np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.bool_)
-    return Predictions(model, origin, ints, ints, keys, identified, _no_categories(), columns, None, {})
-
-
-def _no_categories() -> CategoricalColumn:
-    return CategoricalColumn(np.empty(0, dtype=np.int32), ())
+    return Predictions(
+        model, origin, ints, ints, keys, identified, CategoricalColumn(ints.astype(np.int32), ()), columns, None, {}
+    )
 
 
 @dataclass(frozen=True, slots=True)

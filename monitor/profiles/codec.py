@@ -13,6 +13,7 @@ import struct
 from typing import Any, TypeVar
 
 import msgspec
+import numpy as np
 import xxhash
 import zstandard
 
@@ -31,8 +32,8 @@ def sha256(data: bytes) -> str:
 
 
 def pack(kind: str, version: int, value: Any) -> bytes:
-    """The frame of a value made of plain types and dataclasses; `kind` has four letters."""
-    payload = zstandard.ZstdCompressor(level=1).compress(msgspec.msgpack.encode(value))
+    """The frame of a value made of plain types, dataclasses and arrays; `kind` has four letters."""
+    payload = zstandard.ZstdCompressor(level=1).compress(msgspec.msgpack.encode(value, enc_hook=_array))
     return _FRAME.pack(_MAGIC, kind.encode("ascii"), version, xxhash.xxh3_64_intdigest(payload)) + payload
 
 
@@ -50,6 +51,17 @@ def unpack(kind: str, newest: int, data: bytes, shape: type[T]) -> T:
         raise CodecError(f"this {kind} summary was damaged: its checksum does not fit its bytes")
     try:
         plain = zstandard.ZstdDecompressor().decompress(payload, max_output_size=_BYTES_MAX)
-        return msgspec.msgpack.decode(plain, type=shape)
+        return msgspec.msgpack.decode(plain, type=shape, dec_hook=_of_array)
     except (zstandard.ZstdError, msgspec.MsgspecError) as error:
         raise CodecError(f"this {kind} summary cannot be read: {error}") from error
+
+
+def _array(value: object) -> tuple[str, tuple[int, ...], bytes]:
+    if isinstance(value, np.ndarray):
+        return value.dtype.newbyteorder("<").str, value.shape, value.astype(value.dtype.newbyteorder("<")).tobytes()
+    raise NotImplementedError(f"a {type(value).__name__} has no place in a summary")
+
+
+def _of_array(shape: type, value: Any) -> Any:
+    kind, sizes, data = value
+    return np.frombuffer(data, dtype=kind).reshape(tuple(sizes)).copy()

@@ -15,13 +15,17 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.events.ids import digest
 from monitor.events.schema import Task
 
 CELLS = 256
 """Fine cells of a numeric feature: the Kolmogorov-Smirnov bound is then at most 1/256 wide."""
 
 CATEGORIES_MAX = 200
-"""Categories with a cell of their own; rarer ones share one."""
+"""Categories with a cell of their own; rarer ones share `OTHERS_MAX` cells."""
+
+OTHERS_MAX = 16
+"""Cells of rarer categories: among ten thousand that are equally rare, some must be told from others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +55,10 @@ class NumericLayout:
 
 @dataclass(frozen=True, eq=False)
 class CategoricalLayout:
-    """Cells of a categorical feature: one a category, one for the rarer ones, one for those never seen.
+    """Cells of a categorical feature: one a category, a few for the rarer ones, one for those never seen.
 
-    vocabulary: most frequent first. others: the reference's remaining categories, which share a cell.
+    vocabulary: most frequent first. others: the reference's remaining categories; which of their cells one falls into
+    is decided by a digest of its name.
     """
 
     vocabulary: tuple[str, ...]
@@ -62,13 +67,14 @@ class CategoricalLayout:
     @property
     def cells(self) -> int:
         """Number of counts: the vocabulary, then others, then unseen."""
-        return len(self.vocabulary) + 2
+        return len(self.vocabulary) + min(len(self.others), OTHERS_MAX) + 1
 
     @cached_property
     def index(self) -> Mapping[str, int]:
         """Cell of each known category; one that is not here belongs to the unseen cell."""
         known = {value: cell for cell, value in enumerate(self.vocabulary)}
-        return known | dict.fromkeys(self.others, len(self.vocabulary))
+        first, buckets = len(self.vocabulary), min(len(self.others), OTHERS_MAX)
+        return known | {value: first + digest(value) % buckets for value in self.others}
 
     def plain(self) -> list[object]:
         return ["categorical", list(self.vocabulary), list(self.others)]

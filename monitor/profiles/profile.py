@@ -88,6 +88,11 @@ def _empty(layout: FeatureLayout) -> Summary:
     return NumericSummary.empty(layout) if isinstance(layout, NumericLayout) else CategoricalSummary.empty(layout)
 
 
+def column_of(batch: Predictions, name: str, layout: FeatureLayout) -> Column:
+    """The column that a layout's feature, or output, is folded from."""
+    return batch.column(name, isinstance(layout, NumericLayout))
+
+
 def fold_parts(profiles: Sequence[Profile], batch: Predictions, starts: NDArray[np.intp]) -> None:
     """Add the rows from starts[i] on, up to the next start or the end, to profile i; all profiles are of one layout.
 
@@ -102,7 +107,7 @@ def fold_parts(profiles: Sequence[Profile], batch: Predictions, starts: NDArray[
 
 def _fold_block(profiles: Sequence[Profile], batch: Predictions, starts: NDArray[np.intp]) -> None:
     for name, layout in profiles[0].layout.features.items():
-        _fold(layout, [profile.features[name] for profile in profiles], batch.features[name], starts)
+        _fold(layout, [profile.features[name] for profile in profiles], column_of(batch, name, layout), starts)
     for profile, start, end in zip(profiles, starts, np.append(starts[1:], len(batch)), strict=True):
         profile.rows += int(end - start)
         profile.sample.fold(batch.take(slice(int(start), int(end))))

@@ -12,9 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.events.batch import PRESENT, CategoricalColumn, Column, NumericColumn, Pairs, Predictions
+from monitor.events.batch import (
+    PREDICTION,
+    PRESENT,
+    SCORE,
+    CategoricalColumn,
+    Column,
+    NumericColumn,
+    Pairs,
+    Predictions,
+)
 from monitor.events.schema import Schema
 from monitor.profiles import codec
+from monitor.profiles.decision import DecisionCells
+from monitor.profiles.history import History, Unit
 from monitor.profiles.layout import (
     CATEGORIES_MAX,
     CELLS,
@@ -28,17 +39,22 @@ from monitor.profiles.outcome import Outcome
 from monitor.profiles.profile import Profile
 
 _VERSION = 1
+_FREQUENT = 100  # Rows that a category needs for a cell of its own, where there are too many for each to have one.
+_PARTS_MIN = 12  # Windows by number of rows that how much they vary is learned from.
 _TINY = 1e-290  # Below this the unit of fixed-point sums would overflow; such a feature is constant to all purposes.
 
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """version: the model version it belongs to, or empty for any. outcome: None where its rows had no labels."""
+    """version: the model version it belongs to, or empty for any. outcome: None where its rows had no labels. history:
+    how its rows came, None where that is not known.
+    """
 
     version: str
     layout: Layout
     profile: Profile
     outcome: Outcome | None
+    history: History | None = None
 
     @classmethod
     def build(
@@ -49,25 +65,40 @@ class Reference:
         *,
         version: str = "",
         threshold: float | None = None,
+        windows: tuple[Unit, int] | None = None,
     ) -> Reference:
-        """The reference of a table's rows; `pairs` are those of them that have a label."""
+        """The reference of a table's rows; `pairs` are those of them that have a label.
+
+        windows: unit and size of those that the rows are cut into, to learn how much these vary; of rows where their
+        event time is the row number.
+        """
+        columns = {name: predictions.features[name] for name in schema.features} | _outputs(predictions)
         features: dict[str, FeatureLayout] = {
-            name: _numeric(predictions.features[name])
-            if kind == "numeric"
-            else _categorical(predictions.features[name])
-            for name, kind in schema.features.items()
+            name: _numeric(column) if isinstance(column, NumericColumn) else _categorical(column)
+            for name, column in columns.items()
         }
         layout = Layout(features, _outcome(schema, predictions, pairs, threshold))
         profile = Profile.empty(layout)
         profile.fold(predictions)
         for name, part in layout.features.items():
             if isinstance(part, CategoricalLayout):
-                _expect_unseen(part, profile.features[name].counts, predictions.features[name])
+                _expect_unseen(part, profile.features[name].counts, columns[name])
         outcome = None
         if pairs is not None and len(pairs):
             outcome = Outcome.empty(layout.outcome)
             outcome.fold(layout.outcome, pairs)
-        return cls(version, layout, profile, outcome)
+        history = None
+        if windows is not None:
+            unit, size = windows
+            if unit == "rows":  # Parts of windows where few would be whole.
+                size = max(1, min(size, len(predictions) // _PARTS_MIN))
+            history = History.of_rows(DecisionCells.of(profile), predictions, unit, size)
+        return cls(version, layout, profile, outcome, history)
+
+    @cached_property
+    def cells(self) -> DecisionCells:
+        """The cells that decisions are taken on."""
+        return DecisionCells.of(self.profile)
 
     @property
     def rows(self) -> int:
@@ -81,13 +112,14 @@ class Reference:
     def dump(self) -> bytes:
         """Bytes of the compiled file."""
         outcome = None if self.outcome is None else self.outcome.plain()
-        return codec.pack("REFE", _VERSION, (self.version, self.layout.dump(), self.profile.plain(), outcome))
+        history = None if self.history is None else self.history.plain()
+        return codec.pack("REFE", _VERSION, (self.version, self.layout.dump(), self.profile.plain(), outcome, history))
 
     @classmethod
     def load(cls, data: bytes) -> Reference:
         """The reference of `dump`; CodecError where the bytes are none."""
-        version, layout_bytes, profile, outcome = codec.unpack(
-            "REFE", _VERSION, data, tuple[str, bytes, list[Any], list[Any] | None]
+        version, layout_bytes, profile, outcome, history = codec.unpack(
+            "REFE", _VERSION, data, tuple[str, bytes, list[Any], list[Any] | None, list[Any] | None]
         )
         layout = Layout.load(layout_bytes)
         return cls(
@@ -95,7 +127,18 @@ class Reference:
             layout,
             Profile.of_plain(layout, profile),
             None if outcome is None else Outcome.of_plain(outcome),
+            None if history is None else History.of_plain(history),
         )
+
+
+def _outputs(predictions: Predictions) -> dict[str, Column]:
+    """What the model answered, where any row carries it."""
+    outputs: dict[str, Column] = {}
+    if predictions.prediction is not None:
+        outputs[PREDICTION] = predictions.prediction
+    if predictions.scores:
+        outputs[SCORE] = predictions.column(SCORE, numeric=True)
+    return outputs
 
 
 def _numeric(column: Column) -> NumericLayout:
@@ -141,7 +184,12 @@ def _categorical(column: Column) -> CategoricalLayout:
         for count, value in sorted((-count, value) for count, value in zip(counts, column.values, strict=True))
         if count
     ]
-    return CategoricalLayout(tuple(ranked[:CATEGORIES_MAX]), tuple(sorted(ranked[CATEGORIES_MAX:])))
+    if len(ranked) > CATEGORIES_MAX:
+        # Of thousands that are equally rare, the most frequent ones were only lucky: they have no cell of their own.
+        frequent = sum(count >= _FREQUENT for count in counts)
+        own = min(frequent, CATEGORIES_MAX)
+        return CategoricalLayout(tuple(ranked[:own]), tuple(sorted(ranked[own:])))
+    return CategoricalLayout(tuple(ranked))
 
 
 def _expect_unseen(layout: CategoricalLayout, counts: NDArray[np.int64], column: Column) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.events.batch import MISSING, MISSING_CODE, CategoricalColumn, Column, NumericColumn, Predictions
+from monitor.events.batch import MISSING, MISSING_CODE, CategoricalColumn, Column, NumericColumn, Predictions, absent
 
 SIZE = 500
 """Rows that a sample keeps: enough for a report a person reads, about 10 kB a feature column of text."""
@@ -85,19 +85,13 @@ def _joined(one: Sample, other: Sample, name: str) -> Column:
     parts = [sample.columns.get(name) for sample in (one, other)]
     numeric = any(isinstance(part, NumericColumn) for part in parts)
     filled = [
-        _missing(numeric, len(sample.order)) if part is None else part
+        absent(numeric, len(sample.order)) if part is None else part
         for part, sample in zip(parts, (one, other), strict=True)
     ]
     if numeric:
         return NumericColumn.concatenate([part for part in filled if isinstance(part, NumericColumn)])
     column = CategoricalColumn.concatenate([part for part in filled if isinstance(part, CategoricalColumn)])
     return _compact(column) if len(column.values) > _VALUES_MAX else column
-
-
-def _missing(numeric: bool, rows: int) -> Column:
-    if numeric:
-        return NumericColumn(np.zeros(rows), np.full(rows, MISSING, dtype=np.uint8))
-    return CategoricalColumn(np.full(rows, MISSING_CODE, dtype=np.int32), ())
 
 
 def _all_missing(column: Column) -> bool:

@@ -16,7 +16,6 @@ from kafka.errors import KafkaError
 from monitor.config import Config, describe, load
 from monitor.config.problems import listed
 from monitor.config.units import window_spec
-from monitor.engine.drift import ROWS_MIN
 from monitor.errors import ConfigError, UnavailableError
 from monitor.exports.lines import Line, lines
 from monitor.runtime.backtest import Backtest, run_backtest
@@ -142,7 +141,7 @@ def _unjudged(shown: Sequence[Line]) -> Iterator[str]:
         alike.setdefault((count, windows[name]), []).append(name)
     for (count, total), names in alike.items():
         which = "any feature" if len(names) == len(windows) else listed(names)
-        needed = f"{ROWS_MIN} rows with a value, in categories that are not all rare"
+        needed = "rows enough in every cell"
         yield f"{count} of {total} windows could not judge {which}: a verdict needs {needed}"
     inherited = sum(line["state"] == "learning" for line in verdicts)
     if inherited:

@@ -41,9 +41,16 @@ def initialise(
     plan = Plan.of(frame, model, task, columns)
     table = tables.table_of(frame, plan.schema, plan.columns)
     version = _version(table)
-    reference = Reference.build(plan.schema, table.predictions, table.pairs, version=version, threshold=plan.threshold)
-    profile = f"references/{_file_name(model, version)}.profile"
     window = _window(table)
+    reference = Reference.build(
+        plan.schema,
+        table.predictions,
+        table.pairs,
+        version=version,
+        threshold=plan.threshold,
+        windows=(window.unit, window.size),
+    )
+    profile = f"references/{_file_name(model, version)}.profile"
     body = render(
         Starter(
             name=model,

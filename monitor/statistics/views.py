@@ -13,12 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.errors import LayoutMismatchError
+from monitor.profiles import decision
 from monitor.profiles.categorical import CategoricalSummary
-from monitor.profiles.layout import CategoricalLayout, FeatureLayout, NumericLayout
+from monitor.profiles.layout import FeatureLayout, NumericLayout
 from monitor.profiles.numeric import UNIT, NumericSummary
-
-DECISION_CELLS = 20
-"""Cells that decisions are taken on: their noise floor is a thirteenth of that of 256 fine cells."""
 
 REACH = 4096.0
 """Reference standard deviations at which the sums of a `NumericSummary` clip a value."""
@@ -30,26 +28,22 @@ Rows = int | NDArray[np.bool_] | NDArray[np.intp]
 Floats = NDArray[np.float64]
 
 
-def decision_groups(layout: FeatureLayout, counts: Counts, cells: int = DECISION_CELLS) -> Counts:
-    """int64[layout.cells]: the decision cell of each fine cell, chosen by the reference's `counts` of them.
+def decision_groups(layout: FeatureLayout, counts: Counts, cells: int = decision.CELLS) -> Counts:
+    """int64[layout.cells]: the cell of each fine cell, chosen by the reference's `counts` of them.
 
-    Numeric: below the range; at most `cells` runs of adjacent cells of nearly equal mass (a value with more than that
-    mass is alone in one); above the range. Categorical: the `cells` - 1 most frequent categories; all rarer ones; the
-    unseen ones.
+    The decision cells, at most `cells`, and the unusual ones: below the range first and above it last, or the unseen
+    categories last.
     """
     _check_cells(layout, counts)
-    if isinstance(layout, CategoricalLayout):
-        own = np.argsort(-counts[:-2], kind="stable")[: cells - 1]
-        groups = np.full(layout.cells, len(own), dtype=np.int64)
-        groups[own] = np.arange(len(own))
-        groups[-1] = len(own) + 1
-        return groups
-    inside = counts[1:-1]
-    # A cell belongs to the run that the middle of its mass falls in; twice the mass keeps this in integers.
-    middle = 2 * np.cumsum(inside) - inside
-    run = np.minimum(middle * cells // max(2 * int(inside.sum()), 1), cells - 1)
-    dense = np.unique(run, return_inverse=True)[1]
-    return np.concatenate([[0], dense + 1, [dense[-1] + 2]]).astype(np.int64)
+    inside = decision.cells_of(layout, counts, cells)
+    last = int(inside.max())
+    if isinstance(layout, NumericLayout):
+        groups = inside + 1
+        groups[-1] = last + 2
+    else:
+        groups = inside
+        groups[-1] = last + 1
+    return groups
 
 
 @dataclass(frozen=True, eq=False)

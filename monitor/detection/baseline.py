@@ -1,0 +1,228 @@
+"""What a stream of counts looks like while nothing is wrong: its usual shares at each hour, and how far windows stray.
+
+A stream is one feature's values in cells, or the share of its rows that are missing or the like. From a history it is
+learned which windows are alike (seasons), how much the shares of few of them lean on those of all (shrinkage), and how
+much more windows vary than independent rows would (over-dispersion). Each choice is judged on days that were left out:
+what a season predicts of a day is compared with the counts of that day.
+
+Dirichlet-multinomial counts of n rows vary by 1 + (n - 1) rho times as much as independent ones: Brier 1980, Biometrika
+67(3). Within a day's windows nothing is assumed of their dependence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.statistics.drift.jensen_shannon import jensen_shannon_divergence
+from monitor.statistics.pooling import Grouping, groupings
+from monitor.windows.season import HOURS, SEASONS, Season, slots
+
+Counts = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+SHRINKAGE = (200.0, 1_000.0, 5_000.0, 20_000.0)
+"""Rows that the shares of all windows count for among those of like windows; the history chooses."""
+
+EXPECTED_MIN = 5.0
+"""Rows that a cell must be expected to hold: Cochran 1954, Biometrics 10(4)."""
+
+WINDOWS_MIN = 4
+"""Windows that over-dispersion is learned from at least."""
+
+_ELEMENTS = 1 << 21  # Counts that are worked on at a time.
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """S streams of at most K cells each; H is 168 hours of the week, or 1 where no stream has a season.
+
+    shares: float64[H, S, K]; rows: float64[H, S], how many rows these shares rest on. groupings: C ways to make coarser
+    cells, the finest first. rho: float64[2, C, S], over-dispersion of windows and of days. typical: float64[S], rows of
+    a window of the history. season: which one each stream has.
+    """
+
+    shares: Floats
+    rows: Floats
+    groupings: Grouping
+    rho: Floats
+    typical: Floats
+    season: tuple[Season, ...]
+
+    def at(self, hour: int) -> tuple[Floats, Floats]:
+        """Shares and rows of an hour of the week."""
+        place = hour if len(self.shares) > 1 else 0
+        return self.shares[place], self.rows[place]
+
+
+def learn(total: Counts, ordered: NDArray[np.bool_], history: Counts, hours: Counts, days: Counts) -> Baseline:
+    """total: int64[S, K], all rows of the reference; ordered: bool[S], whether neighbouring cells are neighbouring
+    values. history: int64[W, S, K], W >= 0 windows of it; hours, days: int64[W], the hour of the week and the day of
+    each.
+    """
+    step = max(1, _ELEMENTS // max(history.shape[0] * history.shape[2], 1))
+    parts = [
+        _learn(
+            total[first : first + step], ordered[first : first + step], history[:, first : first + step], hours, days
+        )
+        for first in range(0, max(len(total), 1), step)
+    ]
+    longest = max(len(part.shares) for part in parts)
+    return Baseline(
+        np.concatenate([np.broadcast_to(part.shares, (longest, *part.shares.shape[1:])) for part in parts], axis=1),
+        np.concatenate([np.broadcast_to(part.rows, (longest, part.rows.shape[1])) for part in parts], axis=1),
+        Grouping.concatenate([part.groupings for part in parts]),
+        np.concatenate([part.rho for part in parts], axis=2),
+        np.concatenate([part.typical for part in parts]),
+        tuple(season for part in parts for season in part.season),
+    )
+
+
+def _learn(total: Counts, ordered: NDArray[np.bool_], history: Counts, hours: Counts, days: Counts) -> Baseline:
+    streams = len(total)
+    coarser = groupings(total, ordered)
+    shares, rows = _shares(total), np.maximum(total.sum(axis=1), 1).astype(np.float64)
+    chosen: list[Season] = ["none"] * streams
+    past = _Past(history.transpose(1, 0, 2).astype(np.float64), hours, days)
+    typical = past.rows.sum(axis=1) / np.maximum((past.rows > 0).sum(axis=1), 1)
+    if past.days < 2:
+        blank = np.zeros((2, coarser.number, streams))
+        return Baseline(shares[None], rows[None], coarser, blank, typical, tuple(chosen))
+    by_hour, rows_by_hour = np.tile(shares, (HOURS, 1, 1)), np.tile(rows, (HOURS, 1))
+    left_out = past.without_day("none", 0.0, shares)
+    best_share, best_rows = left_out
+    likelihood = past.likelihood(best_share)
+    best = np.zeros(streams)
+    for season in SEASONS[1:]:
+        slot = slots(hours, season)
+        for kappa in SHRINKAGE:
+            expected, resting = past.without_day(season, kappa, shares)
+            gain = past.likelihood(expected) - likelihood
+            # A season must be worth more than the luck of the days: twice the error of its gain.
+            worth = gain.sum(axis=1) - 2.0 * np.sqrt(past.days) * gain.std(axis=1, ddof=1)
+            better = (worth > 0) & (gain.sum(axis=1) > best)
+            best = np.where(better, gain.sum(axis=1), best)
+            best_share = np.where(better[:, None, None], expected, best_share)
+            best_rows = np.where(better[:, None], resting, best_rows)
+            fitted, on = past.fitted(slot, season, kappa, shares)
+            by_hour[:, better], rows_by_hour[:, better] = fitted[:, better], np.minimum(on, rows)[:, better]
+            chosen = [season if is_better else before for is_better, before in zip(better, chosen, strict=True)]
+    rho = np.stack([past.dispersion(coarser, *each) for each in past.scales(best_share, best_rows)])
+    rho = np.where(np.isnan(rho), np.where(np.isnan(rho[::-1]), 0.0, rho[::-1]), rho)
+    seasonal = any(season != "none" for season in chosen)
+    keep = slice(None) if seasonal else slice(1)
+    return Baseline(by_hour[keep], rows_by_hour[keep], coarser, rho, typical, tuple(chosen))
+
+
+def _shares(counts: Counts) -> Floats:
+    """float64[S, K]: shares with half a row more in every cell that has any, as in Krichevsky and Trofimov 1981."""
+    used = counts > 0
+    smoothed = np.where(used, counts + 0.5, 0.0)
+    held = smoothed.sum(axis=1, keepdims=True)
+    shares: Floats = np.divide(smoothed, held, out=np.zeros_like(smoothed), where=held > 0)
+    return shares
+
+
+class _Past:
+    """A history, stream by stream: counts float64[S, W, K]."""
+
+    def __init__(self, counts: Floats, hours: Counts, days: Counts) -> None:
+        self.counts = counts
+        self.hours = hours
+        self.rows = counts.sum(axis=2)
+        self.day = np.unique(days, return_inverse=True)[1]
+        self.days = int(self.day.max()) + 1 if len(days) else 0
+
+    def _sums(self, group: Counts) -> Floats:
+        """float64[S, groups, K]: counts of each group of windows."""
+        return _members(group) @ self.counts
+
+    def without_day(self, season: Season, kappa: float, overall: Floats) -> tuple[Floats, Floats]:
+        """Shares float64[S, W, K] that other days' windows let expect of each window, and the rows they rest on."""
+        all_others = self.counts.sum(axis=1)[:, None] - self._sums(self.day)[:, self.day]
+        rows = all_others.sum(axis=2)
+        # A cell that only the day left out ever filled is expected to hold a little all the same.
+        everywhere = (all_others + 0.5 * (overall > 0)[:, None]) / np.maximum(
+            rows + 0.5 * (overall > 0).sum(axis=1)[:, None], 1.0
+        )[:, :, None]
+        if season == "none":
+            return everywhere, np.maximum(rows, 1.0)
+        slot = slots(self.hours, season)
+        pair = np.unique(self.day * HOURS + slot, return_inverse=True)[1]
+        like = self._sums(slot)[:, slot] - self._sums(pair)[:, pair]
+        resting = like.sum(axis=2) + kappa
+        return (like + kappa * everywhere) / resting[:, :, None], np.minimum(resting, np.maximum(rows, 1.0))
+
+    def fitted(self, slot: Counts, season: Season, kappa: float, overall: Floats) -> tuple[Floats, Floats]:
+        """Shares float64[168, S, K] of each hour of the week from all windows, and float64[168, S] rows."""
+        wanted = slots(np.arange(HOURS), season)
+        sums = _members(slot, int(wanted.max()) + 1) @ self.counts
+        rows = sums.sum(axis=2) + kappa
+        shares = (sums + kappa * overall[:, None]) / rows[:, :, None]
+        return shares.transpose(1, 0, 2)[wanted], rows.T[wanted]
+
+    def likelihood(self, expected: Floats) -> Floats:
+        """float64[S, days]: log-likelihood of each day's counts."""
+        logs = np.log(expected, out=np.zeros_like(expected), where=expected > 0)
+        by_day: Floats = (self.counts * logs).sum(axis=2) @ _members(self.day).T
+        return by_day
+
+    def scales(self, expected: Floats, resting: Floats) -> Iterator[tuple[Floats, Floats, Floats]]:
+        """counts, expected shares and the rows these rest on: of windows, then of days."""
+        yield self.counts, expected, resting
+        held = self._sums(self.day)
+        mixture = _members(self.day) @ (self.rows[:, :, None] * expected)
+        variance = (self.rows**2 / resting) @ _members(self.day).T
+        rows = held.sum(axis=2)
+        shares = mixture / np.maximum(rows, 1.0)[:, :, None]
+        most = np.maximum(self.rows.sum(axis=1)[:, None] - rows, 1.0)
+        on = np.divide(rows**2, variance, out=np.ones_like(rows), where=variance > 0)
+        yield held, shares, np.minimum(on, most)
+
+    @staticmethod
+    def dispersion(coarser: Grouping, counts: Floats, expected: Floats, resting: Floats) -> Floats:
+        """float64[C, S]: rho by moments, plus its standard error; NaN where too few windows say anything."""
+        rho = np.full((coarser.number, len(counts)), np.nan)
+        rows = counts.sum(axis=2)
+        for way in range(coarser.number):
+            matrix = coarser.matrix(way)
+            q, p = counts @ matrix, expected @ matrix
+            q = q / np.maximum(rows, 1.0)[:, :, None]
+            noise = 1.0 / np.maximum(rows, 1.0) + 1.0 / resting
+            excess = 8.0 * jensen_shannon_divergence(p, q) / noise
+            free = np.maximum(coarser.cells[way] - 1, 1)[:, None]
+            usable = rows * coarser.least[way][:, None] >= EXPECTED_MIN
+            a = np.where(usable, excess / free - 1.0, 0.0)
+            b = np.where(usable, rows - 1.0, 0.0)
+            held = np.maximum(b.sum(axis=1), 1.0)
+            ratio = a.sum(axis=1) / held
+            windows = usable.sum(axis=1)
+            spread = ((a - ratio[:, None] * b) ** 2).sum(axis=1) * windows / np.maximum(windows - 1, 1)
+            found = np.maximum(ratio, 0.0) + np.sqrt(spread) / held
+            rho[way] = np.where(windows >= WINDOWS_MIN, np.minimum(found, 1.0), np.nan)
+        rho[:, coarser.cells[0] <= 1] = 0.0
+        # Cells too fine for the history's windows take what coarser ones showed, and the other way about.
+        for way in range(coarser.number - 2, -1, -1):
+            rho[way] = np.where(np.isnan(rho[way]), rho[way + 1], rho[way])
+        for way in range(1, coarser.number):
+            rho[way] = np.where(np.isnan(rho[way]), rho[way - 1], rho[way])
+        return rho
+
+
+def _members(group: Counts, groups: int | None = None) -> Floats:
+    """float64[groups, W]: 1 where a window belongs to a group."""
+    number = int(group.max()) + 1 if groups is None else groups
+    members: Floats = (np.arange(number)[:, None] == group).astype(np.float64)
+    return members
+
+
+def covered(hours: Sequence[int], window_hours: int) -> NDArray[np.bool_]:
+    """bool[168]: hours of the week whose like - the same hour of a working day, or of a weekend - two windows hold."""
+    seen = np.zeros(HOURS, dtype=np.int64)
+    for hour in hours:
+        seen[np.unique(slots((hour + np.arange(window_hours)) % HOURS, "day type"))] += 1
+    found: NDArray[np.bool_] = seen[slots(np.arange(HOURS), "day type")] >= 2
+    return found

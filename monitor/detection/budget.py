@@ -1,0 +1,52 @@
+"""The alarm budget: how much evidence an alarm needs so that a model has no more false ones than were agreed.
+
+Every window's p-value becomes an e-value, whose mean is at most 1 while nothing has changed; evidence grows as
+M <- (M + 1) e, and the alarm is at M >= c. Then M + c * alarms - windows is a supermartingale, so that c is the least
+mean number of windows between false alarms, whatever the streams have in common and whenever one looks. With windows W
+a month, a stream that may have a share s of the budget of A alarms a month gets c = W / (A s), and the shares add up to
+one. Sources: Vovk and Wang 2021, Annals of Statistics 49(3) (calibration); Shin, Ramdas and Rinaldo 2024, The New
+England Journal of Statistics in Data Science 2(2) (e-detectors).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.spec import DAY_MS
+from monitor.windows.window import WindowSpec
+
+Floats = NDArray[np.float64]
+
+MONTH_MS = 30.4375 * DAY_MS
+
+DAY_WINDOWS = MONTH_MS / DAY_MS
+"""Days of a month."""
+
+ROW_WINDOWS = 730.5
+"""Windows by number of rows that count as a month, where no clock says how many there are: as many as hours."""
+
+
+def windows_a_month(window: WindowSpec) -> float:
+    """Windows that end in a month."""
+    return MONTH_MS / window.size if window.timed else ROW_WINDOWS
+
+
+def e_value(p: Floats, cap: Floats | float) -> Floats:
+    """(1 - p + p ln p) / (p ln^2 p), at most `cap`: its mean is at most 1 where p is a p-value.
+
+    p: float64[...] in (0, 1]. From 1/2 at p = 1 to infinity at 0; a cap makes an alarm need several windows.
+    """
+    log = np.log(np.minimum(p, 1.0 - 1e-4))  # Nearer to 1 the quotient loses its digits; its limit there is 1/2.
+    e: Floats = np.minimum((1.0 - p + p * log) / (p * log * log), cap)
+    return np.where(p > 1.0 - 1e-4, np.minimum(0.5, cap), e)
+
+
+def p_of(e: Floats | float) -> Floats:
+    """float64[...]: the p-value whose e-value is `e` >= 1, within one part in a million."""
+    wanted = np.asarray(e, dtype=np.float64)
+    log = np.log(wanted) + 2.0 * np.log(np.log(wanted) + 3.0)  # -ln p
+    for _ in range(60):
+        p = np.exp(-log)
+        log = np.maximum(log + np.log(wanted) - np.log(e_value(p, np.inf)), 1e-3)
+    return np.exp(-log)

@@ -1,0 +1,245 @@
+"""One version's features and outputs under watch: their streams, what is usual for them, and what a window says.
+
+Each feature is four streams: its values in decision cells; and the shares of its rows that are missing, of the wrong
+type, and never seen (out of the reference's range, or of no category of it). The last three are causes in the data:
+they alarm in one window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.detection.baseline import covered, learn
+from monitor.detection.budget import DAY_WINDOWS, windows_a_month
+from monitor.detection.detector import MERGED_MAX, Detector, Judged, Limits, StreamState
+from monitor.detection.records import Aspect
+from monitor.events.batch import PREDICTION, SCORE
+from monitor.profiles.decision import CELLS, INVALID, MISSING, UNUSUAL
+from monitor.profiles.history import History
+from monitor.profiles.layout import Layout, NumericLayout
+from monitor.profiles.reference import Reference
+from monitor.spec import DAY_MS, AlarmSpec, FeatureSpec, ModelSpec
+from monitor.windows.season import days, week_hours
+from monitor.windows.window import Window
+
+Counts = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+VALUES_SHARE, DATA_SHARE = 0.5, 0.3
+"""Of the budget: for the distribution of values, and for causes in the data. The rest is for performance."""
+
+_HOUR_MS = 3_600_000
+_NEVER_SEEN = 2.0  # Rows outside a numeric reference's range that as many more rows would hold: one at either end.
+
+
+class Share(NamedTuple):
+    """A share of a feature's rows that went wrong: what it is now, and what it was."""
+
+    aspect: Aspect
+    now: float
+    usual: float
+    effect: float
+
+
+class Detectable(NamedTuple):
+    """effect: what windows of a size show as often as not, in as few of them as an alarm takes; windows: how many are
+    judged together, as each alone holds too few rows.
+    """
+
+    effect: float
+    windows: int
+
+
+@dataclass(slots=True)
+class WatchState:
+    """What is remembered of one version. end_ms: of its newest window."""
+
+    values: StreamState
+    shares: StreamState
+    end_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What one window says, features in the order of the layout. known: whether windows like it are known. wrong: by
+    feature, the shares that are not as they should be.
+    """
+
+    values: Judged
+    shares: Judged
+    known: bool
+    wrong: Mapping[str, tuple[Share, ...]]
+
+
+class Watch:
+    """Judges the windows of one version; what it remembers is the caller's `WatchState`."""
+
+    @classmethod
+    def of(cls, spec: ModelSpec, reference: Reference) -> Watch:
+        """Against a compiled reference."""
+        return cls(spec, reference.layout, reference.cells.tally(reference.profile), reference.history)
+
+    def __init__(self, spec: ModelSpec, layout: Layout, total: Counts, history: History | None) -> None:
+        """total: int64[features, WIDTH], the tally of the whole reference; history: how its rows came."""
+        self.names = tuple(layout.features)
+        self._spec = spec
+        numeric = np.array([isinstance(part, NumericLayout) for part in layout.features.values()], dtype=np.bool_)
+        self._aspects: list[tuple[Aspect, ...]] = [
+            ("missing", "invalid", "out of range" if is_numeric else "unseen") for is_numeric in numeric
+        ]
+        past = None if history is None or not len(history.starts) else history.in_windows_of(spec.window.size)
+        tallies = np.zeros((0, *total.shape), dtype=np.int64) if past is None else past.tallies
+        hours, dates = _places(past, spec.timezone)
+        self._covered = _coverage(past, spec, hours)
+        both = np.concatenate([_shares(total, numeric, expect=True), _shares(total, numeric, expect=False)])
+        streams = len(self.names)
+        values = learn(total[:, :CELLS], numeric, tallies[:, :, :CELLS], hours, dates)
+        # What no row of a reference was cannot be learned from its own windows: their rows made the cells.
+        past_shares = _shares_of(tallies)
+        past_shares[:, 2 * streams :] = 0
+        shares = learn(both[: 3 * streams], np.ones(3 * streams, dtype=np.bool_), past_shares, hours, dates)
+        limits = _value_limits(spec, self.names)
+        self.tolerance = dict(zip(self.names, limits.tolerance.tolist(), strict=True))
+        self.values = Detector(values, limits)
+        self.shares = Detector(shares, _share_limits(spec, self.names))
+
+    def watches(self, name: str) -> bool:
+        """Whether a feature's distribution is to be judged."""
+        return _told(self._spec, name).monitor == "drift"
+
+    @property
+    def complete(self) -> bool:
+        """Whether windows of every hour of the week are known."""
+        return bool(self._covered.all())
+
+    def detectable(self, rows: float) -> dict[str, Detectable | None]:
+        """The smallest change that windows of `rows` rows would show, by feature that is judged; None where it cannot
+        be tested.
+        """
+        found: dict[str, Detectable | None] = {name: None for name in self.names if self.watches(name)}
+        for windows in (1, 2, 3, 5, 8, 12, 20, MERGED_MAX):
+            effects, allowed = self.values.detectable(0, rows * windows)
+            least = np.where(allowed, effects, np.inf).min(axis=0)
+            for name, effect in zip(self.names, least.tolist(), strict=True):
+                if name in found and found[name] is None and np.isfinite(effect):
+                    found[name] = Detectable(effect, windows)
+        return found
+
+    def blank(self) -> WatchState:
+        """The state of a version of which nothing has been seen."""
+        streams = len(self.names)
+        return WatchState(StreamState.empty(streams, CELLS), StreamState.empty(3 * streams, 2))
+
+    def knows(self, window: Window) -> bool:
+        """Whether the baseline was learned from windows like this one."""
+        if not self._spec.window.timed or self._spec.alarms.learning_ms == 0:
+            return True
+        first = int(week_hours([window.start_ms], self._spec.timezone)[0])
+        hours = -(-(window.end_ms - window.start_ms) // _HOUR_MS)
+        return bool(self._covered[(first + np.arange(min(hours, len(self._covered)))) % len(self._covered)].all())
+
+    def judge(self, state: WatchState, window: Window, tally: Counts) -> Findings:
+        """One more window of the version, in their order. tally: int64[features, WIDTH]."""
+        state.end_ms = window.end_ms
+        by_clock = self._spec.window.timed
+        hour = int(week_hours([window.start_ms], self._spec.timezone)[0]) if by_clock else 0
+        day = int(days([window.start_ms], self._spec.timezone)[0]) if by_clock else 0
+        span, known = (window.start_ms, window.end_ms), self.knows(window)
+        values = self.values.judge(state.values, tally[:, :CELLS].astype(np.float64), hour, day, span, known)
+        counts = _shares_of(tally[None])[0].astype(np.float64)
+        # A cause in the data is one whatever the hour: it does not wait until the seasons are known.
+        shares = self.shares.judge(state.shares, counts, hour, day, span, known=True)
+        return Findings(values, shares, known, self._wrong(shares, counts, hour))
+
+    def _wrong(self, judged: Judged, counts: Floats, hour: int) -> dict[str, tuple[Share, ...]]:
+        usual = self.shares.baseline.at(hour)[0][:, 0]
+        found: dict[str, tuple[Share, ...]] = {}
+        for stream in np.flatnonzero(judged.drifting).tolist():
+            kind, place = divmod(stream, len(self.names))
+            bad, good = counts[stream]
+            effect = judged.effect[stream]
+            share = Share(
+                self._aspects[place][kind],
+                bad / max(bad + good, 1.0),
+                float(usual[stream]),
+                0.0 if np.isnan(effect) else float(effect),
+            )
+            found[self.names[place]] = (*found.get(self.names[place], ()), share)
+        return found
+
+
+def _places(past: History | None, timezone: str) -> tuple[Counts, Counts]:
+    """Hour of the week and day of each window; windows by number of rows are each a day of their own."""
+    if past is None:
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    if past.unit == "rows":
+        return np.zeros(len(past.starts), dtype=np.int64), np.arange(len(past.starts))
+    starts = past.starts.tolist()
+    return week_hours(starts, timezone), days(starts, timezone)
+
+
+def _coverage(past: History | None, spec: ModelSpec, hours: Counts) -> NDArray[np.bool_]:
+    if not spec.window.timed or spec.alarms.learning_ms == 0:
+        return covered([0, 0], 168)
+    if past is None or past.unit == "rows":
+        return covered([], 1)
+    return covered(hours.tolist(), max(1, past.size // _HOUR_MS))
+
+
+def _shares_of(tallies: Counts) -> Counts:
+    """int64[W, 3 F, 2]: rows wrong and right: missing, then of the wrong type, then never seen among the usable."""
+    rows = tallies.sum(axis=2)
+    missing, invalid, unusual = tallies[:, :, MISSING], tallies[:, :, INVALID], tallies[:, :, UNUSUAL]
+    usable = rows - missing - invalid
+    wrong = np.concatenate([missing, invalid, unusual], axis=1)
+    right: Counts = np.concatenate([rows - missing, rows - invalid, usable - unusual], axis=1)
+    shares: Counts = np.stack([wrong, right], axis=2)
+    return shares
+
+
+def _shares(total: Counts, numeric: NDArray[np.bool_], *, expect: bool) -> Counts:
+    """The same of the whole reference, int64[3 F, 2]; expect: with the rows never seen that are to be expected."""
+    shares: Counts = _shares_of(total[None])[0]
+    if expect:
+        shares[2 * len(total) :, 0] += np.where(numeric, int(_NEVER_SEEN), 0)
+    return shares
+
+
+def _value_limits(spec: ModelSpec, names: tuple[str, ...]) -> Limits:
+    told = [_told(spec, name) for name in names]
+    weights = np.array([each.importance if each.monitor == "drift" else 0.0 for each in told])
+    tolerance = np.array([each.tolerance or spec.alarms.tolerance for each in told])
+    return Limits(tolerance, _limits(spec, weights, VALUES_SHARE), spec.alarms.persistence)
+
+
+def _share_limits(spec: ModelSpec, names: tuple[str, ...]) -> Limits:
+    watched = np.array([_told(spec, name).monitor != "off" for name in names])
+    # Whether a model answers at all is for other monitors; that it answers what it never did is for this one.
+    sent = watched & np.array([name not in (PREDICTION, SCORE) for name in names])
+    weights = np.concatenate([sent, sent, watched]).astype(np.float64)
+    # Only by the window: what is wrong with the data is wrong at once.
+    limit = _limits(spec, weights, DATA_SHARE, days=False)
+    both = np.arange(3 * len(names)) < len(names)  # Values that are suddenly never missing are made up.
+    tolerance = np.full(3 * len(names), spec.alarms.tolerance)
+    return Limits(tolerance, limit, 1, shares=True, both=both)
+
+
+def _told(spec: ModelSpec, name: str) -> FeatureSpec:
+    return spec.features.get(name, FeatureSpec())
+
+
+def _limits(spec: ModelSpec, weights: Floats, share: float, *, days: bool = True) -> Floats:
+    """float64[2, S]: evidence at the alarm on each scale; the two share the budget where both are used."""
+    alarms: AlarmSpec = spec.alarms
+    daily = days and spec.window.timed and spec.window.size < DAY_MS
+    mine = alarms.budget * share * weights / max(weights.sum(), 1e-300)
+    with np.errstate(divide="ignore"):
+        windows = windows_a_month(spec.window) / (mine / 2 if daily else mine)
+        if not daily:
+            return np.stack([windows, np.full_like(windows, np.inf)])
+        return np.stack([windows, DAY_WINDOWS / (mine / 2)])

@@ -1,0 +1,227 @@
+"""The features of a model's versions under watch: what a closed window says of each, and the incidents that follow.
+
+A version whose reference does not tell what is usual at every hour learns it from its own windows. One that nobody
+registered is compared with an inherited reference: it reads as `learning` and alarms of nothing until it has learned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.detection.incidents import Incidents
+from monitor.detection.records import Cause, Severity, State, Verdict
+from monitor.detection.sentences import describe_data, describe_drift
+from monitor.detection.severity import severity
+from monitor.detection.triggers import Evidence
+from monitor.detection.watch import Findings, Watch, WatchState
+from monitor.engine.pane import Pane
+from monitor.profiles.history import History
+from monitor.profiles.reference import Reference
+from monitor.spec import DAY_MS, ModelSpec
+from monitor.statistics.reading import Reading
+from monitor.windows.window import Window
+
+Counts = NDArray[np.int64]
+
+SILENT_MS = 7 * DAY_MS
+"""A version that has sent nothing for so long begins anew."""
+
+_HOUR_MS = 3_600_000
+_SILENT_WINDOWS = 4  # At least as many, where windows are long.
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """Rows of one version in one hour, or longer window, in the decision cells of a reference."""
+
+    reference: str
+    tally: Counts
+
+
+@dataclass(slots=True)
+class Watching:
+    """One model's. lessons: by (version, start). states: by version. touched: pieces that have changed since they were
+    saved, as (kind, version, start).
+    """
+
+    spec: ModelSpec
+    watches: dict[str, Watch]
+    references: Mapping[str, Reference]
+    states: dict[str, WatchState] = field(default_factory=dict)
+    lessons: dict[tuple[str, int], Lesson] = field(default_factory=dict)
+    touched: set[tuple[str, str, int]] = field(default_factory=set)
+    _learned: dict[str, Watch] = field(default_factory=dict)
+    _starts: dict[str, list[int]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, spec: ModelSpec, references: Mapping[str, Reference]) -> Watching:
+        watches = {version: Watch.of(spec, reference) for version, reference in references.items()}
+        return cls(spec, watches, references)
+
+    def judge(
+        self, window: Window, pane: Pane, readings: list[Reading], incidents: Incidents, registered: bool
+    ) -> tuple[tuple[Verdict, ...], list[Evidence]]:
+        """What a closed window says, windows in their order; evidence: of drift, then of causes in the data."""
+        self._forget_silent(window)
+        version = window.version
+        tally = self.references[pane.reference].cells.tally(pane.profile)
+        watch = self._learned.get(version) or self.watches[pane.reference]
+        alarming = registered or version in self._learned
+        if alarming:
+            state = self.states.setdefault(version, watch.blank())
+            self.touched.add(("watch", version, 0))
+        else:
+            state = watch.blank()
+        findings = watch.judge(state, window, tally)
+        if version not in self._learned and not (registered and watch.complete):
+            self._learn(window, pane.reference, tally)
+        psi = {reading.feature: reading.value for reading in readings if reading.statistic == "psi"}
+        verdicts = {
+            name: _verdict(window, pane.profile.rows, name, place, findings, psi.get(name), alarming)
+            for place, name in enumerate(watch.names)
+            if watch.watches(name)
+        }
+        return tuple(verdicts.values()), self._evidence(window, pane, watch, findings, verdicts, incidents, alarming)
+
+    def _evidence(
+        self,
+        window: Window,
+        pane: Pane,
+        watch: Watch,
+        findings: Findings,
+        verdicts: Mapping[str, Verdict],
+        incidents: Incidents,
+        alarming: bool,
+    ) -> list[Evidence]:
+        """Move the version's incidents on."""
+        places = np.flatnonzero(findings.values.drifting).tolist() if alarming else []
+        drifting = [verdicts[watch.names[place]] for place in places]
+        drifting.sort(key=lambda verdict: (-(verdict.effect or 0.0), verdict.feature))
+        affected = {verdict.feature: severity(verdict.effect or 0.0) for verdict in drifting}
+        judged = [
+            (verdict.effect, watch.tolerance[verdict.feature]) for verdict in drifting if verdict.effect is not None
+        ]
+        calm = bool(judged) and all(effect < tolerance for effect, tolerance in judged)
+        wrong = findings.wrong if alarming else {}
+        worst = {name: max(share.effect for share in shares) for name, shares in wrong.items()}
+        ranked = sorted(worst, key=lambda name: (-worst[name], name))
+        broken = {name: severity(worst[name]) for name in ranked}
+        said = describe_data({name: wrong[name] for name in ranked})
+        return [
+            _evidence(window, pane, "drift", incidents, affected, describe_drift(drifting), tuple(drifting), calm=calm),
+            _evidence(window, pane, "data", incidents, broken, said, (), calm=False),
+        ]
+
+    def _learn(self, window: Window, reference: str, tally: Counts) -> None:
+        """Keep a window of a version that is still learning; from enough of them, what is usual follows."""
+        alarms, version = self.spec.alarms, window.version
+        if not self.spec.window.timed or alarms.learning_ms == 0:
+            return
+        start = window.start_ms // _HOUR_MS * _HOUR_MS
+        before = self.lessons.get((version, start))
+        if before is not None and before.reference == reference:
+            tally = before.tally + tally
+        self.keep(version, start, Lesson(reference, tally))
+        self.touched.add(("lesson", version, start))
+        if window.end_ms - self._starts[version][0] >= alarms.learning_ms:
+            self.conclude(version)
+
+    def keep(self, version: str, start_ms: int, lesson: Lesson) -> None:
+        """Take in a lesson, as one was made or saved, in order of their starts."""
+        starts = self._starts.setdefault(version, [])
+        if not starts or starts[-1] < start_ms:
+            starts.append(start_ms)
+        self.lessons[version, start_ms] = lesson
+
+    def conclude(self, version: str) -> None:
+        """Go by what a version's lessons of its newest reference say, where they tell of every hour."""
+        starts = self._starts.get(version, [])
+        if not starts or starts[-1] - starts[0] + max(_HOUR_MS, self.spec.window.size) < self.spec.alarms.learning_ms:
+            return
+        lessons = [self.lessons[version, start] for start in starts]
+        reference = lessons[-1].reference
+        kept = [(start, each.tally) for start, each in zip(starts, lessons, strict=True) if each.reference == reference]
+        tallies = np.stack([tally for _, tally in kept])
+        size = max(_HOUR_MS, self.spec.window.size)
+        history = History("ms", size, np.array([start for start, _ in kept], dtype=np.int64), tallies)
+        watch = Watch(self.spec, self.references[reference].layout, tallies.sum(axis=0), history)
+        if watch.complete:
+            self._learned[version] = watch
+
+    def conclude_all(self) -> None:
+        """After a restart: versions that had learned go by it again."""
+        for version in self._starts:
+            self.conclude(version)
+
+    def _forget_silent(self, window: Window) -> None:
+        """Forget versions without a window for SILENT_MS, but for those that drift: a client that makes up versions
+        must not fill the memory.
+        """
+        bound = window.end_ms - max(SILENT_MS, _SILENT_WINDOWS * (window.end_ms - window.start_ms))
+        newest = {version: starts[-1] for version, starts in self._starts.items()}
+        newest |= {version: state.end_ms for version, state in self.states.items()}
+        for version in [version for version, last in newest.items() if last <= bound]:
+            state = self.states.get(version)
+            if state is not None and (state.values.drifting.any() or state.shares.drifting.any()):
+                continue
+            if self.states.pop(version, None) is not None:
+                self.touched.add(("watch", version, 0))
+            self._learned.pop(version, None)
+            for start in self._starts.pop(version, []):
+                del self.lessons[version, start]
+                self.touched.add(("lesson", version, start))
+
+
+def _evidence(
+    window: Window,
+    pane: Pane,
+    cause: Cause,
+    incidents: Incidents,
+    affected: Mapping[str, Severity],
+    reason: str,
+    verdicts: tuple[Verdict, ...],
+    *,
+    calm: bool,
+) -> Evidence:
+    """What a window says of a cause, its incident moved on."""
+    changes = tuple(incidents.update(window, cause, affected, reason))
+    rows, digest = pane.profile.rows, pane.profile.digest
+    return Evidence(window, cause, changes, reason, rows, pane.offsets, digest, verdicts, calm=calm)
+
+
+def _verdict(
+    window: Window, rows: int, name: str, place: int, findings: Findings, psi: float | None, alarming: bool
+) -> Verdict:
+    values = findings.values
+    wrong = tuple(share.aspect for share in findings.wrong.get(name, ()))
+    tested = bool(values.tested[place])
+    state: State
+    if not alarming:
+        state = "learning"
+    elif values.drifting[place] or wrong:
+        state = "drifting"
+    elif not findings.known:
+        state = "learning"
+    elif values.untestable[place]:
+        state = "untestable"
+    elif not tested:
+        state = "insufficient"
+    else:
+        state = "watch" if values.watch[place] else "ok"
+    return Verdict(
+        window=window,
+        feature=name,
+        rows=rows,
+        state=state,
+        effect=float(values.effect[place]) if tested else None,
+        noise_floor=float(values.floor[place]) if tested else None,
+        psi=psi,
+        p_value=float(values.p_value[place]) if tested else None,
+        evidence_ratio=float(values.ratio[place]),
+        wrong=wrong,
+        onset_ms=int(values.onset_ms[place]),
+    )
