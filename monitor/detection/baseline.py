@@ -30,6 +30,9 @@ SHRINKAGE = (200.0, 1_000.0, 5_000.0, 20_000.0)
 EXPECTED_MIN = 5.0
 """Rows that a cell must be expected to hold: Cochran 1954, Biometrics 10(4)."""
 
+DAYS_MIN = 2
+"""Days, or windows by number of rows, that anything is learned from at least."""
+
 WINDOWS_MIN = 4
 """Windows that over-dispersion is learned from at least."""
 
@@ -82,39 +85,59 @@ def learn(total: Counts, ordered: NDArray[np.bool_], history: Counts, hours: Cou
 
 
 def _learn(total: Counts, ordered: NDArray[np.bool_], history: Counts, hours: Counts, days: Counts) -> Baseline:
-    streams = len(total)
     coarser = groupings(total, ordered)
     shares, rows = _shares(total), np.maximum(total.sum(axis=1), 1).astype(np.float64)
-    chosen: list[Season] = ["none"] * streams
     past = _Past(history.transpose(1, 0, 2).astype(np.float64), hours, days)
-    typical = past.rows.sum(axis=1) / np.maximum((past.rows > 0).sum(axis=1), 1)
-    if past.days < 2:
-        blank = np.zeros((2, coarser.number, streams))
-        return Baseline(shares[None], rows[None], coarser, blank, typical, tuple(chosen))
-    by_hour, rows_by_hour = np.tile(shares, (HOURS, 1, 1)), np.tile(rows, (HOURS, 1))
-    left_out = past.without_day("none", 0.0, shares)
-    best_share, best_rows = left_out
-    likelihood = past.likelihood(best_share)
-    best = np.zeros(streams)
+    if past.days < DAYS_MIN:
+        rho = np.zeros((2, coarser.number, len(total)))
+        return Baseline(shares[None], rows[None], coarser, rho, past.typical, (SEASONS[0],) * len(total))
+    chosen = _choose(past, shares, rows)
+    rho = np.stack([past.dispersion(coarser, *each) for each in past.scales(chosen.expected, chosen.resting)])
+    # What one scale cannot tell, the other does.
+    rho = np.where(np.isnan(rho), np.where(np.isnan(rho[::-1]), 0.0, rho[::-1]), rho)
+    hourly = slice(None) if any(season != "none" for season in chosen.season) else slice(1)
+    return Baseline(chosen.shares[hourly], chosen.rows[hourly], coarser, rho, past.typical, tuple(chosen.season))
+
+
+@dataclass(slots=True)
+class _Choice:
+    """The season and shrinkage of each stream.
+
+    shares, rows: as in `Baseline`, for 168 hours. expected: float64[S, W, K] and resting: float64[S, W], the same for
+    each window of the history as learned from other days. gain: float64[S], of log-likelihood over no season.
+    """
+
+    season: list[Season]
+    shares: Floats
+    rows: Floats
+    expected: Floats
+    resting: Floats
+    gain: Floats
+
+    def take(self, better: NDArray[np.bool_], other: _Choice) -> None:
+        """What is better in another choice."""
+        self.shares[:, better], self.rows[:, better] = other.shares[:, better], other.rows[:, better]
+        self.expected[better], self.resting[better] = other.expected[better], other.resting[better]
+        self.gain[better] = other.gain[better]
+        for stream in np.flatnonzero(better).tolist():
+            self.season[stream] = other.season[stream]
+
+
+def _choose(past: _Past, shares: Floats, rows: Floats) -> _Choice:
+    """A season must be worth more than the luck of the days: than twice the error of its gain."""
+    streams = len(rows)
+    everywhere = np.tile(shares, (HOURS, 1, 1)), np.tile(rows, (HOURS, 1))
+    best = _Choice(["none"] * streams, *everywhere, *past.without_day("none", 0.0, shares), np.zeros(streams))
+    plain = past.likelihood(best.expected)
     for season in SEASONS[1:]:
-        slot = slots(hours, season)
         for kappa in SHRINKAGE:
             expected, resting = past.without_day(season, kappa, shares)
-            gain = past.likelihood(expected) - likelihood
-            # A season must be worth more than the luck of the days: twice the error of its gain.
+            gain = past.likelihood(expected) - plain
             worth = gain.sum(axis=1) - 2.0 * np.sqrt(past.days) * gain.std(axis=1, ddof=1)
-            better = (worth > 0) & (gain.sum(axis=1) > best)
-            best = np.where(better, gain.sum(axis=1), best)
-            best_share = np.where(better[:, None, None], expected, best_share)
-            best_rows = np.where(better[:, None], resting, best_rows)
-            fitted, on = past.fitted(slot, season, kappa, shares)
-            by_hour[:, better], rows_by_hour[:, better] = fitted[:, better], np.minimum(on, rows)[:, better]
-            chosen = [season if is_better else before for is_better, before in zip(better, chosen, strict=True)]
-    rho = np.stack([past.dispersion(coarser, *each) for each in past.scales(best_share, best_rows)])
-    rho = np.where(np.isnan(rho), np.where(np.isnan(rho[::-1]), 0.0, rho[::-1]), rho)
-    seasonal = any(season != "none" for season in chosen)
-    keep = slice(None) if seasonal else slice(1)
-    return Baseline(by_hour[keep], rows_by_hour[keep], coarser, rho, typical, tuple(chosen))
+            fitted, on = past.fitted(season, kappa, shares)
+            other = _Choice([season] * streams, fitted, np.minimum(on, rows), expected, resting, gain.sum(axis=1))
+            best.take((worth > 0) & (other.gain > best.gain), other)
+    return best
 
 
 def _shares(counts: Counts) -> Floats:
@@ -135,6 +158,7 @@ class _Past:
         self.rows = counts.sum(axis=2)
         self.day = np.unique(days, return_inverse=True)[1]
         self.days = int(self.day.max()) + 1 if len(days) else 0
+        self.typical = self.rows.sum(axis=1) / np.maximum((self.rows > 0).sum(axis=1), 1)
 
     def _sums(self, group: Counts) -> Floats:
         """float64[S, groups, K]: counts of each group of windows."""
@@ -156,10 +180,10 @@ class _Past:
         resting = like.sum(axis=2) + kappa
         return (like + kappa * everywhere) / resting[:, :, None], np.minimum(resting, np.maximum(rows, 1.0))
 
-    def fitted(self, slot: Counts, season: Season, kappa: float, overall: Floats) -> tuple[Floats, Floats]:
+    def fitted(self, season: Season, kappa: float, overall: Floats) -> tuple[Floats, Floats]:
         """Shares float64[168, S, K] of each hour of the week from all windows, and float64[168, S] rows."""
         wanted = slots(np.arange(HOURS), season)
-        sums = _members(slot, int(wanted.max()) + 1) @ self.counts
+        sums = _members(slots(self.hours, season), int(wanted.max()) + 1) @ self.counts
         rows = sums.sum(axis=2) + kappa
         shares = (sums + kappa * overall[:, None]) / rows[:, :, None]
         return shares.transpose(1, 0, 2)[wanted], rows.T[wanted]

@@ -34,6 +34,9 @@ MERGED_MAX = 30
 LEARNING_WINDOWS = 3
 """Windows in a row with a major effect that alarm where the usual noise is not known yet."""
 
+STILL = 0.05
+"""p-value of a single window below which a drifting stream has not come back."""
+
 CALM = 2.0
 """Windows that must look as they should before drift is over, in units of the persistence."""
 
@@ -41,32 +44,46 @@ GUARD = 1e-4
 """Chance that a reference's own error is larger than what is tolerated for it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """One window's counts, float64[S, K], beside the shares that are usual for it and the rows that these rest on."""
+
+    start_ms: int
+    counts: Floats
+    shares: Floats
+    resting: Floats
+
+
 @dataclass(slots=True)
 class Merged:
     """Windows of S streams taken together since the last look. expected: float64[S, K], rows that the baseline lets
-    expect; variance: float64[S], sum of squared rows over those the baseline rests on.
+    expect; variance: float64[S], sum of squared rows over those the baseline rests on; since_ms: int64[S], start of the
+    first.
     """
 
     counts: Floats
     expected: Floats
     variance: Floats
     windows: Counts
+    since_ms: Counts
 
     @classmethod
     def empty(cls, streams: int, cells: int) -> Merged:
         zeros = np.zeros((streams, cells))
-        return cls(zeros, zeros.copy(), np.zeros(streams), np.zeros(streams, dtype=np.int64))
+        none = np.zeros(streams, dtype=np.int64)
+        return cls(zeros, zeros.copy(), np.zeros(streams), none, none.copy())
 
     @property
     def rows(self) -> Floats:
         held: Floats = self.counts.sum(axis=1)
         return held
 
-    def add(self, counts: Floats, shares: Floats, resting: Floats) -> None:
-        rows = counts.sum(axis=1)
-        self.counts += counts
-        self.expected += rows[:, None] * shares
-        self.variance += rows**2 / resting
+    def add(self, window: Counted) -> None:
+        self.since_ms[:] = np.where(self.windows == 0, window.start_ms, self.since_ms)
+        rows = window.counts.sum(axis=1)
+        self.counts += window.counts
+        self.expected += rows[:, None] * window.shares
+        self.variance += rows**2 / window.resting
         self.windows += 1
 
     def forget(self, which: Bools) -> None:
@@ -134,6 +151,14 @@ class Judged:
     untestable: Bools
     onset_ms: Counts
 
+    @classmethod
+    def of(cls, effect: Floats, floor: Floats, p_value: Floats) -> Judged:
+        """Of streams of which nothing follows yet."""
+        none = np.zeros(len(effect), dtype=np.bool_)
+        return cls(
+            effect, floor, p_value, np.zeros(len(effect)), none, none, none, none, none, np.full(len(effect), -1)
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Limits:
@@ -170,118 +195,112 @@ class Detector:
         self._ways: dict[tuple[int, int], Counts] = {}
         self._wanted = p_of(np.minimum(limits.cap, 1e14))
 
-    def judge(
-        self, state: StreamState, counts: Floats, hour: int, day: int, span_ms: tuple[int, int], known: bool
-    ) -> Judged:
+    def judge(self, state: StreamState, counts: Floats, start_ms: int, hour: int, day: int, *, known: bool) -> Judged:
         """One more window. counts: float64[S, K]; hour, day: of the week, and a number, in local time. known: whether
         the baseline knows windows like this one: others only alarm of what is major.
         """
-        shares, resting = self.baseline.at(hour)
-        daily = None
-        if state.day != day and known:
-            daily = self._look(state, 1, span_ms, due=state.scales[1].merged.windows > 0)
-        state.day = day
-        for scale in state.scales:
-            scale.merged.add(counts, shares, resting)
-        judged = self._look(state, 0, span_ms, due=None) if known else self._learn(state, counts, shares, resting)
-        self._recover(state, counts, shares, resting, judged)
-        if daily is not None:
-            judged.onset_ms = np.where(daily.alarmed, daily.onset_ms, judged.onset_ms)
-            judged.alarmed |= daily.alarmed
-        judged.drifting = state.drifting.copy()
+        window = Counted(start_ms, counts, *self.baseline.at(hour))
+        short, long = state.scales
+        ended = None
+        if known:
+            if state.day != day:
+                ended = self._look(state, 1)
+                state.day = day
+            long.merged.add(window)
+        short.merged.add(window)
+        judged = self._look(state, 0) if known else self._learn(state)
+        if ended is not None:
+            judged.onset_ms = np.where(ended.alarmed, ended.onset_ms, judged.onset_ms)
+            judged.alarmed = judged.alarmed | ended.alarmed
+        self._recover(state, window, judged)
         limits = self.limits
-        ratios = np.stack([scale.evidence / limit for scale, limit in zip(state.scales, limits.limit, strict=True)])
-        judged.ratio = ratios.max(axis=0)
+        judged.drifting = state.drifting.copy()
+        judged.untestable = state.untestable.copy()
+        judged.ratio = np.maximum(short.evidence / limits.limit[0], long.evidence / limits.limit[1])
         judged.watch = limits.active & (judged.ratio >= limits.limit[0] ** -0.5)
         return judged
 
-    def _look(self, state: StreamState, which: int, span_ms: tuple[int, int], due: Bools | None) -> Judged:
-        """Judge what one scale has merged; due: streams that are to be looked at, None for all that hold enough."""
+    def _look(self, state: StreamState, which: int) -> Judged:
+        """Judge what one scale has merged, where that is enough, and take it as evidence."""
         scale, limits = state.scales[which], self.limits
-        merged = scale.merged
-        way, enough = self._way(which, merged)
-        ready = (enough if due is None else enough & due) & np.isfinite(limits.limit[which])
-        judged = self._test(which, merged, way)
-        judged.tested = ready
+        judged, enough = self._test(which, scale.merged)
+        judged.tested = enough & np.isfinite(limits.limit[which])
+        fresh = judged.tested & ~state.drifting
         e = e_value(judged.p_value, limits.cap[which])
-        open_ = ready & ~state.drifting
-        scale.evidence = np.where(open_, (scale.evidence + 1.0) * e, scale.evidence)
-        run = scale.run + np.log(e)
-        begun = open_ & (scale.run <= 0.0)
-        scale.onset_ms = np.where(begun, span_ms[0], scale.onset_ms)
-        scale.run = np.where(open_, np.maximum(run, 0.0), scale.run)
-        alarmed = open_ & (scale.evidence >= limits.limit[which]) & (judged.effect >= limits.tolerance)
-        state.drifting |= alarmed
-        state.recent.forget(alarmed)
-        judged.alarmed = alarmed
+        scale.evidence = np.where(fresh, (scale.evidence + 1.0) * e, scale.evidence)
+        scale.onset_ms = np.where(fresh & (scale.run <= 0.0), scale.merged.since_ms, scale.onset_ms)
+        scale.run = np.where(fresh, np.maximum(scale.run + np.log(e), 0.0), scale.run)
+        judged.alarmed = fresh & (scale.evidence >= limits.limit[which]) & (judged.effect >= limits.tolerance)
         judged.onset_ms = scale.onset_ms.copy()
-        full = merged.windows >= MERGED_MAX
-        if which == 0:
-            state.untestable = (state.untestable | (full & ~enough)) & ~ready
-            judged.untestable = state.untestable.copy()
-        merged.forget(ready | full)
-        for part in ("effect", "floor", "p_value"):
-            getattr(judged, part)[~ready] = np.nan
+        self._conclude(state, which, judged)
         return judged
 
-    def _learn(self, state: StreamState, counts: Floats, shares: Floats, resting: Floats) -> Judged:
-        """Judge one window without evidence."""
-        merged = state.scales[0].merged
-        way, enough = self._way(0, merged)
-        judged = self._test(0, merged, way)
-        state.streak = np.where(enough, np.where(judged.effect >= MAJOR, state.streak + 1, 0), state.streak)
-        judged.alarmed = self.limits.active & enough & ~state.drifting & (state.streak >= LEARNING_WINDOWS)
+    def _learn(self, state: StreamState) -> Judged:
+        """Judge a window whose usual noise is not known: nothing is evidence, only what is major alarms."""
+        judged, enough = self._test(0, state.scales[0].merged)
+        judged.tested = enough
+        major = judged.effect >= MAJOR
+        state.streak = np.where(judged.tested, np.where(major, state.streak + 1, 0), state.streak)
+        long_enough = state.streak >= LEARNING_WINDOWS
+        judged.alarmed = judged.tested & self.limits.active & long_enough & ~state.drifting
+        self._conclude(state, 0, judged)
+        return judged
+
+    def _conclude(self, state: StreamState, which: int, judged: Judged) -> None:
+        """Streams that alarmed drift from now on; what was judged is not judged again."""
+        merged = state.scales[which].merged
         state.drifting |= judged.alarmed
         state.recent.forget(judged.alarmed)
-        judged.tested = enough
-        merged.forget(enough | (merged.windows >= MERGED_MAX))
-        for part in ("effect", "floor", "p_value"):
-            getattr(judged, part)[~enough] = np.nan
-        return judged
+        full = merged.windows >= MERGED_MAX
+        if which == 0:
+            state.untestable = (state.untestable | full) & ~judged.tested
+        merged.forget(judged.tested | full)
+        for part in (judged.effect, judged.floor, judged.p_value):
+            part[~judged.tested] = np.nan
 
-    def _recover(self, state: StreamState, counts: Floats, shares: Floats, resting: Floats, judged: Judged) -> None:
+    def _recover(self, state: StreamState, window: Counted, judged: Judged) -> None:
         """End the drift of streams that look as they should: of several windows together, as one is too noisy."""
         if not state.drifting.any():
             return
-        recent, limits = state.recent, self.limits
-        recent.add(counts, shares, resting)
-        recent.forget(~state.drifting | judged.alarmed | (judged.p_value < 0.05) | (recent.windows > MERGED_MAX))
-        way, enough = self._way(0, recent)
-        effect = self._test(0, recent, way).effect
-        calm = recent.windows >= CALM * limits.persistence
-        over = state.drifting & enough & calm & (effect < limits.tolerance / 2.0)
+        recent = state.recent
+        recent.add(window)
+        recent.forget(~state.drifting | judged.alarmed | (judged.p_value < STILL) | (recent.windows > MERGED_MAX))
+        found, enough = self._test(0, recent)
+        calm = recent.windows >= CALM * self.limits.persistence
+        over = state.drifting & enough & calm & (found.effect < self.limits.tolerance / 2.0)
         state.drifting &= ~over
+        state.streak[over] = 0
         for scale in state.scales:
             scale.evidence[over] = 0.0
             scale.run[over] = 0.0
             scale.merged.forget(over)
-        state.streak[over] = 0
 
-    def _test(self, which: int, merged: Merged, way: Counts) -> Judged:
-        """Effects and p-values of what was merged."""
+    def _test(self, which: int, merged: Merged) -> tuple[Judged, Bools]:
+        """Effects and p-values of what was merged, and which streams hold enough rows for these to mean anything."""
         baseline, limits = self.baseline, self.limits
+        way, enough = self._way(which, merged)
         rows = np.maximum(merged.rows, 1.0)
         rho = baseline.rho[which, way, self._streams]
         each = rows / np.maximum(merged.windows, 1)
         inflation = 1.0 + np.maximum(each - 1.0, 0.0) * rho
-        most = rows**2 / np.maximum(merged.variance, 1e-300)
-        resting = np.maximum(most / (1.0 + np.maximum(baseline.typical - 1.0, 0.0) * rho), 1.0)
-        noise = inflation / rows + 1.0 / resting
-        q = baseline.groupings.merge(way, merged.counts) / rows[:, None]
-        p = baseline.groupings.merge(way, merged.expected) / rows[:, None]
-        free = np.maximum(baseline.groupings.cells[way, self._streams] - 1, 1).astype(np.float64)
+        resting = rows**2 / np.maximum(merged.variance, 1e-300) / self._clustering(rho)
+        noise = inflation / rows + 1.0 / np.maximum(resting, 1.0)
+        counts, expected, free = merged.counts, merged.expected, np.ones(len(rows))
+        if not limits.shares:
+            counts, expected = baseline.groupings.merge(way, counts), baseline.groupings.merge(way, expected)
+            free = np.maximum(baseline.groupings.cells[way, self._streams] - 1.0, 1.0)
+        p, q = expected / rows[:, None], counts / rows[:, None]
         apart = divergence8(p, q)
-        floor = free * noise
         if limits.shares:
-            p_value = self._share_p_values(merged.counts[:, 0], rows, inflation, p[:, 0], resting)
+            p_value = self._share_p_values(counts[:, 0], rows, inflation, p[:, 0], np.maximum(resting, 1.0))
         else:
-            tolerance = np.maximum(limits.tolerance, special.chdtri(free, GUARD) / resting)
+            tolerance = np.maximum(limits.tolerance, _guard(free, resting))
             p_value = noncentral_sf(apart / noise, free, tolerance / noise)
-        none = np.zeros(len(rows), dtype=np.bool_)
-        effect = np.maximum(0.0, apart - floor)
-        onset = np.full(len(rows), -1, dtype=np.int64)
-        ratio = np.zeros(len(rows))
-        return Judged(effect, floor, p_value, ratio, none, none, none, none, none, onset)
+        return Judged.of(np.maximum(0.0, apart - free * noise), free * noise, p_value), enough
+
+    def _clustering(self, rho: Floats) -> Floats:
+        """By how much fewer independent rows the baseline's shares rest on, as its rows came in windows too."""
+        return 1.0 + np.maximum(self.baseline.typical - 1.0, 0.0) * rho
 
     def _share_p_values(self, bad: Floats, rows: Floats, inflation: Floats, share: Floats, resting: Floats) -> Floats:
         """Of shares of rows, whose reference's share is known as well as `resting` rows let know it."""
@@ -319,11 +338,19 @@ class Detector:
         """
         baseline, limits = self.baseline, self.limits
         rho = baseline.rho[which]
-        resting = np.median(baseline.rows, axis=0) / (1.0 + np.maximum(baseline.typical - 1.0, 0.0) * rho)
-        noise = (1.0 + (rows - 1.0) * rho) / rows + 1.0 / np.maximum(resting, 1.0)
-        free = np.maximum(baseline.groupings.cells - 1, 1).astype(np.float64)
-        tolerance = np.maximum(limits.tolerance, special.chdtri(free, GUARD) * (1.0 / np.maximum(resting, 1.0)))
+        resting = np.maximum(np.median(baseline.rows, axis=0) / self._clustering(rho), 1.0)
+        noise = (1.0 + (rows - 1.0) * rho) / rows + 1.0 / resting
+        free = np.maximum(baseline.groupings.cells - 1.0, 1.0)
+        tolerance = np.maximum(limits.tolerance, _guard(free, resting))
         needed = noncentral_isf(np.broadcast_to(self._wanted[which], free.shape), free, tolerance / noise)
         # What cells of equal mass keep of a normal's shift: 0.64 with two, 0.86 with four, 0.98 with twenty.
         kept = 1.0 - 0.947 / (free + 1.0) ** 1.384
         return (needed - free) * noise / kept, rows * baseline.groupings.least >= EXPECTED_MIN
+
+
+def _guard(free: Floats, resting: Floats) -> Floats:
+    """The difference that a reference of so many rows has from the truth, but with a chance of GUARD: a sequential test
+    would find it in the end. The chi-square limit of its own estimate.
+    """
+    guard: Floats = special.chdtri(free, GUARD) / np.maximum(resting, 1.0)
+    return guard

@@ -149,11 +149,11 @@ class Watch:
         by_clock = self._spec.window.timed
         hour = int(week_hours([window.start_ms], self._spec.timezone)[0]) if by_clock else 0
         day = int(days([window.start_ms], self._spec.timezone)[0]) if by_clock else 0
-        span, known = (window.start_ms, window.end_ms), self.knows(window)
-        values = self.values.judge(state.values, tally[:, :CELLS].astype(np.float64), hour, day, span, known)
+        known, start_ms = self.knows(window), window.start_ms
+        values = self.values.judge(state.values, tally[:, :CELLS].astype(np.float64), start_ms, hour, day, known=known)
         counts = _shares_of(tally[None])[0].astype(np.float64)
         # A cause in the data is one whatever the hour: it does not wait until the seasons are known.
-        shares = self.shares.judge(state.shares, counts, hour, day, span, known=True)
+        shares = self.shares.judge(state.shares, counts, start_ms, hour, day, known=True)
         return Findings(values, shares, known, self._wrong(shares, counts, hour))
 
     def _wrong(self, judged: Judged, counts: Floats, hour: int) -> dict[str, tuple[Share, ...]]:
