@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SEED ?= 1
 DURATION ?= 60
 
-.PHONY: help demo test check bench simulate lock clean
+.PHONY: help demo test check acceptance bench simulate lock clean
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ check: $(VENV)/installed  ## formatting, lint, strict types, import rules
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+acceptance: $(VENV)/installed  ## what the statistics promise, every figure beside its target; POINTS="E F" for some
+	$(BIN)/python -m tests.acceptance $(POINTS)
 
 bench: $(VENV)/installed  ## events a second beside the bare client, on one broker in one run
 	$(BIN)/python -m benchmarks.throughput
