@@ -36,6 +36,9 @@ def test_the_variance_of_cells_is_inflated_by_one_plus_n_less_one_rho(rho: float
 def test_a_shift_moves_the_cells_of_its_features_from_its_window_on(sd: float) -> None:
     reference, live = watched(Model(features=10, cells=40), 1, 400, 2, Shift(sd, (3, 7), 100))
     assert (reference.windows, live.windows) == (WEEK, 400)
+    assert not reference.means.any()
+    assert not live.means[:100].any()
+    assert live.means[100:].sum(axis=0) == pytest.approx(300 * sd * np.isin(np.arange(10), (3, 7)))
     found = chi_square(live.merged(CELLS))
     p, q, n = shares(0.0), shares(sd), 1_000
     wanted = np.sum((q * (1 - q) + n * (q - p) ** 2) / p)  # The mean of X^2 of a multinomial.
@@ -77,18 +80,21 @@ def test_raw_rows_fill_the_cells_and_are_normal() -> None:
     for feature, rows in enumerate(values):
         np.testing.assert_array_equal(np.histogram(rows, limits)[0], traffic.counts[4, feature])
         assert kstest(rows, "norm", args=(traffic.means[4, feature],)).pvalue > 1e-3
-    np.testing.assert_array_equal(traffic.between(3, 5).raw(1), values)
-    assert not np.array_equal(traffic.raw(3), values)
+    np.testing.assert_array_equal(traffic.between(1, 5).between(2, 4).raw(1), values)
+
+
+def test_windows_of_equal_counts_have_raw_rows_of_their_own() -> None:
+    traffic = simulate(Model(features=1, cells=1), 2, 6)
+    assert not np.array_equal(traffic.raw(0), traffic.raw(1))
 
 
 def test_a_sample_is_of_the_rows_of_all_windows() -> None:
-    model = Model(features=3, cycle=0.3)
-    traffic = simulate(model, 48, 7)
-    found = traffic.sample(4_000)
+    found = simulate(Model(features=3, cycle=0.3, cells=1), 48, 7).sample(4_000)
     assert found.shape == (3, 4_000)
     # Over a day the mean is that of a sine, and its square adds to the variance.
     assert found.mean(axis=1) == pytest.approx(np.zeros(3), abs=5 / np.sqrt(4_000))
     assert found.var() == pytest.approx(1 + 0.3**2 / 2, abs=5 * np.sqrt(2 / 12_000))
+    traffic = simulate(Model(features=3), 2, 7)
     whole = traffic.between(0, 1).sample(1_000)
     limits = norm.ppf(np.linspace(0.0, 1.0, 41))
     np.testing.assert_array_equal(np.histogram(whole[2], limits)[0], traffic.counts[0, 2])
