@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 SEED ?= 1
 DURATION ?= 60
 
-.PHONY: help demo test check bench simulate lock clean
+.PHONY: help demo test check acceptance bench bench-detection simulate lock clean
 
 help:
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 17
 
 $(VENV)/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "model-monitor needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 2; }
@@ -29,8 +29,14 @@ check: $(VENV)/installed  ## formatting, lint, strict types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+acceptance: $(VENV)/installed  ## what the statistics promise, every figure beside its target; POINTS="E F" for some
+	$(BIN)/python -m tests.acceptance $(POINTS)
+
 bench: $(VENV)/installed  ## events a second beside the bare client, on one broker in one run
 	$(BIN)/python -m benchmarks.throughput
+
+bench-detection: $(VENV)/installed  ## false alarms and delay of ways to find drift, on the same simulated traffic
+	$(BIN)/python -m benchmarks.detection
 
 simulate: $(VENV)/installed  ## crash points and interleavings from a seed: make simulate SEED=7
 	MODEL_MONITOR_SEED=$(SEED) $(BIN)/pytest tests/simulation
