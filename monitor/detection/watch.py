@@ -30,7 +30,7 @@ from monitor.windows.window import Window
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-VALUES_SHARE, DATA_SHARE = 0.5, 0.3
+VALUES_SHARE, DATA_SHARE = 0.65, 0.15
 """Of the budget: for the distribution of values, and for causes in the data. The rest is for performance."""
 
 _HOUR_MS = 3_600_000
@@ -103,7 +103,7 @@ class Watch:
         past_shares = _shares_of(tallies)
         past_shares[:, 2 * streams :] = 0
         shares = learn(both[: 3 * streams], np.ones(3 * streams, dtype=np.bool_), past_shares, hours, dates)
-        limits = _value_limits(spec, self.names)
+        limits = value_limits(spec, self.names)
         self.tolerance = dict(zip(self.names, limits.tolerance.tolist(), strict=True))
         self.values = Detector(values, limits)
         self.shares = Detector(shares, _share_limits(spec, self.names))
@@ -210,7 +210,7 @@ def _shares(total: Counts, numeric: NDArray[np.bool_], *, expect: bool) -> Count
     return shares
 
 
-def _value_limits(spec: ModelSpec, names: tuple[str, ...]) -> Limits:
+def value_limits(spec: ModelSpec, names: tuple[str, ...]) -> Limits:
     told = [_told(spec, name) for name in names]
     weights = np.array([each.importance if each.monitor == "drift" else 0.0 for each in told])
     tolerance = np.array([each.tolerance or spec.alarms.tolerance for each in told])

@@ -1,0 +1,63 @@
+"""Our own detection on simulated counts: the features' values alone, each an equal share of half the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from monitor.detection.baseline import learn
+from monitor.detection.detector import Detector, StreamState
+from monitor.detection.watch import value_limits
+from monitor.events.schema import Schema
+from monitor.spec import AlarmSpec, ModelSpec, PerformanceSpec
+from monitor.windows.window import WindowSpec
+from tests.acceptance.traffic import HOURS, WEEK, Traffic
+
+CELLS = 20
+HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """budget, tolerance: of the model."""
+
+    budget: float = 0.1
+    tolerance: float = 0.02
+
+    @property
+    def name(self) -> str:
+        return f"model-monitor, budget {self.budget:g}, tolerance {self.tolerance:g}"
+
+    def alarms(self, reference: Traffic, live: Traffic) -> Sequence[tuple[int, int]]:
+        """The windows and features at which drift begins, in order of time."""
+        return alarms(self.detector(reference), live)
+
+    def detector(self, reference: Traffic) -> Detector:
+        """Learned from the reference's windows."""
+        history = reference.merged(CELLS)
+        at = reference.first + np.arange(reference.windows)
+        ordered = np.ones(reference.features, dtype=np.bool_)
+        baseline = learn(history.sum(axis=0), ordered, history, at % WEEK, at // HOURS)
+        names = tuple(f"x{number}" for number in range(reference.features))
+        spec = ModelSpec(
+            "simulated",
+            Schema("simulated", "regression", dict.fromkeys(names, "numeric")),
+            WindowSpec(HOUR_MS),
+            PerformanceSpec("mae", 1.0),
+            alarms=AlarmSpec(self.budget, self.tolerance),
+        )
+        return Detector(baseline, value_limits(spec, names))
+
+
+def alarms(detector: Detector, live: Traffic) -> Sequence[tuple[int, int]]:
+    """The windows and features at which drift begins, in order of time."""
+    state = StreamState.empty(live.features, CELLS)
+    counts = live.merged(CELLS).astype(np.float64)
+    found = []
+    for window in range(live.windows):
+        at = live.first + window
+        judged = detector.judge(state, counts[window], at * HOUR_MS, at % WEEK, at // HOURS, known=True)
+        found += [(window, int(feature)) for feature in np.flatnonzero(judged.alarmed)]
+    return found

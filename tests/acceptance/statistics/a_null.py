@@ -1,0 +1,26 @@
+"""Three months in which nothing is wrong, of 50 features by the hour: the budget is kept on every kind of traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tests.acceptance.figures import Figure
+from tests.acceptance.ours import Ours
+from tests.acceptance.traffic import MONTH, NULLS, watched
+
+SEEDS = (1, 2, 3)
+WEEKS = 4
+MONTHS = 3
+
+
+def figures(seeds: Sequence[int]) -> Iterator[Figure]:
+    """Alarms of all seeds together at the default budget, and a month at one fifty times as large."""
+    for name, model in NULLS.items():
+        small = large = 0
+        for seed in seeds:
+            reference, live = watched(model, WEEKS, MONTHS * MONTH, seed)
+            small += len(Ours(budget=0.1).alarms(reference, live))
+            large += len(Ours(budget=5.0).alarms(reference, live))
+        months = MONTHS * len(seeds)
+        yield Figure.at_most("A", f"{name}: false alarms in {months} months, budget 0.1", small, 1)
+        yield Figure.at_most("A", f"{name}: false alarms a month, budget 5", large / months, 5)
