@@ -92,17 +92,28 @@ def benjamini_hochberg(reference: Counts, live: Counts) -> Flags:
     return p <= limit
 
 
-def psi(reference: Counts, live: Counts) -> Flags:
-    """Population stability index of 0.1 or more; half a row more in every cell."""
+def stability_index(reference: Counts, live: Counts) -> Floats:
+    """Population stability index of each window, half a row more in every cell: float64[T, F]."""
     r, c = (_shares(side + 0.5) for side in (reference.sum(axis=0), live))
-    return np.sum((r - c) * np.log(r / c), axis=-1) >= 0.1
+    found: Floats = np.sum((r - c) * np.log(r / c), axis=-1)
+    return found
+
+
+def psi(reference: Counts, live: Counts) -> Flags:
+    """Population stability index of 0.1 or more."""
+    return stability_index(reference, live) >= 0.1
+
+
+def three_sigma_limit(reference: Counts) -> Floats:
+    """Mean plus three deviations of the JS distance of the reference's own windows from all of it: float64[F]."""
+    known = _jensen_shannon(_shares(reference.sum(axis=0)), _shares(reference))
+    limit: Floats = known.mean(axis=0) + 3.0 * known.std(axis=0)
+    return limit
 
 
 def three_sigma(reference: Counts, live: Counts) -> Flags:
-    """Above the mean plus three deviations of the reference's own windows, as NannyML does, in JS distance."""
-    whole = _shares(reference.sum(axis=0))
-    known = _jensen_shannon(whole, _shares(reference))
-    return _jensen_shannon(whole, _shares(live)) > known.mean(axis=0) + 3.0 * known.std(axis=0, ddof=0)
+    """Above that limit, as NannyML does."""
+    return _jensen_shannon(_shares(reference.sum(axis=0)), _shares(live)) > three_sigma_limit(reference)
 
 
 def kolmogorov_smirnov(reference: Floats, live: Floats) -> Flags:

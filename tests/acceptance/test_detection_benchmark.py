@@ -62,6 +62,12 @@ def test_a_delay_means_nothing_where_chance_finds_half_of_the_features_in_time()
         assert result.means_nothing(10) is nothing
 
 
+def test_a_week_without_shift_counts_as_its_share_of_a_month() -> None:
+    result = Result(delays={sd: [1.0] for sd in detection.SHIFTS})
+    result.add_clean([(3, 0), (3, 1), (9, 0)], MONTH // 4)
+    assert table("", 10, {"some": result}).splitlines()[4].startswith("| some | 12.0 | 8.0 | 1 |")
+
+
 def test_tables_are_written_between_the_marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
