@@ -1,4 +1,4 @@
-"""How others decide that a feature has drifted, on simulated traffic: what ours is compared with.
+"""How a feature is found to have drifted on simulated traffic: by us and, for comparison, by others.
 
 Methods of counts see 20 cells of equal mass; those of rows see every raw value. All judge each window and feature by
 itself against the reference, at the threshold that their users get when they set none.
@@ -18,6 +18,7 @@ from scipy.stats import chi2, kstwo
 
 from monitor.statistics import evidently
 from monitor.statistics.evidently import Samples
+from tests.acceptance.ours import Ours
 from tests.acceptance.traffic import Traffic
 
 CELLS = 20
@@ -138,6 +139,7 @@ def evidently_default(reference: Floats, live: Floats) -> Flags:
 
 
 METHODS: Sequence[Method] = (
+    Ours(),
     OfRows("Evidently's defaults, reference of 1,000 rows", 1_000, evidently_default),
     OfRows("Evidently's defaults, reference of 10,000 rows", 10_000, evidently_default),
     OfRows("Kolmogorov-Smirnov p < 0.05", 10_000, kolmogorov_smirnov),
