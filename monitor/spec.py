@@ -53,6 +53,7 @@ class ModelSpec:
 
     future_ms: how far event time may run ahead of the broker's clock. persistence: windows in a row that a feature
     must have drifted. retention_ms: how long a prediction waits for its label; labelled False keeps none waiting.
+    alarms_budget: false alarms a month that are allowed.
     """
 
     name: str
@@ -68,3 +69,4 @@ class ModelSpec:
     labelled: bool = True
     retention_ms: int = 90 * DAY_MS
     persistence: int = 2
+    alarms_budget: float = 0.1

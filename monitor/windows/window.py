@@ -51,14 +51,14 @@ class WindowSpec:
     """How events are cut: `size` milliseconds of event time, or at least `size` rows.
 
     Row windows over Kafka are the fewest whole panes of `pane_ms` that hold `size` rows; over a table, whose event
-    time is the row number, they are exactly `size` rows (unit "ms", one row a millisecond).
+    time is the row number, they are exactly `size` rows (unit "numbered rows", one row a millisecond).
     """
 
     size: int
-    unit: Literal["ms", "rows"] = "ms"
+    unit: Literal["ms", "rows", "numbered rows"] = "ms"
     pane_ms: int = 60_000
 
     @property
     def grid_ms(self) -> int:
         """Width of the panes that rows are folded into."""
-        return self.size if self.unit == "ms" else self.pane_ms
+        return self.pane_ms if self.unit == "rows" else self.size
