@@ -22,7 +22,8 @@ from monitor.windows.window import Offsets, Window
 class Evidence:
     """What one window says of a cause: its incident's changes, and what stands behind them.
 
-    reason: one sentence for people. Waits until the labels have caught up with its window.
+    reason: one sentence for people. onset_ms: when what it says is estimated to have begun, where that is earlier than
+    its incident. Waits until the labels have caught up with its window.
     """
 
     window: Window
@@ -34,6 +35,7 @@ class Evidence:
     profile: str
     verdicts: tuple[Verdict, ...] = ()
     performance: PerformanceEvidence | None = None
+    onset_ms: int | None = None
 
 
 @dataclass(slots=True)
@@ -127,7 +129,8 @@ def _trigger(
     summary = evidence.reason
     if reason == "performance" and drifting:
         summary += f"; {_listed([verdict.feature for verdict in drifting])} drifted"
-    onset_ms = incident.opened.start_ms
+    opened_ms = incident.opened.start_ms
+    onset_ms = opened_ms if evidence.onset_ms is None else min(opened_ms, evidence.onset_ms)
     return Trigger(
         id=identity("trg", f"{incident.id}/{withheld}", evidence.window),
         reason=reason,
