@@ -29,7 +29,7 @@ from statistics import fmean
 TOLERANCE = 0.05
 """Share of the reference's loss by which it may rise: a change that nobody cares about is small beside the loss itself,
 whether that is a rate of false negatives near 1/2 or an error rate of 1 %. Twice as much would hide a rise of the error
-rate from 0.10 to 0.11 for ever, and a rise to 0.12 for twice as many labels."""
+rate from 0.10 to 0.11 for ever, and a rise to 0.12 for nearly twice as many labels."""
 
 CONFIDENCE = 0.99
 """Of the upper limit of the reference's own loss: what its labels leave in doubt must not alarm."""
