@@ -40,7 +40,8 @@ class WindowView:
 class PerformanceView:
     """The newest settled performance of one window: over a span of whole windows that holds enough labels.
 
-    coverage: labelled over predicted in the span. settled: whether the window has had its one verdict.
+    coverage: labelled over predicted in the span. settled: whether the window has had its one verdict. evidence_ratio:
+    then, evidence over alarm limit of the loss nearest to its limit, evidence_loss; None where none was followed.
     """
 
     window: Window
@@ -49,6 +50,8 @@ class PerformanceView:
     coverage: float
     readings: tuple[Reading, ...]
     settled: bool
+    evidence_ratio: float | None = None
+    evidence_loss: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,3 +50,11 @@ def p_of(e: Floats | float) -> Floats:
         p = np.exp(-log)
         log = np.maximum(log + np.log(wanted) - np.log(e_value(p, np.inf)), 1e-3)
     return np.exp(-log)
+
+
+def evidence_limit(windows: float, budget: float, share: Floats | float) -> Floats:
+    """W / (A s): evidence at which a stream of W windows a month alarms, if it may use the share s of the A false
+    alarms a month that its model is allowed; infinite where that is none.
+    """
+    with np.errstate(divide="ignore"):
+        return windows / (budget * np.asarray(share, dtype=np.float64))

@@ -22,7 +22,8 @@ class Evidence:
     """What one window says of a cause: its incident's changes, and what stands behind them.
 
     reason: one sentence for people. calm: whether a window that could be judged showed no feature outside its
-    tolerance. Waits until the labels have caught up with its window.
+    tolerance. onset_ms: when what it says is estimated to have begun, where that is earlier than its incident. Waits
+    until the labels have caught up with its window.
     """
 
     window: Window
@@ -35,6 +36,7 @@ class Evidence:
     verdicts: tuple[Verdict, ...] = ()
     performance: PerformanceEvidence | None = None
     calm: bool = False
+    onset_ms: int | None = None
 
 
 @dataclass(slots=True)
@@ -144,7 +146,8 @@ def _trigger(
     summary = evidence.reason
     if reason == "performance" and drifting:
         summary += f"; {listed([verdict.feature for verdict in drifting])} drifted"
-    onset_ms = incident.opened.start_ms
+    opened_ms = incident.opened.start_ms
+    onset_ms = opened_ms if evidence.onset_ms is None else min(opened_ms, evidence.onset_ms)
     return Trigger(
         id=identity("trg", f"{incident.id}/{withheld}", evidence.window),
         reason=reason,

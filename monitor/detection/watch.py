@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.detection.baseline import covered, learn
-from monitor.detection.budget import DAY_WINDOWS, windows_a_month
+from monitor.detection.budget import DAY_WINDOWS, evidence_limit, windows_a_month
 from monitor.detection.detector import MERGED_MAX, Detector, Judged, Limits, StreamState
 from monitor.detection.records import Aspect
 from monitor.events.batch import PREDICTION, SCORE
@@ -237,9 +237,8 @@ def _limits(spec: ModelSpec, weights: Floats, share: float, *, days: bool = True
     """float64[2, S]: evidence at the alarm on each scale; the two share the budget where both are used."""
     alarms: AlarmSpec = spec.alarms
     daily = days and spec.window.timed and spec.window.size < DAY_MS
-    mine = alarms.budget * share * weights / max(weights.sum(), 1e-300)
-    with np.errstate(divide="ignore"):
-        windows = windows_a_month(spec.window) / (mine / 2 if daily else mine)
-        if not daily:
-            return np.stack([windows, np.full_like(windows, np.inf)])
-        return np.stack([windows, DAY_WINDOWS / (mine / 2)])
+    shares = share * weights / max(weights.sum(), 1e-300)
+    windows = evidence_limit(windows_a_month(spec.window), alarms.budget, shares / 2 if daily else shares)
+    if not daily:
+        return np.stack([windows, np.full_like(windows, np.inf)])
+    return np.stack([windows, evidence_limit(DAY_WINDOWS, alarms.budget, shares / 2)])

@@ -17,7 +17,7 @@ from monitor.engine.intake import Earlier, Judged, Result, by_pane, judge_predic
 from monitor.engine.labels import Due
 from monitor.engine.ledger import Ledger
 from monitor.engine.pane import OTHER, Pane, fold_parts, surplus
-from monitor.engine.performance import PerformanceReader
+from monitor.engine.performance import PerformanceReader, worst_shown
 from monitor.engine.progress import VIEWS_MAX, Progress
 from monitor.engine.settlement import Changes, Settlement, changes_of, windows_of
 from monitor.engine.spans import Span, Totals
@@ -360,15 +360,18 @@ class ModelMonitor:
             return
         self.settlement.read(ledger, span, verdict)
         reader = self.performance_readers[ledger.reference]
-        view = reader.read(ledger, span, totals.of(ledger, span, reader.layout), ledger.settled or verdict)
+        # A window that had to wait for its labels must not overrule what newer ones have said since.
+        newest = window.end_ms > self.progress.judged.get(window.version, NEVER)
+        judged = verdict and newest and not self.learning(window.version, ledger.reference)
+        before = self.performance.get((window.version, window.end_ms))
+        found = reader.losses.follow(ledger, self.progress.losses) if judged else worst_shown(before)
+        view = reader.read(ledger, span, totals.of(ledger, span, reader.layout), ledger.settled or verdict, found)
         self._show("performance", self.performance, view)
         output.performance.append(view)
         output.readings.extend(view.readings)
-        # A window that had to wait for its labels must not overrule what newer ones have said since.
-        newest = window.end_ms > self.progress.judged.get(window.version, NEVER)
-        if verdict and newest and not self.learning(window.version, ledger.reference):
+        if judged:
             self.progress.judged[window.version] = window.end_ms
-            evidence = reader.judge(view, ledger, self.progress.incidents)
+            evidence = reader.judge(view, ledger, self.progress.losses[window.version], self.progress.incidents)
             if evidence is not None:
                 self.progress.arbiter.note(evidence)
                 output.changes.extend(evidence.changes)

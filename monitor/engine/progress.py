@@ -9,6 +9,7 @@ from monitor.detection.incidents import Incidents
 from monitor.detection.records import Incident, IncidentChange, Trigger
 from monitor.detection.triggers import Arbiter
 from monitor.engine.labels import LabelFlow
+from monitor.engine.losses import VersionLosses
 from monitor.windows.streams import NEVER, Streams
 from monitor.windows.window import WindowSpec
 
@@ -24,7 +25,7 @@ class Progress:
     of predictions and labels. boundary_ms: performance is settled up to here. known_ms: the latest time that a label
     counts from. counted: totals by name. triggers, resolved incidents: the newest,
     newest last. decided: triggers by (version, requested or withheld). judged: end of the newest window with a verdict,
-    by version.
+    by version. losses: the evidence that a version's losses have risen.
     """
 
     predictions: Streams
@@ -41,6 +42,7 @@ class Progress:
     resolved: list[Incident] = field(default_factory=list)
     decided: dict[tuple[str, str], int] = field(default_factory=dict)
     judged: dict[str, int] = field(default_factory=dict)
+    losses: dict[str, VersionLosses] = field(default_factory=dict)
     label_flow: LabelFlow = field(default_factory=LabelFlow)
 
     def note(self, changes: Sequence[IncidentChange]) -> None:

@@ -20,14 +20,21 @@ def lines(outputs: Iterable[Output], by_row: bool) -> Iterator[Line]:
     by_row: windows are spans of row numbers, not of times.
     """
     readings: dict[tuple[Window, str, str], Reading] = {}
+    evidence: dict[Window, Line] = {}
     others: list[tuple[Window, int, Line]] = []
     for output in outputs:
+        for view in output.performance:
+            if view.evidence_ratio is not None:
+                evidence[view.window] = {"evidence_ratio": view.evidence_ratio, "evidence_loss": view.evidence_loss}
         for reading in output.readings:
             readings[(reading.window, reading.feature, reading.statistic)] = reading
         others += [(view.window, 1, _verdict(each, by_row)) for view in output.windows for each in view.verdicts]
         others += [(change.window, 2, _incident(change, by_row)) for change in output.changes]
         others += [(trigger.window, 3, _trigger(trigger, by_row)) for trigger in output.triggers]
-    everything = [(reading.window, 0, _reading(reading, by_row)) for reading in readings.values()] + others
+    everything = [
+        (each.window, 0, _reading(each, by_row) | ({} if each.feature else evidence.get(each.window, {})))
+        for each in readings.values()
+    ] + others
     everything.sort(key=lambda each: each[:2])
     return (line for _, _, line in everything)
 

@@ -106,6 +106,11 @@ class Performance(Resource):
     """Labelled over predicted, in the span."""
     settled: bool
     """Whether the window has had its one verdict; later labels only change the figures."""
+    evidence_ratio: float | None
+    """At that verdict, evidence that a loss has risen, over the alarm limit: the alarm is at 1. Null before it, and
+    where the reference has no labels to compare with."""
+    evidence_loss: Text
+    """The loss nearest to its limit, such as `error_rate`; empty where there is none."""
     metrics: list[Figure]
 
     @classmethod
@@ -116,16 +121,10 @@ class Performance(Resource):
             labels=view.labels,
             label_coverage=view.coverage,
             settled=view.settled,
+            evidence_ratio=view.evidence_ratio,
+            evidence_loss=view.evidence_loss,
             metrics=[
-                Figure(
-                    metric=reading.statistic,
-                    status=reading.status,
-                    value=reading.value,
-                    lower=reading.lower,
-                    upper=reading.upper,
-                    revision=reading.revision,
-                )
-                for reading in view.readings
+                Figure.model_validate({"metric": reading.statistic, **reading._asdict()}) for reading in view.readings
             ],
         )
 

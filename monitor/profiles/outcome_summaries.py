@@ -1,13 +1,13 @@
 """What is kept of predictions that have a label: integers alone, one kind of summary a task.
 
 Memory: binary 33 kB; multiclass 4 kB a class (up to 50 classes) and 8 bytes a cell of the confusion matrix;
-regression below 1 kB.
+regression 1.2 kB.
 """
 
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,10 @@ BINS = 15
 
 RANKED_CLASSES_MAX = 50
 """Multiclass models with more classes keep no score cells, hence have no ROC AUC."""
+
+ERROR_EDGES = np.unique(np.rint(2.0 ** (np.arange(129) / 4))).astype(np.int64)
+"""int64[k]: where the cells of a regression's |e| begin, in 1 / UNIT of its scale: four an octave, from the least error
+that is told apart from none to the largest. One more cell, the first, is of no error."""
 
 PROBABILITY_MIN = 1e-15
 """Log loss takes a probability for no closer to 0 or 1 than this: a row loses at most 34.54 nats."""
@@ -144,7 +148,8 @@ class RegressionOutcome:
     """Errors e = prediction - label and labels y, as e / scale and (y - centre) / scale, each clipped to +-4096.
 
     rows: labelled pairs. error, absolute, label: of e, |e| and y over rows with a prediction. relative: of |e| over
-    the label's own size, clipped to 4096, left out where the label is 0. The rest are sums of products of fixed-point
+    the label's own size, clipped to 4096, left out where the label is 0. sizes: int64[len(ERROR_EDGES) + 1], rows by
+    cell of |e|; a file from before there were any has none. The rest are sums of products of fixed-point
     values (e^4, y^3, y^4, e^2 y, e^2 y^2), each rounded to a double row by row: only intervals use them.
     """
 
@@ -158,6 +163,7 @@ class RegressionOutcome:
     label_4: int
     error_2_label: int
     error_2_label_2: int
+    sizes: Counts = field(default_factory=lambda: np.zeros(len(ERROR_EDGES) + 1, dtype=np.int64))
 
 
 Summary = BinaryOutcome | MulticlassOutcome | RegressionOutcome
@@ -165,4 +171,4 @@ Summary = BinaryOutcome | MulticlassOutcome | RegressionOutcome
 
 def values_of(summary: Summary | Moments) -> list[Any]:
     """Its fields, in order."""
-    return [getattr(summary, field.name) for field in fields(summary)]
+    return [getattr(summary, each.name) for each in fields(summary)]

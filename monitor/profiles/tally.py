@@ -11,6 +11,7 @@ from monitor.events.batch import PRESENT, CategoricalColumn, NumericColumn, Pair
 from monitor.profiles.layout import OutcomeLayout
 from monitor.profiles.outcome_summaries import (
     BINS,
+    ERROR_EDGES,
     PROBABILITY_MIN,
     RANKED_CLASSES_MAX,
     UNIT,
@@ -140,7 +141,13 @@ def _regression(layout: OutcomeLayout, pairs: Pairs) -> RegressionOutcome:
         _total(label_2 * label_2),
         _total(error_2 * label),
         _total(error_2 * label_2),
+        _sizes(np.abs(error)),
     )
+
+
+def _sizes(absolute: Floats) -> Counts:
+    """int64[len(ERROR_EDGES) + 1]: rows by size of their error in fixed point."""
+    return np.bincount(np.searchsorted(ERROR_EDGES, absolute, side="right"), minlength=len(ERROR_EDGES) + 1)
 
 
 def _usable(column: NumericColumn | None, rows: int) -> NDArray[np.bool_]:

@@ -115,7 +115,7 @@ def run_backtest(
     if table.by_row and spec.window.unit == "ms":
         raise ConfigError("the table has no timestamps to cut windows by: give --window '500 rows', or name the column")
     if by_row:
-        spec = replace(spec, window=WindowSpec(spec.window.size, by_row=True))
+        spec = replace(spec, window=WindowSpec(spec.window.size, "numbered rows"))
         predictions, given = _timed_by_row(predictions, given, labels is None)
     # A table's times are taken as they are: there is no clock that they could be ahead of.
     spec = replace(spec, lateness_ms=0, future_ms=FOREVER, labelled=given is not None)

@@ -48,7 +48,7 @@ def initialise(
         table.pairs,
         version=version,
         threshold=plan.threshold,
-        windows=(window.unit, window.size),
+        windows=("ms" if window.timed else "rows", window.size),
     )
     profile = f"references/{_file_name(model, version)}.profile"
     body = render(

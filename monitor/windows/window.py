@@ -51,20 +51,19 @@ class WindowSpec:
     """How events are cut: `size` milliseconds of event time, or at least `size` rows.
 
     Row windows over Kafka are the fewest whole panes of `pane_ms` that hold `size` rows; over a table, whose event
-    time is the row number, they are exactly `size` rows (unit "ms", one row a millisecond, `by_row`).
+    time is the row number, they are exactly `size` rows (unit "numbered rows", one row a millisecond).
     """
 
     size: int
-    unit: Literal["ms", "rows"] = "ms"
+    unit: Literal["ms", "rows", "numbered rows"] = "ms"
     pane_ms: int = 60_000
-    by_row: bool = False
 
     @property
     def timed(self) -> bool:
         """Whether windows are spans of time, so that hours, days and months mean something."""
-        return self.unit == "ms" and not self.by_row
+        return self.unit == "ms"
 
     @property
     def grid_ms(self) -> int:
         """Width of the panes that rows are folded into."""
-        return self.size if self.unit == "ms" else self.pane_ms
+        return self.pane_ms if self.unit == "rows" else self.size

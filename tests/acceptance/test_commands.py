@@ -186,4 +186,4 @@ def test_a_regression_model_has_performance_and_alarms_when_it_falls(tmp_path: P
     expected = np.abs(frame["guess"] - frame["price"]).to_numpy().reshape(3, 1000).mean(axis=1)
     assert [line["value"] for line in mae] == pytest.approx(expected.tolist(), rel=1e-3)
     opened = [line for line in said if line["kind"] == "incident" and line["event"] == "opened"]
-    assert [(line["cause"], line["features"]) for line in opened] == [("performance", ["mae"])]
+    assert [(line["cause"], line["features"]) for line in opened] == [("performance", ["mae", "large_error_rate"])]

@@ -47,7 +47,8 @@ def performance_view(place: Window, value: float | None, *, settled: bool = True
         figure = Reading(place, "", "roc_auc", 40, "insufficient")
     else:
         figure = Reading(place, "", "roc_auc", 577, "ok", value, value - 0.01, value + 0.01)
-    return PerformanceView(place, place.start_ms, 577, 0.71, (figure,), settled)
+    followed = (0.4, "brier") if settled else (None, "")
+    return PerformanceView(place, place.start_ms, 577, 0.71, (figure,), settled, *followed)
 
 
 def model_view(

@@ -110,6 +110,8 @@ def test_a_model_is_shown_with_its_standing() -> None:
         "labels": 577,
         "label_coverage": 0.71,
         "settled": True,
+        "evidence_ratio": 0.4,
+        "evidence_loss": "brier",
         "metrics": [{"metric": "roc_auc", "status": "ok", "value": 0.84, "lower": 0.83, "upper": 0.85, "revision": 0}],
     }
 

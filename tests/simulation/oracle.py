@@ -5,11 +5,13 @@ them, sharing no code with the engine. Where partitions are idle, the control ev
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import xxhash
+from scipy import optimize, special
 
 from monitor.spec import DAY_MS, ModelSpec
 from tests.simulation.traffic import PREDICTIONS, Log
@@ -25,6 +27,7 @@ class Prediction(NamedTuple):
     pane: int
     place: tuple[int, int, int]
     decision: str | None
+    score: float
 
 
 class Label(NamedTuple):
@@ -45,7 +48,7 @@ class Span(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """One reading of a window's accuracy, over its span."""
+    """One reading of a window's accuracy, over its span. evidence: of its loss nearest to the limit, at its verdict."""
 
     window: Span
     labels: int
@@ -53,6 +56,7 @@ class Figure(NamedTuple):
     enough: bool
     accuracy: float | None
     settled: bool
+    evidence: tuple[float, str] | None = None
 
 
 @dataclass
@@ -64,6 +68,68 @@ class Meaning:
     figures: list[Figure] = field(default_factory=list)
     labels: dict[str, int] = field(default_factory=dict)
     delays: list[int] = field(default_factory=list)
+
+
+class Evidence:
+    """The sequential test of `fraud`: bets on each of its losses against five alternatives, a window at a time, in the
+    order of verdicts; windows before one that has been judged are passed over, as is a version without a reference.
+    """
+
+    def __init__(self, spec: ModelSpec, events: list[Any], labels: list[Any]) -> None:
+        pairs = zip(events, labels, strict=True)
+        good = losses_of([(event["prediction"], event["score"], label["label"]) for event, label in pairs])
+        self.bearable = {name: bearable(rows) for name, rows in good.items()}
+        self.windows = 730.5 * 3_600_000 / spec.window.size if spec.window.unit == "ms" else 730.0
+        self.newest: dict[str, int] = {}
+        self.wealth: dict[tuple[str, str], list[float]] = {}
+        self.risen: set[tuple[str, str]] = set()
+        self.said: dict[Span, tuple[float, str]] = {}
+
+    def judge(self, window: Span, rows: list[tuple[str | None, float, str]]) -> None:
+        if window.version == "2" or window.end <= self.newest.get(window.version, NEVER):
+            return
+        self.newest[window.version] = window.end
+        # A fifth of a tenth of an alarm a month, for four losses of each version.
+        limit = self.windows / (0.1 / 5 / 4 / len(self.newest))
+        found = []
+        for name, mine in losses_of(rows).items():
+            key, p = (window.version, name), self.bearable[name]
+            wealth = self.wealth.setdefault(key, [0.0] * 5)
+            for place, step in enumerate((0.15, 0.3, 0.6, 1.2, 2.4)):
+                odds = p / (1 - p) * math.exp(step)
+                q = odds / (1 + odds)
+                won = math.prod((q / p) ** loss * ((1 - q) / (1 - p)) ** (1 - loss) for loss in mine)
+                wealth[place] = min((wealth[place] + 1) * won, 1000 * limit) if mine else wealth[place]
+            ratio = sum(wealth) / 5 / limit
+            found.append((ratio, name))
+            if ratio >= 1:
+                self.risen.add(key)
+            if key in self.risen:
+                self.wealth[key] = [min(each, limit) for each in wealth]
+                if ratio <= 0.01:
+                    self.risen.discard(key)
+                    self.wealth[key] = [0.0] * 5
+        self.said[window] = max(found)
+
+
+def losses_of(rows: list[tuple[str | None, float, str]]) -> dict[str, list[float]]:
+    """What each row (decision, score, label) lost; squares in steps of 2**-20."""
+    return {
+        "error_rate": [float(decision != label) for decision, _, label in rows],
+        "false_negative_rate": [float(decision != label) for decision, _, label in rows if label == "fraud"],
+        "false_positive_rate": [float(decision != label) for decision, _, label in rows if label != "fraud"],
+        "brier": [round((score - (label == "fraud")) ** 2 * 2**20) / 2**20 for _, score, label in rows],
+    }
+
+
+def bearable(rows: list[float]) -> float:
+    """A twentieth above the mean, or as far as the rows leave it in doubt: where n KL(mean, p) = ln 100."""
+    mean = sum(rows) / len(rows)
+
+    def doubt(p: float) -> float:
+        return len(rows) * sum(special.rel_entr([mean, 1 - mean], [p, 1 - p])) - math.log(100)
+
+    return max(1.05 * mean, optimize.brentq(doubt, mean, 1 - 1e-12, xtol=1e-15))
 
 
 @dataclass
@@ -108,8 +174,14 @@ def rejected(log: Log, topic: str, now_ms: int, future_ms: int) -> int:
     return sum(not usable(event, now_ms + future_ms) for record in records for event in events(record.value))
 
 
-def meaning(log: Log, spec: ModelSpec, now_ms: int, clocked: Clocked | None = None) -> Meaning:
-    """now_ms: of a clock that stood still; `clocked` where it moved."""
+def meaning(
+    log: Log,
+    spec: ModelSpec,
+    now_ms: int,
+    clocked: Clocked | None = None,
+    good: tuple[list[Any], list[Any]] | None = None,
+) -> Meaning:
+    """now_ms: of a clock that stood still; `clocked` where it moved. good: the events and labels of the reference."""
     found = Meaning()
     limit = now_ms + spec.future_ms if clocked is None else 1 << 62
     clock = clocked or Clocked()
@@ -138,7 +210,8 @@ def meaning(log: Log, spec: ModelSpec, now_ms: int, clocked: Clocked | None = No
     members = _windows(accepted, closed, spec)
     found.rows = {window: len(rows) for window, rows in members.items()}
     if spec.labelled:
-        _settle(members, accepted, labels, joint, spec, found)
+        evidence = Evidence(spec, *good) if good else None
+        _settle(members, accepted, labels, joint, spec, found, evidence)
     return found
 
 
@@ -172,7 +245,9 @@ def _take_predictions(
             else:
                 results["accepted"] += 1
                 place = (partition, offset, row)
-                accepted.append(Prediction(version, identity, time, pane, place, event.get("prediction")))
+                accepted.append(
+                    Prediction(version, identity, time, pane, place, event.get("prediction"), event.get("score", 0.0))
+                )
                 if identity is not None:
                     taken[version, identity] = pane
     return floor if spec.arrival == "batch" else max(high - spec.lateness_ms, floor)
@@ -219,6 +294,7 @@ def _settle(
     joint: int,
     spec: ModelSpec,
     found: Meaning,
+    evidence: Evidence | None,
 ) -> None:
     """Every boundary from the first on, each from all labels that were known before it."""
     grid, wait = spec.window.grid_ms, spec.performance.wait_ms
@@ -255,10 +331,14 @@ def _settle(
             verdict = window not in settled and ready
             if verdict:
                 settled.add(window)
+                if evidence:
+                    pairs = [(first[window.version, key], label.value) for key, label in current[window].items()]
+                    evidence.judge(window, [(each.decision, each.score, value) for each, value in pairs])
             # A reading is of its span's labels: one that has changed since then makes it stale.
             stale = changed & ({*spans[window]} | read.get(window, set()))
             if verdict or window.end == boundary or stale:
-                found.figures.append(figures[window]._replace(settled=window in settled))
+                known = evidence.said.get(window) if evidence else None
+                found.figures.append(figures[window]._replace(settled=window in settled, evidence=known))
                 read[window] = {*spans[window]}
             found.delays += [
                 max(0, label.time - first[window.version, identity].time)

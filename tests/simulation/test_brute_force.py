@@ -14,7 +14,7 @@ from monitor.spec import ModelSpec
 from monitor.windows.window import Window, WindowSpec
 from tests.simulation import oracle
 from tests.simulation.traffic import LABELS, MINUTE_MS, PREDICTIONS, Shape, Traffic
-from tests.simulation.world import CHURN, FRAUD, LATER_MS, World, references
+from tests.simulation.world import CHURN, FRAUD, LATER_MS, World, known_good, references
 
 BY_ROWS = replace(FRAUD, window=WindowSpec(500, "rows", MINUTE_MS))
 HALF_MINUTES = replace(FRAUD, window=WindowSpec(MINUTE_MS // 2), lateness_ms=3_500)
@@ -35,7 +35,7 @@ def test_the_engine_agrees_with_a_recomputation_from_the_whole_log(fraud: ModelS
     world = World(log, (fraud, CHURN), seed=seed)
     outputs = world.outputs
     view = world.run().views["fraud"]
-    meanings = {spec.name: oracle.meaning(log, spec, LATER_MS) for spec in (fraud, CHURN)}
+    meanings = {spec.name: oracle.meaning(log, spec, LATER_MS, good=known_good()) for spec in (fraud, CHURN)}
     world.close()
 
     assert windows_of(outputs) == {
@@ -43,7 +43,10 @@ def test_the_engine_agrees_with_a_recomputation_from_the_whole_log(fraud: ModelS
         for name, meaning in meanings.items()
         for window, rows in meaning.rows.items()
     }
-    assert [figure(view) for output in outputs for view in output.performance] == meanings["fraud"].figures
+    said, meant = [figure(view) for output in outputs for view in output.performance], meanings["fraud"].figures
+    assert [each._replace(evidence=None) for each in said] == [each._replace(evidence=None) for each in meant]
+    assert [loss for _, loss in map(evidence, said)] == [loss for _, loss in map(evidence, meant)]
+    assert [ratio for ratio, _ in map(evidence, said)] == pytest.approx([ratio for ratio, _ in map(evidence, meant)])
     assert view.labels == meanings["fraud"].labels
     assert view.label_delay_s == histogram(meanings["fraud"].delays, [end for end, _ in view.label_delay_s.rows])
     judged = sum((meaning.results for meaning in meanings.values()), Counter())
@@ -65,7 +68,14 @@ def windows_of(outputs: list[Output]) -> dict[Window, int]:
 def figure(view: PerformanceView) -> oracle.Figure:
     reading = next(each for each in view.readings if each.statistic == "accuracy")
     window = oracle.Span(view.window.end_ms, view.window.version, view.window.start_ms)
-    return oracle.Figure(window, view.labels, view.coverage, reading.status == "ok", reading.value, view.settled)
+    followed = None if view.evidence_ratio is None else (view.evidence_ratio, view.evidence_loss)
+    return oracle.Figure(
+        window, view.labels, view.coverage, reading.status == "ok", reading.value, view.settled, followed
+    )
+
+
+def evidence(figure: oracle.Figure) -> tuple[float, str]:
+    return figure.evidence or (-1.0, "")
 
 
 def histogram(delays_ms: list[int], ends_s: list[float]) -> Histogram:
@@ -82,6 +92,11 @@ def test_the_script_is_worth_recomputing() -> None:
     assert all(meaning.labels[result] > 20 for result in ("matched", "waiting", "conflict"))
     assert any(not figure.enough for figure in meaning.figures)
     assert any(figure.settled and figure.coverage < oracle.COVERAGE for figure in meaning.figures)
+    followed = oracle.meaning(Traffic(0, Shape(minutes=8)).log(), FRAUD, LATER_MS, good=known_good()).figures
+    ratios = {figure.window: figure.evidence[0] for figure in followed if figure.evidence}
+    assert min(ratios.values()) < 0.01
+    assert max(ratios.values()) > 1
+    assert any(figure.settled and not figure.evidence for figure in followed), "windows that others overtook"
     assert references()["fraud"].keys() == {"1"}
     assert meaning.delays.count(0) > 20
     assert sum(delay > 60_000 for delay in meaning.delays) > 20

@@ -42,7 +42,7 @@ A_DAY = 250
 class Days(ScriptedSource):
     """A source that never ends: each poll brings a day, unlike any before it.
 
-    Versions, categories, ids, an unknown model and broken bytes that never come again; every third day has drifted.
+    Versions, categories, ids, an unknown model and broken bytes that never come again; two days in twenty have drifted.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -66,7 +66,7 @@ class Days(ScriptedSource):
         return Polled(tuple(decoded), dict(self._next))
 
     def _payloads(self, drawn: random.Random) -> Iterator[tuple[str, Record]]:
-        drifted = self.day % 3 == 0
+        drifted = self.day % 20 < 2
         for number in range(A_DAY):
             at = START_MS + self.day * DAY_MS + number * DAY_MS // A_DAY
             event = fraud_event(drawn, f"{self.day}/{number}", at, drifted)
@@ -130,7 +130,7 @@ def test_what_is_kept_does_not_grow_with_time(tmp_path: Path, monkeypatch: pytes
     before, after = kept[STEADY], kept[LATER]
     print(before, after)
     assert all(after[name] <= 1.15 * before[name] + 5 for name in before), (before, after)
-    assert after["message"] > 3, "there is to be something that could grow"
+    assert after["message"] > 0, "there is to be something that could grow"
 
 
 def _memory() -> int:

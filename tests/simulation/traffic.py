@@ -55,7 +55,7 @@ class Shape:
 
     def drifted(self, minute: int) -> bool:
         """The world changes, changes back, and changes again."""
-        return minute % 6 >= 3
+        return minute % 6 >= 2
 
 
 class Traffic:

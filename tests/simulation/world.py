@@ -97,21 +97,28 @@ def _raw(topic: str, payloads: list[Payload]) -> Any:
 
 
 @functools.cache
-def references() -> Mapping[str, Mapping[str, Reference]]:
-    """Of both models; the challenger of `fraud` has none of its own."""
+def known_good() -> tuple[list[Payload], list[Payload]]:
+    """Events of `fraud`, and the label of each, that its reference is compiled from."""
     drawn = random.Random(0)
-    fraud = [fraud_event(drawn, str(number), START_MS, False) for number in range(3_000)]
+    events = [fraud_event(drawn, str(number), START_MS, False) for number in range(3_000)]
     labels = [
         {"type": "label", "id": event["id"], "model": "fraud", "timestamp": START_MS}
         | {"label": truth(drawn, event["score"], False)}
-        for event in fraud
+        for event in events
     ]
+    return events, labels
+
+
+@functools.cache
+def references() -> Mapping[str, Mapping[str, Reference]]:
+    """Of both models; the challenger of `fraud` has none of its own."""
+    drawn = random.Random(0)
     churn = [
         {"type": "prediction", "model": "churn", "timestamp": START_MS, "features": {"usage": drawn.gauss(0, 1)}}
         for _ in range(3_000)
     ]
     return {
-        "fraud": {"1": reference(FRAUD.schema, fraud, labels, "1")},
+        "fraud": {"1": reference(FRAUD.schema, *known_good(), "1")},
         "churn": {"": reference(CHURN.schema, churn, [], "")},
     }
 

@@ -1,0 +1,90 @@
+"""The losses of a model's versions, followed window by window: what the sequential test has found of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+from monitor.detection.betting import LOSS_MAX, Stream, bearable
+from monitor.detection.budget import evidence_limit, windows_a_month
+from monitor.engine.ledger import Ledger, unpacked
+from monitor.profiles.reference import Reference
+from monitor.spec import DAY_MS, ModelSpec
+from monitor.statistics.performance import Loss, losses
+
+BUDGET_SHARE = 0.2
+"""Of a model's false alarms a month, what its losses may use between them; the rest is drift's."""
+
+SILENT_MS = 7 * DAY_MS
+"""A version that has had no window for so long begins its evidence anew."""
+
+
+class Worst(NamedTuple):
+    """The loss nearest to its alarm limit, and its evidence over that limit; None where no loss is followed."""
+
+    ratio: float | None = None
+    loss: str = ""
+
+
+@dataclass(slots=True)
+class VersionLosses:
+    """By name of the loss; end_ms: of the version's newest window."""
+
+    streams: dict[str, Stream] = field(default_factory=dict)
+    end_ms: int = 0
+
+    @property
+    def alarmed(self) -> dict[str, Stream]:
+        """Those that have risen, worst first."""
+        found = [(name, stream) for name, stream in self.streams.items() if stream.alarmed]
+        return dict(sorted(found, key=lambda each: (-each[1].ratio, each[0])))
+
+
+@dataclass
+class LossReader:
+    """Follows the losses of the versions that are compared with one reference."""
+
+    spec: ModelSpec
+    reference: Reference
+
+    @cached_property
+    def known(self) -> Mapping[str, Loss]:
+        """The reference's own losses: those that can be followed."""
+        outcome = self.reference.outcome
+        found = {} if outcome is None else losses(outcome, outcome)
+        return {name: loss for name, loss in found.items() if bearable(*loss) <= LOSS_MAX}
+
+    @cached_property
+    def bearable(self) -> Mapping[str, float]:
+        return {name: bearable(*loss) for name, loss in self.known.items()}
+
+    def follow(self, ledger: Ledger, versions: dict[str, VersionLosses]) -> Worst:
+        """Take in the labels of one window - its own, not its span's, as each label counts once.
+
+        The budget is the model's: it is shared equally by its versions, and by the losses of each.
+        """
+        window = ledger.window
+        forget_silent(versions, window.end_ms - self.spec.performance.wait_ms - SILENT_MS)
+        mine = versions.setdefault(window.version, VersionLosses())
+        mine.end_ms = window.end_ms
+        mine.streams = {name: mine.streams.get(name, Stream()) for name in self.known}
+        if self.reference.outcome is None or not self.known:
+            return Worst()
+        weight = BUDGET_SHARE / (len(self.known) * len(versions))
+        limit = float(evidence_limit(windows_a_month(self.spec.window), self.spec.alarms.budget, weight))
+        seen = losses(unpacked(self.reference.layout.outcome, ledger.outcome), self.reference.outcome)
+        for name, stream in mine.streams.items():
+            stream.update(self.bearable[name], *seen[name], window.start_ms, limit)
+        ratio, name = max((stream.ratio, name) for name, stream in mine.streams.items())
+        return Worst(ratio, name)
+
+
+def forget_silent(versions: dict[str, VersionLosses], bound_ms: int) -> None:
+    """Forget versions without a window after a bound, but for those that have risen: a client that makes up versions
+    must not fill the memory.
+    """
+    silent = [name for name, mine in versions.items() if mine.end_ms <= bound_ms and not mine.alarmed]
+    for name in silent:
+        del versions[name]
