@@ -39,14 +39,15 @@ class Model:
 
     rows: an hour, at midnight and at noon. rho: share of a cell's variance that windows have in common beyond chance:
     the variance of n rows is 1 + (n - 1) rho times that of independent ones. cycle: amplitude of the mean over the day,
-    deviations, each feature with its own phase. wander: deviation of an AR(1) mean that remembers `memory` of itself an
-    hour. cells: fine ones, to be merged for decisions.
+    deviations, each feature with its own phase; uneven: drawn for each feature, up to that. wander: deviation of an
+    AR(1) mean that remembers `memory` of itself an hour. cells: fine ones, to be merged for decisions.
     """
 
     features: int = 50
     rows: tuple[int, int] = (1000, 1000)
     rho: float = 0.0
     cycle: float = 0.0
+    uneven: bool = False
     wander: float = 0.0
     memory: float = 0.9
     cells: int = 40
@@ -147,8 +148,10 @@ def _rows(model: Model, windows: int) -> Counts:
 
 
 def _means(model: Model, windows: int, seed: int) -> Floats:
-    phase = np.random.default_rng([seed, 0]).random(model.features)
-    means: Floats = model.cycle * np.sin(2.0 * np.pi * (np.arange(windows)[:, None] / HOURS + phase))
+    rng = np.random.default_rng([seed, 0])
+    phase = rng.random(model.features)
+    amplitude = model.cycle * (rng.random(model.features) if model.uneven else 1.0)
+    means: Floats = amplitude * np.sin(2.0 * np.pi * (np.arange(windows)[:, None] / HOURS + phase))
     if model.wander:
         steps = model.wander * np.random.default_rng([seed, 1]).normal(size=means.shape)
         steps[1:] *= np.sqrt(1.0 - model.memory**2)

@@ -8,23 +8,26 @@ import numpy as np
 
 from tests.acceptance.figures import Figure
 from tests.acceptance.ours import Ours, alarms
-from tests.acceptance.traffic import HOURS, LARGE, NULLS, Model, Shift, watched
+from tests.acceptance.traffic import HOURS, LARGE, NULLS, VARYING, Model, Shift, watched
 
 SEEDS = (1, 2, 3, 4)
 WEEKS = 4
 SHIFTED = 8
 HORIZON = 5 * HOURS
 NEVER = float("inf")
+EDGE = 2 * HOURS
+"""Windows in which a shift of 0.15 sd, an effect of 0.0225, is not reported where 0.02 is tolerated."""
 
 SHIFTS = (0.15, 0.2, 0.3, 0.5)
-CYCLE = NULLS["daily cycle, over-dispersed"]
+CYCLE = Model(rows=VARYING, cycle=0.3, uneven=True, rho=5e-4)
+BUSY = Model(rows=LARGE, cycle=0.3, uneven=True, rho=5e-4)
 EXPECTED: Mapping[tuple[str, float], tuple[Model, tuple[float, ...]]] = {
     ("1,000 rows an hour", 0.02): (NULLS["iid"], (NEVER, 13.5, 2, 2)),
     ("200 to 2,000 rows, cycle, over-dispersed", 0.02): (CYCLE, (NEVER, 25, 4, 2)),
     ("200 to 2,000 rows, cycle, over-dispersed", 0.005): (CYCLE, (20, 8, 2.5, 2)),
-    ("4,000 to 40,000 rows, cycle, over-dispersed", 0.02): (Model(rows=LARGE, cycle=0.3, rho=5e-4), (NEVER, 8.5, 2, 2)),
+    ("4,000 to 40,000 rows, cycle, over-dispersed", 0.02): (BUSY, (NEVER, 8.5, 2, 2)),
     ("4,000 to 40,000 rows, cycle, over-dispersed", 0.005): (
-        Model(rows=LARGE, cycle=0.3, rho=5e-4),
+        BUSY,
         (6, 2.5, 2, 2),
     ),
 }
@@ -53,7 +56,7 @@ def figures(seeds: Sequence[int]) -> Iterator[Figure]:
             found = float(np.median(delays[sd]))
             what = f"{name}, tolerance {tolerance:g}: {sd:g} sd found after, windows"
             if median == NEVER:
-                yield Figure.at_least("B", f"{what} (inside the tolerance)", found, HORIZON)
+                yield Figure.at_least("B", f"{what} (at the edge of the tolerance)", found, EDGE)
             else:
                 yield Figure.at_most("B", what, found, median + 1)
         yield Figure.none("B", f"{name}, tolerance {tolerance:g}: false alarms", false)
