@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
@@ -243,7 +243,7 @@ class ModelMonitor:
         output = Output()
         for part in _parts(self._closed(), READ_AT_ONCE):
             self._judge(part, output)
-        self._trim("window", self.windows)
+        self._trim("window", self.windows, self.watching.states)
         return output
 
     def _closed(self) -> Iterator[tuple[Window, Pane]]:
@@ -382,9 +382,11 @@ class ModelMonitor:
         views[(version, end_ms)] = view
         self.dirty.add((kind, version, end_ms))
 
-    def _trim(self, kind: str, views: dict[tuple[str, int], V]) -> None:
-        """Show no more than the newest VIEWS_MAX."""
-        for view in sorted(views.values(), key=lambda each: each.window)[:-VIEWS_MAX]:
+    def _trim(self, kind: str, views: dict[tuple[str, int], V], standing: Container[str] = ()) -> None:
+        """Show no more than the newest VIEWS_MAX, and of the versions in `standing`, whose states hold, the newest."""
+        ordered = sorted(views.values(), key=lambda each: each.window)
+        newest = {view.window.version: view for view in ordered if view.window.version in standing}
+        for view in [view for view in ordered[:-VIEWS_MAX] if view is not newest.get(view.window.version)]:
             del views[(view.window.version, view.window.end_ms)]
             self.dirty.add((kind, view.window.version, view.window.end_ms))
 
