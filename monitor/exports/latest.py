@@ -72,7 +72,8 @@ def learning(part: Slice) -> str | None:
     else:
         how = "is still learning what is usual, as too few hours of the week have been seen twice"
     meanwhile = "only faulty data and major changes alarm" if part.watch.registered else "nothing alarms"
-    return f"Version {part.version} {how}; until then {meanwhile}."
+    who = f"Version {part.version}" if part.version else "The version without a name"
+    return f"{who} {how}; until then {meanwhile}."
 
 
 def alive(model: ModelView) -> tuple[str, ...]:

@@ -145,16 +145,20 @@ def _states(part: Slice) -> Content:
     shown = features[:FEATURES_MAX]
     scale = max(MAJOR, *(verdict.effect or 0.0 for verdict in (*outputs, *shown)))
     return [
-        None if moved else _unmoved(overall(part.standing)),
+        None if moved else _unmoved(overall(part.standing), part),
         _table("Feature", shown, part, scale),
         tag("p", f"and {len(features) - len(shown)} more", class_="quiet") if len(features) > len(shown) else None,
         _table("Output", outputs, part, scale),
     ]
 
 
-def _unmoved(state: State) -> Markup:
+def _unmoved(state: State, part: Slice) -> Content:
     if state == "ok":
         return tag("p", "No feature drifts.")
+    if state == "learning" and part.watch is not None:
+        if part.watch.learning_until_ms is not None:
+            return None  # That it learns, and until when, was said.
+        return tag("p", "No feature is judged: the version has no reference of its own.")
     return tag("p", f"No feature could be judged yet: {_WHY_UNJUDGED.get(state, state)}.")
 
 
@@ -175,18 +179,27 @@ def _table(title: str, verdicts: list[Verdict], part: Slice, scale: float) -> Co
 
 def _row(verdict: Verdict, part: Slice, scale: float) -> Markup:
     wrong: list[Content] = [tag("div", f"{aspect}{_share(part, verdict.feature, aspect)}") for aspect in verdict.wrong]
-    effect, floor = verdict.effect, verdict.noise_floor
-    chance = None if floor is None else tag("span", f" chance {floor:.3f}", class_="quiet")
-    sized = None if effect is None else _bar(verdict.state, effect / scale, (floor or 0.0) / scale)
     reached = _bar(verdict.state, _powers(verdict.evidence_ratio), _powers(1.0))
     return tag(
         "tr",
         tag("th", spoken(verdict.feature), scope="row"),
         tag("td", _badge(verdict.state), wrong),
-        tag("td", _number(effect), chance, sized, class_="number"),
+        tag("td", _effect(verdict, scale), class_="number"),
         tag("td", _percent(verdict.evidence_ratio), reached, class_="number"),
         tag("td", _found_from(verdict, part), class_="number"),
     )
+
+
+def _effect(verdict: Verdict, scale: float) -> Content:
+    """The effect beside what chance alone gives, or when there last was one."""
+    if verdict.effect is None:
+        tested = (
+            tag("div", "last tested ", _time(verdict.tested_ms), class_="quiet") if verdict.tested_ms >= 0 else None
+        )
+        return ["–", tested]
+    floor = verdict.noise_floor or 0.0
+    chance = tag("span", f" chance {floor:.3f}", class_="quiet")
+    return [_number(verdict.effect), chance, _bar(verdict.state, verdict.effect / scale, floor / scale)]
 
 
 def _share(part: Slice, feature: str, aspect: Aspect) -> str:

@@ -82,8 +82,8 @@ def test_a_reference_that_is_trusted_needs_no_learning_and_another_version_is_no
 
 
 def test_a_version_that_has_learned_learns_no_more() -> None:
-    monitor = engine(LEARNING)
-    for hour in range(14 * 24 + 1):
+    monitor = engine(replace(LEARNING, window=WindowSpec(6 * HOUR_MS)))
+    for hour in range(0, 14 * 24 + 6, 6):
         feed(monitor, hour, 300)
     assert watch_of(monitor).learning_until_ms is None
     assert watch_of(monitor).detectable["amount"] is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -157,14 +158,28 @@ def test_outputs_stand_apart_from_the_features() -> None:
     verdicts = [verdict(place, name, "ok", effect / 100, 0.0) for effect, name in enumerate(names)]
     incident = replace(drifting().models["fraud"].incidents[1], features=("@score", "amount"))
     page = read(snapshot(model_view(windows=[window_view(place, verdicts)], incidents=[incident])))
-    features, outputs = page.text.split(" Feature ")[1].split(" Output ")
-    assert [features.index(shown) for shown in ("score ok 0.030", "amount ok 0.010")] == sorted(
-        features.index(shown) for shown in ("score ok 0.030", "amount ok 0.010")
-    )
-    assert "prediction ok 0.020" in outputs
-    assert "score ok 0.000" in outputs
+    features, outputs = page.text.split(" Feature State ")[1].split(" Output State ")
+    assert re.findall(r"(\w+) ok (\S+) chance", features) == [("score", "0.030"), ("amount", "0.010")]
+    assert re.findall(r"(\w+) ok (\S+) chance", outputs) == [("prediction", "0.020"), ("score", "0.000")]
     assert "major drift : score, amount" in page.text
-    assert "@" not in page.text
+
+
+def test_a_drift_in_a_window_too_small_to_test_says_when_it_was_last_tested() -> None:
+    place = window(1)
+    view = window_view(place, [verdict(place, "amount", "drifting", None, None, 2.0, tested_ms=window(0).end_ms)])
+    text = read(snapshot(model_view(windows=[view]))).text
+    assert "amount drifting – last tested 2026-11-23 11:00 UTC 200% –" in text
+
+
+def test_a_version_without_a_reference_of_its_own_that_learns_nothing_says_so() -> None:
+    view = window_view(window(0), [verdict(window(0), "amount", "learning", 0.1, 0.0)])
+    watches = {"3": watch_view(registered=False)}
+    text = read(snapshot(model_view(windows=[view], watches=watches))).text
+    assert "No feature is judged: the version has no reference of its own." in text
+    watches = {"3": watch_view(window(5).end_ms, registered=False)}
+    text = read(snapshot(model_view(windows=[view], watches=watches))).text
+    assert "Version 3 is learning what is usual" in text
+    assert "No feature" not in text
 
 
 def test_a_change_that_takes_several_windows_to_find_says_how_many() -> None:
