@@ -18,7 +18,7 @@ from monitor.engine.labels import Due
 from monitor.engine.ledger import Ledger
 from monitor.engine.pane import OTHER, Pane, fold_parts, surplus
 from monitor.engine.performance import PerformanceReader, worst_shown
-from monitor.engine.progress import VIEWS_MAX, Progress
+from monitor.engine.progress import VIEWS_MAX, Progress, surplus_views
 from monitor.engine.settlement import Changes, Settlement, changes_of, windows_of
 from monitor.engine.spans import Span, Totals
 from monitor.engine.watching import Watching
@@ -383,12 +383,9 @@ class ModelMonitor:
         self.dirty.add((kind, version, end_ms))
 
     def _trim(self, kind: str, views: dict[tuple[str, int], V], standing: Container[str] = ()) -> None:
-        """Show no more than the newest VIEWS_MAX, and of the versions in `standing`, whose states hold, the newest."""
-        ordered = sorted(views.values(), key=lambda each: each.window)
-        newest = {view.window.version: view for view in ordered if view.window.version in standing}
-        for view in [view for view in ordered[:-VIEWS_MAX] if view is not newest.get(view.window.version)]:
-            del views[(view.window.version, view.window.end_ms)]
-            self.dirty.add((kind, view.window.version, view.window.end_ms))
+        for version, end_ms in surplus_views([view.window for view in views.values()], standing):
+            del views[(version, end_ms)]
+            self.dirty.add((kind, version, end_ms))
 
     def _boundary_after(self, time_ms: int) -> int:
         """The first boundary at which what is known since `time_ms` counts."""
