@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from monitor.detection.records import Incident, Trigger, Verdict
+from monitor.detection.watch import Detectable
 from monitor.events.schema import Task
+from monitor.spec import AlarmSpec
 from monitor.statistics.reading import Reading
 from monitor.windows.window import Window
 
@@ -55,12 +57,28 @@ class PerformanceView:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchView:
+    """How one version is watched for drift.
+
+    registered: whether the reference is its own. learning_until_ms: event time from which the alarm budget holds, None
+    where it holds; until then a registered version alarms only of causes in the data and of major changes, another one
+    of nothing. detectable: the smallest change that windows of its usual size would show, by feature, None where it
+    cannot be tested; empty where what is usual is not known yet.
+    """
+
+    registered: bool
+    learning_until_ms: int | None
+    detectable: Mapping[str, Detectable | None]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelView:
     """One model.
 
     windows, performance and triggers: oldest first, bounded in number. decided: triggers in all, by (version,
     "requested" or "withheld"). labels: in all, by LABEL_RESULTS. label_delay_s: of the first label of
-    each prediction, seconds. last_event_ms, watermark_ms: None before the first event.
+    each prediction, seconds. last_event_ms, watermark_ms: None before the first event. alarms: the settings in force.
+    watches: by version.
     """
 
     name: str
@@ -78,6 +96,8 @@ class ModelView:
     incidents: tuple[Incident, ...]
     triggers: tuple[Trigger, ...]
     decided: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    alarms: AlarmSpec = field(default_factory=AlarmSpec)
+    watches: Mapping[str, WatchView] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

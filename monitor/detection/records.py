@@ -19,6 +19,7 @@ class Verdict:
     """What one window says of one feature. effect: de-biased, PSI units; noise_floor: what chance alone gives; p_value:
     of a difference within the tolerance. evidence_ratio: evidence over the alarm's limit. wrong: what is not as it
     should be besides the distribution of values. onset_ms: start of the window from which the evidence has grown.
+    tested_ms: end of the newest window, this one included, that held enough rows to be tested; -1: none has yet.
     """
 
     window: Window
@@ -32,6 +33,7 @@ class Verdict:
     evidence_ratio: float = 0.0
     wrong: tuple[Aspect, ...] = ()
     onset_ms: int = -1
+    tested_ms: int = -1
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,18 @@ from collections.abc import Mapping, Sequence
 
 from monitor.detection.records import Verdict
 from monitor.detection.watch import Share
+from monitor.events.batch import OUTPUTS
 
 
 def listed(names: Sequence[str]) -> str:
     """As in a sentence: one, two and three; of many, the first five."""
     shown = names if len(names) <= 5 else [*names[:5], f"{len(names) - 5} more"]
     return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
+
+
+def spoken(feature: str) -> str:
+    """A feature as people call it: of an output, its name without the sign that sets it apart."""
+    return feature.removeprefix("@") if feature in OUTPUTS else feature
 
 
 def describe_drift(drifting: Sequence[Verdict]) -> str:
@@ -22,7 +28,8 @@ def describe_drift(drifting: Sequence[Verdict]) -> str:
 
 
 def _with_effect(verdict: Verdict) -> str:
-    return verdict.feature if verdict.effect is None else f"{verdict.feature} (effect {verdict.effect:.2f})"
+    name = spoken(verdict.feature)
+    return name if verdict.effect is None else f"{name} (effect {verdict.effect:.2f})"
 
 
 def describe_data(wrong: Mapping[str, Sequence[Share]]) -> str:
@@ -31,7 +38,7 @@ def describe_data(wrong: Mapping[str, Sequence[Share]]) -> str:
         return "the data is as it should be again"
     return listed(
         [
-            f"{share.now:.1%} of {name} {share.aspect} ({share.usual:.1%} before)"
+            f"{share.now:.1%} of {spoken(name)} {share.aspect} ({share.usual:.1%} before)"
             for name in wrong
             for share in wrong[name]
         ]

@@ -7,6 +7,7 @@ they alarm in one window.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -57,10 +58,13 @@ class Detectable(NamedTuple):
 
 @dataclass(slots=True)
 class WatchState:
-    """What is remembered of one version. end_ms: of its newest window."""
+    """What is remembered of one version. tested_ms: int64[F], end of the newest window that held enough rows to test a
+    feature's values. end_ms: of its newest window.
+    """
 
     values: StreamState
     shares: StreamState
+    tested_ms: Counts
     end_ms: int = 0
 
 
@@ -107,6 +111,7 @@ class Watch:
         self.tolerance = dict(zip(self.names, limits.tolerance.tolist(), strict=True))
         self.values = Detector(values, limits)
         self.shares = Detector(shares, _share_limits(spec, self.names))
+        self._by_size: dict[int, dict[str, Detectable | None]] = {}
 
     def watches(self, name: str) -> bool:
         """Whether a feature's distribution is to be judged."""
@@ -123,6 +128,8 @@ class Watch:
         """
         found: dict[str, Detectable | None] = {name: None for name in self.names if self.watches(name)}
         for windows in (1, 2, 3, 5, 8, 12, 20, MERGED_MAX):
+            if all(found.values()):
+                break
             effects, allowed = self.values.detectable(0, rows * windows)
             least = np.where(allowed, effects, np.inf).min(axis=0)
             for name, effect in zip(self.names, least.tolist(), strict=True):
@@ -130,10 +137,20 @@ class Watch:
                     found[name] = Detectable(effect, windows)
         return found
 
+    def detectable_about(self, rows: float) -> Mapping[str, Detectable | None]:
+        """The same of windows of about so many rows, if anything a little more: worked out once for each size that the
+        detector tells apart.
+        """
+        size = math.floor(2.0 * math.log2(max(rows, 1.0)))
+        if size not in self._by_size:
+            self._by_size[size] = self.detectable(2.0 ** (size / 2.0))
+        return self._by_size[size]
+
     def blank(self) -> WatchState:
         """The state of a version of which nothing has been seen."""
         streams = len(self.names)
-        return WatchState(StreamState.empty(streams, CELLS), StreamState.empty(3 * streams, 2))
+        untested = np.full(streams, -1, dtype=np.int64)
+        return WatchState(StreamState.empty(streams, CELLS), StreamState.empty(3 * streams, 2), untested)
 
     def knows(self, window: Window) -> bool:
         """Whether the baseline was learned from windows like this one."""
@@ -154,6 +171,7 @@ class Watch:
         counts = _shares_of(tally[None])[0].astype(np.float64)
         # A cause in the data is one whatever the hour: it does not wait until the seasons are known.
         shares = self.shares.judge(state.shares, counts, start_ms, hour, day, known=True)
+        state.tested_ms[values.tested] = window.end_ms
         return Findings(values, shares, known, self._wrong(shares, counts, hour))
 
     def _wrong(self, judged: Judged, counts: Floats, hour: int) -> dict[str, tuple[Share, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
@@ -18,7 +18,7 @@ from monitor.engine.labels import Due
 from monitor.engine.ledger import Ledger
 from monitor.engine.pane import OTHER, Pane, fold_parts, surplus
 from monitor.engine.performance import PerformanceReader, worst_shown
-from monitor.engine.progress import VIEWS_MAX, Progress
+from monitor.engine.progress import VIEWS_MAX, Progress, surplus_views
 from monitor.engine.settlement import Changes, Settlement, changes_of, windows_of
 from monitor.engine.spans import Span, Totals
 from monitor.engine.watching import Watching
@@ -243,7 +243,7 @@ class ModelMonitor:
         output = Output()
         for part in _parts(self._closed(), READ_AT_ONCE):
             self._judge(part, output)
-        self._trim("window", self.windows)
+        self._trim("window", self.windows, self.watching.states)
         return output
 
     def _closed(self) -> Iterator[tuple[Window, Pane]]:
@@ -382,11 +382,10 @@ class ModelMonitor:
         views[(version, end_ms)] = view
         self.dirty.add((kind, version, end_ms))
 
-    def _trim(self, kind: str, views: dict[tuple[str, int], V]) -> None:
-        """Show no more than the newest VIEWS_MAX."""
-        for view in sorted(views.values(), key=lambda each: each.window)[:-VIEWS_MAX]:
-            del views[(view.window.version, view.window.end_ms)]
-            self.dirty.add((kind, view.window.version, view.window.end_ms))
+    def _trim(self, kind: str, views: dict[tuple[str, int], V], standing: Container[str] = ()) -> None:
+        for version, end_ms in surplus_views([view.window for view in views.values()], standing):
+            del views[(version, end_ms)]
+            self.dirty.add((kind, version, end_ms))
 
     def _boundary_after(self, time_ms: int) -> int:
         """The first boundary at which what is known since `time_ms` counts."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from monitor.engine import state
 from monitor.engine.model import ModelMonitor
 from monitor.profiles.reference import Reference
-from monitor.snapshot import LABEL_RESULTS, ModelView
+from monitor.snapshot import LABEL_RESULTS, ModelView, WatchView, WindowView
 from monitor.spec import ModelSpec
 from monitor.windows.streams import NEVER
 from monitor.windows.window import Place
@@ -72,13 +72,16 @@ def _far_ahead(model: ModelMonitor) -> set[Place]:
 def _view(model: ModelMonitor) -> ModelView:
     progress, spec = model.progress, model.spec
     windows = sorted(model.windows.values(), key=lambda view: view.window)
+    by_version: dict[str, list[WindowView]] = {}
+    for view in windows:
+        by_version.setdefault(view.window.version, []).append(view)
     incidents = sorted([*progress.resolved, *progress.incidents.open.values()], key=lambda incident: incident.opened)
     return ModelView(
         name=spec.name,
         task=spec.schema.task,
         metric=spec.performance.metric,
         features=tuple(spec.schema.features),
-        versions=tuple(dict.fromkeys(view.window.version for view in windows)),
+        versions=tuple(by_version),
         last_event_ms=_time(progress.predictions.high_ms),
         watermark_ms=_time(progress.closed_ms),
         predictions=progress.counted.get("predictions", 0),
@@ -89,7 +92,16 @@ def _view(model: ModelMonitor) -> ModelView:
         incidents=tuple(incidents),
         triggers=tuple(progress.triggers),
         decided=dict(progress.decided),
+        alarms=spec.alarms,
+        watches={version: _watch(model, mine) for version, mine in by_version.items()},
     )
+
+
+def _watch(model: ModelMonitor, windows: Sequence[WindowView]) -> WatchView:
+    """How the version of these windows is watched."""
+    version = windows[-1].window.version
+    reference = model.inherited(version)
+    return model.watching.view(windows, reference, not model.learning(version, reference))
 
 
 def _time(time_ms: int) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass, field
 
 from monitor.detection.incidents import Incidents
@@ -11,10 +11,19 @@ from monitor.detection.triggers import Arbiter
 from monitor.engine.labels import LabelFlow
 from monitor.engine.losses import VersionLosses
 from monitor.windows.streams import NEVER, Streams
-from monitor.windows.window import WindowSpec
+from monitor.windows.window import Window, WindowSpec
 
 VIEWS_MAX = 100
 """Closed windows, settled ones, and triggers, that the snapshot of a model shows."""
+
+
+def surplus_views(windows: Collection[Window], standing: Container[str]) -> list[tuple[str, int]]:
+    """Version and end of those not to be shown: all but the newest VIEWS_MAX, and but the newest of each version in
+    `standing`, whose states hold while it is quiet.
+    """
+    ordered = sorted(windows)
+    newest = {window.version: window for window in ordered if window.version in standing}
+    return [(each.version, each.end_ms) for each in ordered[:-VIEWS_MAX] if newest.get(each.version) != each]
 
 
 @dataclass(slots=True)

@@ -6,8 +6,9 @@ registered is compared with an inherited reference: it reads as `learning` and a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from monitor.detection.watch import Findings, Watch, WatchState
 from monitor.engine.pane import Pane
 from monitor.profiles.history import History
 from monitor.profiles.reference import Reference
+from monitor.snapshot import WatchView, WindowView
 from monitor.spec import DAY_MS, ModelSpec
 from monitor.statistics.reading import Reading
 from monitor.windows.window import Window
@@ -81,7 +83,7 @@ class Watching:
             self._learn(window, pane.reference, tally)
         psi = {reading.feature: reading.value for reading in readings if reading.statistic == "psi"}
         verdicts = {
-            name: _verdict(window, pane.profile.rows, name, place, findings, psi.get(name), alarming)
+            name: _verdict(window, pane.profile.rows, name, place, findings, psi.get(name), alarming, state)
             for place, name in enumerate(watch.names)
             if watch.watches(name)
         }
@@ -157,6 +159,21 @@ class Watching:
         for version in self._starts:
             self.conclude(version)
 
+    def view(self, windows: Sequence[WindowView], reference: str, registered: bool) -> WatchView:
+        """How the version of these windows, oldest first, is watched."""
+        newest = windows[-1].window
+        watch = self._learned.get(newest.version) or self.watches[reference]
+        alarming = registered or newest.version in self._learned
+        starts = self._starts.get(newest.version)
+        learning = bool(starts) and not (alarming and watch.complete)
+        return WatchView(
+            registered=registered,
+            learning_until_ms=starts[0] + self.spec.alarms.learning_ms if starts and learning else None,
+            detectable=watch.detectable_about(median(view.rows for view in windows))
+            if alarming and watch.knows(newest)
+            else {},
+        )
+
     def _forget_silent(self, window: Window) -> None:
         """Forget versions without a window for SILENT_MS, but for those that drift: a client that makes up versions
         must not fill the memory.
@@ -194,7 +211,14 @@ def _evidence(
 
 
 def _verdict(
-    window: Window, rows: int, name: str, place: int, findings: Findings, psi: float | None, alarming: bool
+    window: Window,
+    rows: int,
+    name: str,
+    place: int,
+    findings: Findings,
+    psi: float | None,
+    alarming: bool,
+    remembered: WatchState,
 ) -> Verdict:
     values = findings.values
     wrong = tuple(share.aspect for share in findings.wrong.get(name, ()))
@@ -224,4 +248,5 @@ def _verdict(
         evidence_ratio=float(values.ratio[place]),
         wrong=wrong,
         onset_ms=int(values.onset_ms[place]),
+        tested_ms=int(remembered.tested_ms[place]),
     )

@@ -11,7 +11,8 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from monitor import __version__
-from monitor.exports import pages, problems, prometheus, reference, resources
+from monitor.events.batch import OUTPUTS
+from monitor.exports import decisions, pages, problems, prometheus, reference, resources
 from monitor.exports.guard import BODY_MAX_BYTES, Guard, own_names
 from monitor.exports.resources import Item, Page
 from monitor.exports.text import named
@@ -148,8 +149,8 @@ def list_windows(
 
 @_api.get("/models/{model:path}/features/{feature:path}")
 def show_feature(model: FoundModel, feature: str, paging: Paged) -> Page[resources.FeatureWindow]:
-    """One feature in the closed windows that are still held, newest first."""
-    if feature not in model.features:
+    """One feature, or `@prediction` or `@score`, in the closed windows that are still held, newest first."""
+    if feature not in (*model.features, *OUTPUTS):
         raise HTTPException(404, f"the model has no such feature; it has: {named(sorted(model.features))}")
     return paging.page(model.windows[::-1], lambda view: resources.FeatureWindow.of(view, feature))
 
@@ -163,7 +164,7 @@ def show_model(model: FoundModel) -> resources.ModelDetail:
 @_api.get("/incidents")
 def list_incidents(
     snapshot: Newest, paging: Paged, model: OfModel = None, only_open: OnlyOpen = None
-) -> Page[resources.Incident]:
+) -> Page[decisions.Incident]:
     """Incidents of all models, newest first."""
     incidents = [
         incident
@@ -172,32 +173,32 @@ def list_incidents(
         if model in (None, view.name) and only_open in (None, incident.open)
     ]
     incidents.sort(key=lambda incident: (-incident.opened.end_ms, incident.id))
-    return paging.page(incidents, resources.Incident.of)
+    return paging.page(incidents, decisions.Incident.of)
 
 
 @_api.get("/incidents/{incident}")
-def show_incident(incident: str, snapshot: Newest) -> resources.Incident:
+def show_incident(incident: str, snapshot: Newest) -> decisions.Incident:
     """One incident."""
     for view in snapshot.models.values():
         for candidate in view.incidents:
             if candidate.id == incident:
-                return resources.Incident.of(candidate)
+                return decisions.Incident.of(candidate)
     raise HTTPException(404, "there is no such incident; /api/v1/incidents lists those that are still held")
 
 
 @_api.get("/triggers")
-def list_triggers(snapshot: Newest, paging: Paged, model: OfModel = None) -> Page[resources.Trigger]:
+def list_triggers(snapshot: Newest, paging: Paged, model: OfModel = None) -> Page[decisions.Trigger]:
     """Retrain decisions of all models, newest first."""
     triggers = [trigger for view in snapshot.models.values() if model in (None, view.name) for trigger in view.triggers]
     triggers.sort(key=lambda trigger: (-trigger.window.end_ms, trigger.id))
-    return paging.page(triggers, lambda trigger: resources.Trigger.of(trigger, snapshot.service.delivery))
+    return paging.page(triggers, lambda trigger: decisions.Trigger.of(trigger, snapshot.service.delivery))
 
 
 @_api.get("/triggers/{trigger}")
-def show_trigger(trigger: str, snapshot: Newest) -> resources.Trigger:
+def show_trigger(trigger: str, snapshot: Newest) -> decisions.Trigger:
     """One retrain decision, and where its messages stand."""
     for view in snapshot.models.values():
         for candidate in view.triggers:
             if candidate.id == trigger:
-                return resources.Trigger.of(candidate, snapshot.service.delivery)
+                return decisions.Trigger.of(candidate, snapshot.service.delivery)
     raise HTTPException(404, "there is no such trigger; /api/v1/triggers lists those that are still held")

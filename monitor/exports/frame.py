@@ -67,13 +67,20 @@ section + section { border-top: 1px solid var(--line); margin-top: 1rem; }
 table { width: 100%; border-collapse: collapse; margin: .75rem 0 .25rem; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .75rem .35rem 0; border-top: 1px solid var(--line); }
 thead th { border-top: 0; color: var(--quiet); font-size: .8rem; font-weight: 400; }
-tbody th { font-weight: 600; width: 30%; }
+tbody th { font-weight: 600; width: 22%; min-width: 7rem; }
 .number { font-variant-numeric: tabular-nums; white-space: nowrap; }
-.wide { width: 35%; vertical-align: middle; padding-right: 0; }
-.bar { position: relative; height: .6rem; border-radius: .3rem; background: var(--line); }
-.fill { height: 100%; border-radius: .3rem; background: var(--watch); }
+thead th:nth-child(2) { width: 17%; }
+thead th:nth-child(n+3) { width: 22%; }
+thead th:last-child { width: 17%; }
+td:last-child { padding-right: 0; }
+.scroll { overflow-x: auto; }
+.bar { position: relative; height: .5rem; margin: .3rem 0; min-width: 5rem; }
+.bar { border-radius: .3rem; background: var(--line); }
+.fill { height: 100%; border-radius: .3rem; background: var(--idle); }
+.fill.ok { background: var(--ok); }
+.fill.watch { background: var(--watch); }
 .fill.drifting { background: var(--drifting); }
-.floor { position: absolute; top: -.2rem; bottom: -.2rem; width: 2px; background: var(--text); }
+.mark { position: absolute; top: -.2rem; bottom: -.2rem; width: 2px; background: var(--text); }
 code { font: .9em ui-monospace, monospace; overflow-wrap: anywhere; }
-@media (max-width: 34rem) { .wide { display: none; } article { padding: .75rem; } }
+@media (max-width: 34rem) { article { padding: .75rem; } }
 """

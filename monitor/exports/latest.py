@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 from monitor.detection.records import Cause, Severity, State, Verdict
-from monitor.snapshot import ModelView, PerformanceView, WindowView
+from monitor.events.timestamps import utc
+from monitor.snapshot import ModelView, PerformanceView, WatchView, WindowView
 
 STATES: tuple[State, ...] = get_args(State)
 CAUSES: tuple[Cause, ...] = get_args(Cause)
@@ -26,7 +27,7 @@ class Slice:
 
     window: the last closed one. standing: of each feature the newest verdict that could be reached, most drifted
     first: a state holds through windows with too little data, so that a quiet night does not resolve a page.
-    performance: the newest settled one.
+    performance: the newest settled one. watch: how whole traffic is watched; None of a segment.
     """
 
     version: str
@@ -34,6 +35,7 @@ class Slice:
     window: WindowView | None
     standing: tuple[Verdict, ...]
     performance: PerformanceView | None
+    watch: WatchView | None = None
 
 
 def slices(model: ModelView) -> tuple[Slice, ...]:
@@ -47,10 +49,31 @@ def slices(model: ModelView) -> tuple[Slice, ...]:
         (place for place in {**windows, **settled} if place[0] in age), key=lambda place: (age[place[0]], place[1])
     )
     return tuple(
-        Slice(version, segment, next(iter(views), None), _standing(views), settled.get((version, segment)))
+        Slice(
+            version,
+            segment,
+            next(iter(views), None),
+            _standing(views),
+            settled.get((version, segment)),
+            None if segment else model.watches.get(version),
+        )
         for version, segment in places
         for views in [windows.get((version, segment), [])]
     )
+
+
+def learning(part: Slice) -> str | None:
+    """One sentence on a version that is still learning what is usual; None of any other."""
+    if part.watch is None or part.window is None or part.watch.learning_until_ms is None:
+        return None
+    until_ms = part.watch.learning_until_ms
+    if part.window.window.end_ms < until_ms:
+        how = f"is learning what is usual: the alarm budget holds from {utc(until_ms):%Y-%m-%d %H:%M UTC} on"
+    else:
+        how = "is still learning what is usual, as too few hours of the week have been seen twice"
+    meanwhile = "only faulty data and major changes alarm" if part.watch.registered else "nothing alarms"
+    who = f"Version {part.version}" if part.version else "The version without a name"
+    return f"{who} {how}; until then {meanwhile}."
 
 
 def alive(model: ModelView) -> tuple[str, ...]:
@@ -75,12 +98,22 @@ def unwatched(feature: str) -> Rank:
 
 
 def _standing(newest_first: list[WindowView]) -> tuple[Verdict, ...]:
+    newest: dict[str, Verdict] = {}
     judged: dict[str, Verdict] = {}
-    unjudged: dict[str, Verdict] = {}
     for view in newest_first:
         for verdict in view.verdicts:
-            if verdict.feature not in judged:
-                (unjudged if verdict.state == "insufficient" else judged).setdefault(verdict.feature, verdict)
-        if judged and judged.keys() >= unjudged.keys():
+            last = newest.setdefault(verdict.feature, verdict)
+            if verdict.feature not in judged and verdict.state != "insufficient":
+                judged[verdict.feature] = _held(verdict, last)
+        if newest and len(judged) == len(newest):
             break
-    return tuple(sorted({**unjudged, **judged}.values(), key=drift_rank))
+    return tuple(sorted({**newest, **judged}.values(), key=drift_rank))
+
+
+def _held(verdict: Verdict, last: Verdict) -> Verdict:
+    """What stands of a feature whose `last` window held too few rows, by the newest `verdict` that could be reached."""
+    if verdict is last or verdict.state == "drifting":
+        return last  # A drift lasts through such windows by itself: here it has ended.
+    if verdict.evidence_ratio == last.evidence_ratio:
+        return verdict
+    return replace(verdict, evidence_ratio=last.evidence_ratio)

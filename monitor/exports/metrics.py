@@ -79,6 +79,12 @@ METRICS: tuple[Metric, ...] = (
     Metric("drift_state", "gauge", "1 for the state the feature is in, 0 for the others.", (*_FEATURE, "state")),
     Metric("drift_effect", "gauge", "De-biased size of the drift, in PSI units.", _FEATURE),
     Metric("drift_noise_floor", "gauge", "Effect that chance alone gives at this window's size.", _FEATURE),
+    Metric("drift_evidence_ratio", "gauge", "Evidence of drift over the alarm's limit: the alarm is at 1.", _FEATURE),
+    Metric("drift_detectable_effect", "gauge",
+           "Smallest change that windows of the usual size would show, in PSI units; absent while learning, and where"
+           " none would be found.", _FEATURE),
+    Metric("drift_last_tested_timestamp_seconds", "gauge",
+           "End of the newest window that held enough rows to test the feature, in event time.", _FEATURE),
     Metric("drift_score", "gauge", "The named statistic between reference and last closed window.",
            (*_FEATURE, "statistic")),
     Metric("feature_missing_ratio", "gauge", "Rows without a value for the feature.", _FEATURE),
@@ -109,8 +115,15 @@ shows one committed snapshot, so its figures belong together.
 - Samples carry no timestamps. A window's figure is a gauge, and `window_end_timestamp_seconds` or
   `performance_window_end_timestamp_seconds` says which window it is of.
 - A figure that could not be computed in the last closed window is absent, never 0 or NaN.
-- `drift_state` holds through windows with too little data: a quiet night does not resolve a page. Incidents and
-  results that are known in advance start at 0, so that alerts and rates work from the first scrape.
+- `drift_state` and `drift_evidence_ratio` hold through windows with too little data, and through a restart: a quiet
+  night does not resolve a page. Incidents and results that are known in advance start at 0, so that alerts and rates
+  work from the first scrape.
+- `drift_effect` is to be read beside `drift_noise_floor`, and `drift_evidence_ratio` beside 1. Evidence grows by
+  powers: draw it on a logarithmic axis.
+- A feature is in one state: `learning` (what is usual is not known yet: only faulty data and major changes alarm, and
+  of a version without a reference of its own nothing), `insufficient` (too few rows so far), `untestable` (even 30
+  windows together hold too few), `ok`, `watch` (evidence is half-way to the alarm, in powers) or `drifting`.
+- The feature `@prediction` is what the model answered, `@score` with what score.
 - `segment` is empty for all of a version's traffic and reads `country=PL` for a part of it. The series of a retired
   version disappear.
 - At most 10,000 series are exported. The service, the models and their windows come first, then features, the most

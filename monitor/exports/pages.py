@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import quote
 
-from monitor.detection.records import Incident, State, Trigger, Verdict
+from monitor.detection.detector import MERGED_MAX
+from monitor.detection.records import Aspect, Incident, State, Trigger, Verdict
+from monitor.detection.sentences import spoken
+from monitor.detection.severity import MAJOR
+from monitor.events.batch import OUTPUTS
 from monitor.events.timestamps import utc
 from monitor.exports.frame import document
-from monitor.exports.latest import Slice, overall, slices
+from monitor.exports.latest import Slice, learning, overall, slices
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.text import counted, named
 from monitor.snapshot import DeliveryView, ModelView, PerformanceView, ServiceView, Snapshot
@@ -18,8 +24,19 @@ FEATURES_MAX = 10
 SEGMENTS_MAX = 10
 TRIGGERS_MAX = 5
 
-_BAR_EFFECT = 0.25
-"""Effect from which drift is major: the least that a bar spans."""
+_EVIDENCE_LEAST, _EVIDENCE_MOST = 1e-6, 10.0
+"""Evidence over the alarm's limit that a bar spans, in powers of ten."""
+
+_LEGEND = (
+    "Effects are in PSI units; the mark on the bar is what chance alone gives. Evidence grows by powers: its bar has "
+    "a logarithmic scale, and the mark is the alarm."
+)
+
+_WHY_UNJUDGED: Mapping[State, str] = {
+    "insufficient": "every window held too few rows",
+    "untestable": f"even {MERGED_MAX} windows together hold too few rows",
+    "learning": "what is usual is still being learned",
+}
 
 
 def index(snapshot: Snapshot) -> str:
@@ -31,6 +48,7 @@ def index(snapshot: Snapshot) -> str:
         tag("p", counted(len(models), "model"), ", ", counted(incidents, "open incident"), class_="quiet"),
         _trouble(snapshot.service),
         [_model(model, snapshot.service.delivery) for model in models],
+        tag("p", _LEGEND, class_="quiet") if models else None,
     )
 
 
@@ -105,9 +123,9 @@ def _window(part: Slice) -> Content:
 
 
 def _drift(part: Slice) -> Content:
-    if not part.standing:
-        return None
-    return [_states(part), _unjudged(part)]
+    sentence = learning(part)
+    learns = None if sentence is None else tag("p", sentence)
+    return [learns, _states(part), _unjudged(part)] if part.standing else learns
 
 
 def _unjudged(part: Slice) -> Content:
@@ -116,59 +134,123 @@ def _unjudged(part: Slice) -> Content:
     unjudged = [verdict.feature for verdict in last if verdict.state == "insufficient"]
     if not unjudged or overall(part.standing) == "insufficient":
         return None
-    which = "any feature" if len(unjudged) == len(last) else named(unjudged)
+    which = "any feature" if len(unjudged) == len(last) else named([spoken(name) for name in unjudged])
     return tag("p", f"The last window held too few rows to judge {which}: this is of earlier ones.", class_="quiet")
 
 
 def _states(part: Slice) -> Content:
-    moved = [verdict for verdict in part.standing if verdict.state in ("drifting", "watch")]
-    if not moved:
-        return _unmoved(overall(part.standing))
-    shown = moved[:FEATURES_MAX]
-    scale = max(_BAR_EFFECT, *(verdict.effect or 0.0 for verdict in shown))
-    heads = ("Feature", "State", "Effect", "Noise floor", "")
+    moved = any(verdict.state in ("drifting", "watch") for verdict in part.standing)
+    outputs = [verdict for verdict in part.standing if verdict.feature in OUTPUTS]
+    features = [verdict for verdict in part.standing if verdict.feature not in OUTPUTS]
+    shown = features[:FEATURES_MAX]
+    scale = max(MAJOR, *(verdict.effect or 0.0 for verdict in (*outputs, *shown)))
     return [
-        tag(
-            "table",
-            tag("thead", tag("tr", [tag("th", head, scope="col") for head in heads])),
-            tag("tbody", [_drifting(verdict, scale) for verdict in shown]),
-        ),
-        tag("p", f"and {len(moved) - len(shown)} more") if len(moved) > len(shown) else None,
+        None if moved else _unmoved(overall(part.standing), part),
+        _table("Feature", shown, part, scale),
+        tag("p", f"and {len(features) - len(shown)} more", class_="quiet") if len(features) > len(shown) else None,
+        _table("Output", outputs, part, scale),
     ]
 
 
-def _unmoved(state: State) -> Markup:
+def _unmoved(state: State, part: Slice) -> Content:
     if state == "ok":
         return tag("p", "No feature drifts.")
-    why = "every window held too few rows" if state == "insufficient" else state
-    return tag("p", f"No feature could be judged yet: {why}.")
+    if state == "learning" and part.watch is not None:
+        if part.watch.learning_until_ms is not None:
+            return None  # That it learns, and until when, was said.
+        return tag("p", "No feature is judged: the version has no reference of its own.")
+    return tag("p", f"No feature could be judged yet: {_WHY_UNJUDGED.get(state, state)}.")
 
 
-def _drifting(verdict: Verdict, scale: float) -> Markup:
+def _table(title: str, verdicts: list[Verdict], part: Slice, scale: float) -> Content:
+    if not verdicts:
+        return None
+    heads = (title, "State", "Effect", "Evidence, of the alarm's limit", "Would be found from")
     return tag(
-        "tr",
-        tag("th", verdict.feature, scope="row"),
-        tag("td", _badge(verdict.state)),
-        tag("td", _number(verdict.effect), class_="number"),
-        tag("td", _number(verdict.noise_floor), class_="number"),
-        tag("td", _bar(verdict, scale), class_="wide"),
+        "div",
+        tag(
+            "table",
+            tag("thead", tag("tr", [tag("th", head, scope="col") for head in heads])),
+            tag("tbody", [_row(verdict, part, scale) for verdict in verdicts]),
+        ),
+        class_="scroll",
     )
 
 
-def _bar(verdict: Verdict, scale: float) -> Markup:
-    """The effect as a bar, with the noise floor as a mark on it; the numbers stand beside it."""
-    effect, floor = ((value or 0.0) / scale for value in (verdict.effect, verdict.noise_floor))
+def _row(verdict: Verdict, part: Slice, scale: float) -> Markup:
+    wrong: list[Content] = [tag("div", f"{aspect}{_share(part, verdict.feature, aspect)}") for aspect in verdict.wrong]
+    reached = _bar(verdict.state, _powers(verdict.evidence_ratio), _powers(1.0))
+    return tag(
+        "tr",
+        tag("th", spoken(verdict.feature), scope="row"),
+        tag("td", _badge(verdict.state), wrong),
+        tag("td", _effect(verdict, scale), class_="number"),
+        tag("td", _percent(verdict.evidence_ratio), reached, class_="number"),
+        tag("td", _found_from(verdict, part), class_="number"),
+    )
+
+
+def _effect(verdict: Verdict, scale: float) -> Content:
+    """The effect beside what chance alone gives, or when there last was one."""
+    if verdict.effect is None:
+        tested = (
+            tag("div", "last tested ", _time(verdict.tested_ms), class_="quiet") if verdict.tested_ms >= 0 else None
+        )
+        return ["–", tested]
+    floor = verdict.noise_floor or 0.0
+    chance = tag("span", f" chance {floor:.3f}", class_="quiet")
+    return [_number(verdict.effect), chance, _bar(verdict.state, verdict.effect / scale, floor / scale)]
+
+
+def _share(part: Slice, feature: str, aspect: Aspect) -> str:
+    """The share of the last window's rows that went wrong so."""
+    statistic = aspect.replace(" ", "_")
+    for reading in part.window.readings if part.window is not None else ():
+        if (reading.feature, reading.statistic) == (feature, statistic) and reading.value is not None:
+            return f": {reading.value:.1%}"
+    return ""
+
+
+def _found_from(verdict: Verdict, part: Slice) -> Content:
+    """The smallest change that would be found."""
+    found = part.watch and part.watch.detectable.get(verdict.feature)
+    if not found:
+        return "–"
+    together = tag("span", f" in {found.windows} windows", class_="quiet") if found.windows > 1 else None
+    return [_number(found.effect), together]
+
+
+def _percent(ratio: float) -> str:
+    if ratio >= _EVIDENCE_MOST:
+        return f"over {_EVIDENCE_MOST:,.0%}"
+    if ratio >= 0.1:
+        return f"{ratio:.0%}"
+    if ratio >= 1e-3:
+        return f"{ratio:.1%}"
+    if ratio >= 1e-4:
+        return f"{ratio:.2%}"
+    return "under 0.01%" if ratio > 0 else "0%"
+
+
+def _powers(ratio: float) -> float:
+    """Where evidence lies between the powers of ten that a bar spans, from 0 to 1."""
+    span = math.log10(_EVIDENCE_MOST / _EVIDENCE_LEAST)
+    return math.log10(max(ratio, _EVIDENCE_LEAST) / _EVIDENCE_LEAST) / span
+
+
+def _bar(state: State, length: float, mark: float) -> Markup:
+    """A bar with a mark on it; the numbers stand beside it."""
     return tag(
         "div",
-        tag("div", class_=f"fill {verdict.state}", style=f"width:{min(effect, 1):.1%}"),
-        tag("div", class_="floor", style=f"left:{min(floor, 1):.1%}"),
+        tag("div", class_=f"fill {state}", style=f"width:{min(length, 1):.1%}"),
+        tag("div", class_="mark", style=f"left:{min(mark, 1):.1%}"),
         class_="bar",
         aria_hidden="true",
     )
 
 
 def _incident(incident: Incident) -> Content:
-    features = f": {named(incident.features)}" if incident.features else ""
+    features = f": {named([spoken(name) for name in incident.features])}" if incident.features else ""
     return [
         tag("a", f"{incident.severity} {incident.cause}", href=f"/api/v1/incidents/{_path(incident.id)}"),
         features,

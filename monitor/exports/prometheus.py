@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from itertools import accumulate, chain, product
+from itertools import accumulate, product
 from math import inf
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from monitor.detection.records import Verdict
 from monitor.exports.latest import CAUSES, SEVERITIES, STATES, Rank, Slice, alive, drift_rank, slices, unwatched
 from monitor.exports.metrics import METRICS, PREFIX, Metric
 from monitor.exports.text import clean
-from monitor.snapshot import LABEL_RESULTS, Histogram, ModelView, PerformanceView, ServiceView, Snapshot
+from monitor.snapshot import LABEL_RESULTS, Histogram, ModelView, PerformanceView, ServiceView, Snapshot, WatchView
 from monitor.statistics.reading import Reading
 from monitor.statistics.registry import QUALITY
 
@@ -43,6 +43,20 @@ class Series(NamedTuple):
     value: float
     suffix: str = ""
     le: str = ""
+
+
+Figure = tuple[str, tuple[str, ...], float]
+"""One sample of a feature: a metric, its label values after the feature's, its value."""
+
+
+class FeatureGroup(NamedTuple):
+    """The series of one feature, made when they are kept: most of ten thousand features are only counted."""
+
+    labels: tuple[str, str, str, str]
+    figures: list[Figure]
+
+    def series(self) -> Iterator[Series]:
+        return (Series(metric, (*self.labels, *more), value) for metric, more, value in self.figures)
 
 
 class SnapshotCollector:
@@ -86,11 +100,12 @@ def within(budget: int, snapshot: Snapshot) -> Iterator[Series]:
     room = budget - len(service) - 1
     dropped = 0
     for group in _groups(snapshot):
-        if dropped or len(group) > room:
-            dropped += len(group)
+        size = len(group.figures) if isinstance(group, FeatureGroup) else len(group)
+        if dropped or size > room:
+            dropped += size
         else:
-            room -= len(group)
-            yield from group
+            room -= size
+            yield from group.series() if isinstance(group, FeatureGroup) else group
     yield Series("series_dropped", (), dropped)
 
 
@@ -106,7 +121,7 @@ def _family(metric: Metric, samples: Iterable[Series]) -> Family:
     return family
 
 
-def _groups(snapshot: Snapshot) -> Iterator[list[Series]]:
+def _groups(snapshot: Snapshot) -> Iterator[list[Series] | FeatureGroup]:
     models = sorted(snapshot.models.values(), key=lambda model: model.name)
     yield from (list(_model(model)) for model in models)
     parts = [((model.name, part.version, part.segment), part) for model in models for part in slices(model)]
@@ -115,7 +130,7 @@ def _groups(snapshot: Snapshot) -> Iterator[list[Series]]:
     yield from (list(_slice(labels, part)) for labels, part in parts)
     features = [ranked for labels, part in parts for ranked in _features(labels, part)]
     features.sort(key=lambda ranked: ranked[0])
-    yield from (series for _, series in features)
+    yield from (group for _, group in features)
 
 
 def _service(service: ServiceView) -> Iterator[Series]:
@@ -187,34 +202,38 @@ def _performance(labels: tuple[str, str, str], performance: PerformanceView) -> 
     yield Series("label_coverage_ratio", labels, performance.coverage)
 
 
-def _features(labels: tuple[str, str, str], part: Slice) -> Iterator[tuple[Rank, list[Series]]]:
-    """A group a feature: its standing state, and the figures of the last closed window."""
-    groups: dict[str, list[Series]] = {}
-    for verdict in part.standing:
-        groups[verdict.feature] = [
-            Series("drift_state", (*labels, verdict.feature, state), verdict.state == state) for state in STATES
-        ]
+def _features(labels: tuple[str, str, str], part: Slice) -> Iterator[tuple[Rank, FeatureGroup]]:
+    """A group a feature: what holds of it, and the figures of the last closed window."""
+    groups = {verdict.feature: list(_held(verdict, part.watch)) for verdict in part.standing}
     if part.window is not None:
-        for series in chain(_verdicts(labels, part.window.verdicts), _readings(labels, part.window.readings)):
-            groups.setdefault(series.labels[3], []).append(series)
+        for verdict in part.window.verdicts:
+            groups.setdefault(verdict.feature, []).extend(_verdict(verdict))
+        for reading in part.window.readings:
+            if reading.value is not None:
+                groups.setdefault(reading.feature, []).append(_reading(reading, reading.value))
     ranks = {verdict.feature: drift_rank(verdict) for verdict in part.standing}
-    for name, group in groups.items():
-        yield ranks.get(name) or unwatched(name), group
+    for name, figures in groups.items():
+        yield ranks.get(name) or unwatched(name), FeatureGroup((*labels, name), figures)
 
 
-def _verdicts(labels: tuple[str, str, str], verdicts: Iterable[Verdict]) -> Iterator[Series]:
-    for verdict in verdicts:
-        for name, value in (("drift_effect", verdict.effect), ("drift_noise_floor", verdict.noise_floor)):
-            if value is not None:
-                yield Series(name, (*labels, verdict.feature), value)
+def _held(verdict: Verdict, watch: WatchView | None) -> Iterator[Figure]:
+    for state in STATES:
+        yield "drift_state", (state,), verdict.state == state
+    yield "drift_evidence_ratio", (), verdict.evidence_ratio
+    if verdict.tested_ms >= 0:
+        yield "drift_last_tested_timestamp_seconds", (), verdict.tested_ms / 1000
+    detectable = watch and watch.detectable.get(verdict.feature)
+    if detectable:
+        yield "drift_detectable_effect", (), detectable.effect
 
 
-def _readings(labels: tuple[str, str, str], readings: Iterable[Reading]) -> Iterator[Series]:
-    for reading in readings:
-        if reading.value is None:
-            continue
-        feature = (*labels, reading.feature)
-        if reading.statistic in _QUALITY:
-            yield Series(_QUALITY[reading.statistic], feature, reading.value)
-        else:
-            yield Series("drift_score", (*feature, reading.statistic), reading.value)
+def _verdict(verdict: Verdict) -> Iterator[Figure]:
+    if verdict.effect is not None:
+        yield "drift_effect", (), verdict.effect
+    if verdict.noise_floor is not None:
+        yield "drift_noise_floor", (), verdict.noise_floor
+
+
+def _reading(reading: Reading, value: float) -> Figure:
+    quality = _QUALITY.get(reading.statistic)
+    return (quality, (), value) if quality else ("drift_score", (reading.statistic,), value)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Generic, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from monitor.detection import records
-from monitor.detection.records import Cause, Severity, State
+from monitor.detection.records import Aspect, State
 from monitor.events.schema import Task
 from monitor.events.timestamps import utc
-from monitor.exports.latest import Slice, overall, slices
+from monitor.exports.latest import Slice, learning, overall, slices
 from monitor.exports.text import clean
-from monitor.snapshot import DeliveryView, ModelView, PerformanceView, WindowView
+from monitor.snapshot import ModelView, PerformanceView, WindowView
 from monitor.statistics.reading import Status
 from monitor.windows.window import Window
 
@@ -68,6 +67,14 @@ class Verdict(Resource):
     noise_floor: float | None
     """Effect that chance alone gives at this window's size."""
     psi: float | None
+    p_value: float | None
+    """Of a change within the tolerance."""
+    evidence_ratio: float
+    """Evidence of drift over the alarm's limit; the alarm is at 1."""
+    wrong: list[Aspect]
+    """What is wrong with its data, besides the distribution of values."""
+    last_tested: datetime | None
+    """End of the newest window so far that held enough rows to test it."""
 
     @classmethod
     def of(cls, verdict: records.Verdict) -> Self:
@@ -80,7 +87,20 @@ class Verdict(Resource):
             effect=verdict.effect,
             noise_floor=verdict.noise_floor,
             psi=verdict.psi,
+            p_value=verdict.p_value,
+            evidence_ratio=verdict.evidence_ratio,
+            wrong=list(verdict.wrong),
+            last_tested=None if verdict.tested_ms < 0 else utc(verdict.tested_ms),
         )
+
+
+class Detectable(Resource):
+    """A change that would be found as often as not."""
+
+    effect: float
+    """De-biased, in PSI units."""
+    windows: int
+    """Number of windows of the usual size that are judged together, as each alone holds too few rows."""
 
 
 class Figure(Resource):
@@ -141,22 +161,46 @@ class Standing(Resource):
     """The last closed window."""
     rows: int | None
     """Predictions in that window."""
+    learning_until: datetime | None
+    """Event time from which the alarm budget holds; null where it holds."""
+    learning: Text | None
+    """What that means, in one sentence."""
     features: list[Verdict]
     """The newest verdict that could be reached of each feature, most drifted first."""
+    detectable: dict[Text, Detectable | None]
+    """Smallest change that would be found, by feature, null where it cannot be tested; empty while learning."""
     performance: Performance | None
     """The newest settled one."""
 
     @classmethod
     def of(cls, part: Slice) -> Self:
+        until_ms = None if part.watch is None else part.watch.learning_until_ms
         return cls(
             version=part.version,
             segment=part.segment,
             state=overall(part.standing),
             window=part.window and Span.of(part.window.window),
             rows=part.window and part.window.rows,
+            learning_until=None if until_ms is None else utc(until_ms),
+            learning=learning(part),
             features=[Verdict.of(verdict) for verdict in part.standing],
+            detectable={
+                feature: found and Detectable(effect=found.effect, windows=found.windows)
+                for feature, found in (part.watch.detectable if part.watch else {}).items()
+            },
             performance=part.performance and Performance.of(part.performance),
         )
+
+
+class Alarms(Resource):
+    """The settings that alarms follow."""
+
+    budget: float
+    """False alarms accepted of the model in a month."""
+    tolerance: float
+    """Largest change that nobody cares about, in PSI units."""
+    persistence: int
+    """Windows that a change of values takes to alarm."""
 
 
 class Model(Resource):
@@ -199,13 +243,19 @@ class ModelDetail(Model):
     """One model with the standing of each version and segment."""
 
     features: list[Text]
+    alarms: Alarms
     current: list[Standing]
     """Newest version first, whole traffic before its segments."""
 
     @classmethod
     def of(cls, model: ModelView) -> Self:
         glance = Model.of(model).model_dump()
-        return cls(**glance, features=list(model.features), current=[Standing.of(part) for part in slices(model)])
+        return cls(
+            **glance,
+            features=list(model.features),
+            alarms=Alarms.model_validate(model.alarms, from_attributes=True),
+            current=[Standing.of(part) for part in slices(model)],
+        )
 
 
 class WindowSummary(Resource):
@@ -270,122 +320,6 @@ class FeatureWindow(Resource):
                 Statistic(statistic=reading.statistic, status=reading.status, value=reading.value)
                 for reading in view.readings
                 if reading.feature == feature
-            ],
-        )
-
-
-class Incident(Resource):
-    """One problem of one model version."""
-
-    id: Text
-    model: Text
-    version: Text
-    segment: Text
-    cause: Cause
-    severity: Severity
-    open: bool
-    opened: Span
-    """The window that opened it."""
-    latest: Span
-    """The newest window that it was seen in."""
-    features: list[Text]
-    """In the order they joined."""
-
-    @classmethod
-    def of(cls, incident: records.Incident) -> Self:
-        return cls(
-            id=incident.id,
-            model=incident.opened.model,
-            version=incident.opened.version,
-            segment=incident.opened.segment,
-            cause=incident.cause,
-            severity=incident.severity,
-            open=incident.open,
-            opened=Span.of(incident.opened),
-            latest=Span.of(incident.latest),
-            features=list(incident.features),
-        )
-
-
-class TriggerPerformance(Resource):
-    """The performance that a trigger was decided on."""
-
-    metric: Text
-    value: float
-    lower: float
-    upper: float
-    reference: float
-    """The figure that the reference had."""
-    label_coverage: float
-
-
-class Delivery(Resource):
-    """Where a trigger's message to one receiver stands."""
-
-    receiver: Text
-    state: Text
-    """pending, delivered, failed (given up) or disabled (the receiver is gone)."""
-    attempts: int
-    last_error: Text
-
-
-class Trigger(Resource):
-    """A decision that a model should be retrained."""
-
-    id: Text
-    model: Text
-    version: Text
-    segment: Text
-    reason: Text
-    """drift, performance or manual."""
-    severity: Severity
-    summary: Text
-    window: Span
-    """The window that decided."""
-    onset: datetime
-    """When the change is estimated to have begun."""
-    training_window: Span
-    """From the onset to the end of `window`, begun earlier where that holds too few labels to train on."""
-    incident: Text
-    evidence: list[Verdict]
-    """The drifting features, worst first."""
-    performance: TriggerPerformance | None
-    labels_available: int
-    rows: int
-    offsets: dict[Text, tuple[int, int]]
-    """By topic and partition, [first, last + 1) of the window's predictions in Kafka."""
-    label_offsets: dict[Text, tuple[int, int]]
-    """Likewise, of the labels that had counted in the window."""
-    withheld: Text | None
-    """Why it was not sent; null where it was to be."""
-    deliveries: list[Delivery]
-
-    @classmethod
-    def of(cls, trigger: records.Trigger, deliveries: Iterable[DeliveryView]) -> Self:
-        fell = trigger.performance
-        return cls(
-            id=trigger.id,
-            model=trigger.window.model,
-            version=trigger.window.version,
-            segment=trigger.window.segment,
-            reason=trigger.reason,
-            severity=trigger.severity,
-            summary=trigger.summary,
-            window=Span.of(trigger.window),
-            onset=utc(trigger.onset_ms),
-            training_window=Span(window_start=utc(trigger.training_ms[0]), window_end=utc(trigger.training_ms[1])),
-            incident=trigger.incident,
-            evidence=[Verdict.of(verdict) for verdict in trigger.evidence],
-            performance=fell and TriggerPerformance.model_validate(fell, from_attributes=True),
-            labels_available=trigger.labels,
-            rows=trigger.rows,
-            offsets=dict(trigger.offsets),
-            label_offsets=dict(trigger.label_offsets),
-            withheld=trigger.withheld or None,
-            deliveries=[
-                Delivery(receiver=each.receiver, state=each.state, attempts=each.attempts, last_error=each.last_error)
-                for each in deliveries
-                if each.trigger == trigger.id
             ],
         )
 

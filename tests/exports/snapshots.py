@@ -6,8 +6,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from monitor.detection.records import Incident, PerformanceEvidence, State, Trigger, Verdict
-from monitor.snapshot import DeliveryView, Histogram, ModelView, PerformanceView, ServiceView, Snapshot, WindowView
+from monitor.detection.records import Aspect, Incident, PerformanceEvidence, State, Trigger, Verdict
+from monitor.detection.watch import Detectable
+from monitor.snapshot import (
+    DeliveryView,
+    Histogram,
+    ModelView,
+    PerformanceView,
+    ServiceView,
+    Snapshot,
+    WatchView,
+    WindowView,
+)
+from monitor.spec import AlarmSpec
 from monitor.statistics.reading import Reading
 from monitor.windows.window import Window
 
@@ -28,9 +39,39 @@ def window(hour: int = 0, *, model: str = "fraud", version: str = "3", segment: 
 
 
 def verdict(
-    place: Window, feature: str, state: State, effect: float | None = None, noise_floor: float | None = None
+    place: Window,
+    feature: str,
+    state: State,
+    effect: float | None = None,
+    noise_floor: float | None = None,
+    evidence_ratio: float = 0.0,
+    *,
+    p_value: float | None = None,
+    wrong: tuple[Aspect, ...] = (),
+    tested_ms: int | None = None,
 ) -> Verdict:
-    return Verdict(place, feature, 812, state, effect, noise_floor, effect)
+    """tested_ms: the end of the window, where it has an effect and nothing else is said."""
+    if tested_ms is None:
+        tested_ms = -1 if effect is None else place.end_ms
+    return Verdict(
+        place,
+        feature,
+        812,
+        state,
+        effect,
+        noise_floor,
+        psi=effect,
+        p_value=p_value,
+        evidence_ratio=evidence_ratio,
+        wrong=wrong,
+        tested_ms=tested_ms,
+    )
+
+
+def watch_view(
+    learning_until_ms: int | None = None, *, registered: bool = True, **detectable: Detectable | None
+) -> WatchView:
+    return WatchView(registered, learning_until_ms, detectable)
 
 
 def reading(place: Window, feature: str, statistic: str, value: float | None) -> Reading:
@@ -62,6 +103,7 @@ def model_view(
     performance: Iterable[PerformanceView] = (),
     incidents: Iterable[Incident] = (),
     triggers: Sequence[Trigger] = (),
+    watches: Mapping[str, WatchView] = MappingProxyType({}),
 ) -> ModelView:
     return ModelView(
         name=name,
@@ -79,6 +121,8 @@ def model_view(
         incidents=tuple(incidents),
         triggers=tuple(triggers),
         decided=Counter((each.window.version, "withheld" if each.withheld else "requested") for each in triggers),
+        alarms=AlarmSpec(budget=0.5, tolerance=0.03, persistence=3),
+        watches=watches,
     )
 
 
@@ -122,7 +166,10 @@ def drifting() -> Snapshot:
         window_view(first, [verdict(first, "amount", "ok", 0.001, 0.019), verdict(first, "country", "ok", 0.0, 0.02)]),
         window_view(
             second,
-            [verdict(second, "amount", "drifting", 0.31, 0.019), verdict(second, "country", "ok", 0.012, 0.02)],
+            [
+                verdict(second, "amount", "drifting", 0.31, 0.019, 4.2, p_value=1e-9, wrong=("out of range",)),
+                verdict(second, "country", "ok", 0.012, 0.02, 0.002, p_value=0.4),
+            ],
             [
                 reading(second, "amount", "psi", 0.33),
                 reading(second, "amount", "missing", 0.05),
@@ -135,7 +182,7 @@ def drifting() -> Snapshot:
     )
     incident = Incident("inc_1", "drift", "major", second, second, ("amount",))
     closed = Incident("inc_0", "data", "minor", first, first, ("country",), open=False)
-    evidence = (verdict(second, "amount", "drifting", 0.31, 0.019),)
+    evidence = (verdict(second, "amount", "drifting", 0.31, 0.019, 4.2),)
     fell = PerformanceEvidence("roc_auc", 0.84, 0.82, 0.86, 0.91, 0.71)
     sent = trigger("trg_1", second, evidence, performance=fell)
     withheld = trigger("trg_0", first, evidence, withheld="too few labels")
@@ -146,6 +193,7 @@ def drifting() -> Snapshot:
         performance=[performance_view(first, 0.84), performance_view(second, None, settled=False)],
         incidents=[closed, incident],
         triggers=[withheld, sent],
+        watches={"3": watch_view(amount=Detectable(0.085, 1), country=None)},
     )
     churn = ModelView("churn", "binary", "f1", ("age",), (), None, None, 0, {}, NO_DELAYS, (), (), (), ())
     return snapshot(fraud, churn, service=busy_service())

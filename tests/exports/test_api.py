@@ -15,12 +15,15 @@ from monitor.snapshot import Snapshot
 from tests.exports.client import Client, Response
 from tests.exports.snapshots import (
     HOSTILE,
+    HOUR_MS,
+    TEN_MS,
     drifting,
     model_view,
     performance_view,
     reading,
     snapshot,
     verdict,
+    watch_view,
     window,
     window_view,
 )
@@ -92,6 +95,7 @@ def test_a_model_is_shown_with_its_standing() -> None:
     model = got("/api/v1/models/fraud")
     (standing,) = model["current"]
     assert model["features"] == ["amount", "country"]
+    assert model["alarms"] == {"budget": 0.5, "tolerance": 0.03, "persistence": 3}
     assert standing["state"] == "drifting"
     assert standing["window"] == {"window_start": "2026-11-23T11:00:00Z", "window_end": "2026-11-23T12:00:00Z"}
     assert standing["features"][0] == {
@@ -103,7 +107,13 @@ def test_a_model_is_shown_with_its_standing() -> None:
         "effect": 0.31,
         "noise_floor": 0.019,
         "psi": 0.31,
+        "p_value": 1e-9,
+        "evidence_ratio": 4.2,
+        "wrong": ["out of range"],
+        "last_tested": "2026-11-23T12:00:00Z",
     }
+    assert standing["detectable"] == {"amount": {"effect": 0.085, "windows": 1}, "country": None}
+    assert (standing["learning_until"], standing["learning"]) == (None, None)
     assert standing["performance"] == {
         "window_start": "2026-11-23T10:00:00Z",
         "window_end": "2026-11-23T11:00:00Z",
@@ -175,10 +185,54 @@ def test_paging_out_of_bounds_is_refused_with_the_parameter_named(query: str) ->
 def test_a_feature_is_shown_window_by_window() -> None:
     newest, oldest = got("/api/v1/models/fraud/features/amount")["items"]
     assert newest["verdict"]["effect"] == 0.31
+    assert newest["verdict"]["evidence_ratio"] == 4.2
+    assert newest["verdict"]["wrong"] == ["out of range"]
+    assert oldest["verdict"]["p_value"] is None
     assert newest["readings"][0] == {"statistic": "psi", "status": "ok", "value": 0.33}
     assert oldest["readings"] == []
     country = got("/api/v1/models/fraud/features/country")["items"][0]
     assert country["readings"][0] == {"statistic": "psi", "status": "insufficient", "value": None}
+
+
+@pytest.mark.parametrize(
+    ("registered", "until_ms", "said"),
+    [
+        (
+            True,
+            TEN_MS + 48 * HOUR_MS,
+            "Version 3 is learning what is usual: the alarm budget holds from 2026-11-25 10:00 UTC on; until then only "
+            "faulty data and major changes alarm.",
+        ),
+        (
+            False,
+            TEN_MS + HOUR_MS + 1,
+            "Version 3 is learning what is usual: the alarm budget holds from 2026-11-23 11:00 UTC on; until then "
+            "nothing alarms.",
+        ),
+        (
+            True,
+            TEN_MS + HOUR_MS,
+            "Version 3 is still learning what is usual, as too few hours of the week have been seen twice; until then "
+            "only faulty data and major changes alarm.",
+        ),
+    ],
+)
+def test_a_version_that_learns_says_until_when_and_what_alarms_meanwhile(
+    registered: bool, until_ms: int, said: str
+) -> None:
+    watches = {"3": watch_view(until_ms, registered=registered)}
+    learner = snapshot(model_view(windows=[window_view(window(0))], watches=watches))
+    (standing,) = got("/api/v1/models/fraud", lambda: learner)["current"]
+    assert standing["learning"] == said
+    assert standing["learning_until"].startswith("2026-11-2")
+    assert said in client(lambda: learner).get("/").text
+
+
+def test_what_the_model_answered_is_shown_window_by_window_too() -> None:
+    place = window(0)
+    current = snapshot(model_view(windows=[window_view(place, [verdict(place, "@score", "ok", 0.1)])]))
+    assert got("/api/v1/models/fraud/features/%40score", lambda: current)["items"][0]["verdict"]["effect"] == 0.1
+    assert refused(client(lambda: current).get("/api/v1/models/fraud/features/score"), 404)
 
 
 def test_incidents_are_listed_newest_first_and_filtered() -> None:

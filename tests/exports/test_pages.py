@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.detection.records import State
+from monitor.detection.watch import Detectable
 from monitor.exports.pages import FEATURES_MAX, index
 from monitor.snapshot import Snapshot
 from tests.exports.snapshots import (
@@ -19,6 +22,7 @@ from tests.exports.snapshots import (
     performance_view,
     snapshot,
     verdict,
+    watch_view,
     window,
     window_view,
 )
@@ -67,7 +71,8 @@ def test_the_page_shows_what_drifts_performs_and_was_decided() -> None:
     for shown in (
         "2 models, 1 open incident",
         "No window has closed yet.",
-        "amount drifting 0.310 0.019",
+        "amount drifting out of range: 25.0% 0.310 chance 0.019 420% 0.085",
+        "country ok 0.012 chance 0.020 0.2% –",
         "0.840 0.830 to 0.850",
         "577 labels, 71% labelled, 2026-11-23 10:00 to 11:00 UTC",
         "Open incidents major drift : amount , version 3, since 2026-11-23 12:00 UTC",
@@ -75,7 +80,6 @@ def test_the_page_shows_what_drifts_performs_and_was_decided() -> None:
         "withheld: too few labels",
     ):
         assert shown in text
-    assert "country" not in text
 
 
 def test_the_page_links_to_api_and_metrics() -> None:
@@ -122,7 +126,67 @@ def test_what_could_not_be_judged_is_not_said_to_be_fine() -> None:
         return read(snapshot(model_view(windows=[window_view(window(0), [verdict(window(0), "amount", state)])]))).text
 
     assert "No feature drifts." in said("ok")
-    assert "No feature could be judged yet: learning." in said("learning")
+    assert "No feature could be judged yet: what is usual is still being learned." in said("learning")
+    assert "No feature could be judged yet: even 30 windows together hold too few rows." in said("untestable")
+
+
+@pytest.mark.parametrize(
+    ("ratio", "shown", "length"),
+    [
+        (0.0, "0%", "0.0%"),
+        (1e-6, "under 0.01%", "0.0%"),
+        (1e-5, "under 0.01%", "14.3%"),
+        (0.0004, "0.04%", "37.2%"),
+        (0.002, "0.2%", "47.2%"),
+        (0.5, "50%", "81.4%"),
+        (1.0, "100%", "85.7%"),
+        (10.0, "over 1,000%", "100.0%"),
+        (1e9, "over 1,000%", "100.0%"),
+    ],
+)
+def test_evidence_is_a_share_of_the_limit_and_a_bar_of_powers_of_ten(ratio: float, shown: str, length: str) -> None:
+    place = window(0)
+    page = read(snapshot(model_view(windows=[window_view(place, [verdict(place, "amount", "ok", 0.1, 0.0, ratio)])])))
+    styles = [value for name, value in page.attributes if name == "style"]
+    assert f"0.100 chance 0.000 {shown} –" in page.text
+    assert styles == ["width:40.0%", "left:0.0%", f"width:{length}", "left:85.7%"]
+
+
+def test_outputs_stand_apart_from_the_features() -> None:
+    place = window(0)
+    names = ("@score", "amount", "@prediction", "score")
+    verdicts = [verdict(place, name, "ok", effect / 100, 0.0) for effect, name in enumerate(names)]
+    incident = replace(drifting().models["fraud"].incidents[1], features=("@score", "amount"))
+    page = read(snapshot(model_view(windows=[window_view(place, verdicts)], incidents=[incident])))
+    features, outputs = page.text.split(" Feature State ")[1].split(" Output State ")
+    assert re.findall(r"(\w+) ok (\S+) chance", features) == [("score", "0.030"), ("amount", "0.010")]
+    assert re.findall(r"(\w+) ok (\S+) chance", outputs) == [("prediction", "0.020"), ("score", "0.000")]
+    assert "major drift : score, amount" in page.text
+
+
+def test_a_drift_in_a_window_too_small_to_test_says_when_it_was_last_tested() -> None:
+    place = window(1)
+    view = window_view(place, [verdict(place, "amount", "drifting", None, None, 2.0, tested_ms=window(0).end_ms)])
+    text = read(snapshot(model_view(windows=[view]))).text
+    assert "amount drifting – last tested 2026-11-23 11:00 UTC 200% –" in text
+
+
+def test_a_version_without_a_reference_of_its_own_that_learns_nothing_says_so() -> None:
+    view = window_view(window(0), [verdict(window(0), "amount", "learning", 0.1, 0.0)])
+    watches = {"3": watch_view(registered=False)}
+    text = read(snapshot(model_view(windows=[view], watches=watches))).text
+    assert "No feature is judged: the version has no reference of its own." in text
+    watches = {"3": watch_view(window(5).end_ms, registered=False)}
+    text = read(snapshot(model_view(windows=[view], watches=watches))).text
+    assert "Version 3 is learning what is usual" in text
+    assert "No feature" not in text
+
+
+def test_a_change_that_takes_several_windows_to_find_says_how_many() -> None:
+    place = window(0)
+    view = window_view(place, [verdict(place, "amount", "ok", 0.1, 0.0)])
+    watches = {"3": watch_view(amount=Detectable(0.25, 8))}
+    assert "0.250 in 8 windows" in read(snapshot(model_view(windows=[view], watches=watches))).text
 
 
 def test_a_span_of_several_days_shows_both_dates() -> None:

@@ -15,6 +15,8 @@ from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families
 
+from monitor.detection.records import State
+from monitor.detection.watch import Detectable
 from monitor.exports.prometheus import exposition, registry
 from monitor.snapshot import ServiceView, Snapshot
 from tests.exports.snapshots import (
@@ -25,6 +27,7 @@ from tests.exports.snapshots import (
     reading,
     snapshot,
     verdict,
+    watch_view,
     window,
     window_view,
 )
@@ -129,6 +132,11 @@ def test_exactly_one_state_of_a_feature_is_one() -> None:
         assert len([labels for labels, _ in states if labels["feature"] == feature]) == 6
 
 
+def values_of(current: Snapshot, metric: str) -> dict[str, float]:
+    """By feature."""
+    return {labels["feature"]: value for labels, value in scraped(current).get(metric, [])}
+
+
 def test_a_state_holds_through_windows_with_too_little_data() -> None:
     quiet = model_view(
         features=("amount", "age"),
@@ -136,14 +144,56 @@ def test_a_state_holds_through_windows_with_too_little_data() -> None:
             window_view(
                 window(0), [verdict(window(0), "amount", "drifting", 0.3, 0.02), verdict(window(0), "age", "ok")]
             ),
-            window_view(window(1), [verdict(window(1), "amount", "insufficient"), verdict(window(1), "age", "watch")]),
-            window_view(window(2)),
+            window_view(window(1), [verdict(window(1), "amount", "drifting"), verdict(window(1), "age", "watch")]),
+            window_view(
+                window(2), [verdict(window(2), "amount", "drifting"), verdict(window(2), "age", "insufficient")]
+            ),
+            window_view(window(3)),
         ],
     )
     exported = scraped(snapshot(quiet))
     assert states_of(snapshot(quiet), "amount") == {"3": "drifting"}
     assert states_of(snapshot(quiet), "age") == {"3": "watch"}
     assert "drift_effect" not in exported
+
+
+def test_a_drift_that_ended_in_a_window_with_too_little_data_is_over() -> None:
+    places = [window(0), window(1)]
+    states: list[State] = ["drifting", "insufficient"]
+    views = [window_view(place, [verdict(place, "amount", state)]) for place, state in zip(places, states, strict=True)]
+    assert states_of(snapshot(model_view(windows=views)), "amount") == {"3": "insufficient"}
+
+
+def test_evidence_and_the_last_test_hold_through_a_quiet_night() -> None:
+    busy, quiet = window(0), [window(hour) for hour in range(1, 4)]
+    first = [verdict(busy, "amount", "watch", 0.1, 0.02, 0.04), verdict(busy, "age", "ok", 0.0, 0.02, 0.001)]
+    night = [
+        [
+            verdict(place, "amount", "insufficient", evidence_ratio=0.05, tested_ms=busy.end_ms),
+            verdict(place, "age", "insufficient", evidence_ratio=0.001, tested_ms=busy.end_ms),
+            verdict(place, "never", "insufficient"),
+        ]
+        for place in quiet
+    ]
+    views = [window_view(place, verdicts) for place, verdicts in zip([busy, *quiet], [first, *night], strict=True)]
+    current = snapshot(model_view(windows=views))
+    assert states_of(current, "amount") == {"3": "watch"}
+    assert values_of(current, "drift_evidence_ratio") == {"amount": 0.05, "age": 0.001, "never": 0.0}
+    tested = values_of(current, "drift_last_tested_timestamp_seconds")
+    assert tested == dict.fromkeys(("amount", "age"), busy.end_ms / 1000)
+    assert "drift_effect" not in scraped(current)
+
+
+def test_what_could_be_found_is_of_the_version_and_absent_where_nothing_could() -> None:
+    views = [
+        window_view(place, [verdict(place, name, "ok", 0.1) for name in ("amount", "age")])
+        for place in (window(0), window(0, version="4"), window(0, segment="country=PL"))
+    ]
+    watches = {"3": watch_view(amount=Detectable(0.25, 3), age=None)}
+    current = snapshot(model_view(versions=("3", "4"), windows=views, watches=watches))
+    ((labels, effect),) = scraped(current)["drift_detectable_effect"]
+    assert effect == 0.25
+    assert labels == {"model": "fraud", "version": "3", "segment": "", "feature": "amount"}
 
 
 def test_a_feature_that_was_never_judged_is_insufficient() -> None:
@@ -230,7 +280,7 @@ def test_a_scrape_of_ten_thousand_features_stays_within_the_budget() -> None:
     assert sum(map(len, exported.values())) <= 10_000
     kept = {labels["feature"] for labels, _ in exported["drift_state"]}
     assert kept == {f"feature_{i:05}" for i in range(10_000 - len(kept), 10_000)}
-    a_feature = 6 + 3
+    a_feature = 6 + 5
     assert exported["series_dropped"] == [({}, a_feature * (10_000 - len(kept)))]
 
 
@@ -246,7 +296,7 @@ def test_a_drifting_feature_is_kept_before_one_with_a_larger_effect() -> None:
     total = sum(map(len, scraped(current).values()))
     exported = scraped(current, total - 1)
     assert {labels["feature"] for labels, _ in exported["drift_state"]} == {"moved"}
-    assert exported["series_dropped"] == [({}, 8)]
+    assert exported["series_dropped"] == [({}, 10)]
 
 
 def test_nothing_less_drifted_takes_the_room_of_a_feature_that_did_not_fit() -> None:
@@ -257,7 +307,7 @@ def test_nothing_less_drifted_takes_the_room_of_a_feature_that_did_not_fit() -> 
     total = sum(map(len, scraped(current).values()))
     exported = scraped(current, total - 10)
     assert "drift_state" not in exported
-    assert exported["series_dropped"] == [({}, 28 + 6)]
+    assert exported["series_dropped"] == [({}, 30 + 7)]
 
 
 def test_whole_traffic_of_every_model_comes_before_the_segments_of_any() -> None:

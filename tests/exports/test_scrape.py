@@ -11,9 +11,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from monitor.exports.metrics import METRICS, PREFIX
 from monitor.exports.prometheus import registry
 from monitor.snapshot import Snapshot
+from monitor.spec import AlarmSpec
 from monitor.statistics.registry import DRIFT
 from tests.simulation.traffic import Shape, Traffic
-from tests.simulation.world import World
+from tests.simulation.world import SPECS, World
 
 Samples = dict[str, list[dict[str, str]]]
 
@@ -22,7 +23,8 @@ Samples = dict[str, list[dict[str, str]]]
 def scraped() -> Samples:
     """The samples of all scrapes of a run, one after each window that closed."""
     samples: Samples = {}
-    world = World(Traffic(1, Shape(minutes=8)).log())
+    trusting = tuple(replace(spec, alarms=AlarmSpec(learning_ms=0)) for spec in SPECS)
+    world = World(Traffic(1, Shape(minutes=8)).log(), trusting)
     while not world.source.exhausted:
         if any(output.windows for output in world.step()):
             scrape(world.loop.snapshot, samples)

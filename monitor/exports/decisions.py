@@ -1,0 +1,129 @@
+"""What the API answers with of incidents and retrain triggers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Self
+
+from monitor.detection import records
+from monitor.detection.records import Cause, Severity
+from monitor.events.timestamps import utc
+from monitor.exports.resources import Resource, Span, Text, Verdict
+from monitor.snapshot import DeliveryView
+
+
+class Incident(Resource):
+    """One problem of one model version."""
+
+    id: Text
+    model: Text
+    version: Text
+    segment: Text
+    cause: Cause
+    severity: Severity
+    open: bool
+    opened: Span
+    """The window that opened it."""
+    latest: Span
+    """The newest window that it was seen in."""
+    features: list[Text]
+    """In the order they joined."""
+
+    @classmethod
+    def of(cls, incident: records.Incident) -> Self:
+        return cls(
+            id=incident.id,
+            model=incident.opened.model,
+            version=incident.opened.version,
+            segment=incident.opened.segment,
+            cause=incident.cause,
+            severity=incident.severity,
+            open=incident.open,
+            opened=Span.of(incident.opened),
+            latest=Span.of(incident.latest),
+            features=list(incident.features),
+        )
+
+
+class TriggerPerformance(Resource):
+    """The performance that a trigger was decided on."""
+
+    metric: Text
+    value: float
+    lower: float
+    upper: float
+    reference: float
+    """The figure that the reference had."""
+    label_coverage: float
+
+
+class Delivery(Resource):
+    """Where a trigger's message to one receiver stands."""
+
+    receiver: Text
+    state: Text
+    """pending, delivered, failed (given up) or disabled (the receiver is gone)."""
+    attempts: int
+    last_error: Text
+
+
+class Trigger(Resource):
+    """A decision that a model should be retrained."""
+
+    id: Text
+    model: Text
+    version: Text
+    segment: Text
+    reason: Text
+    """drift, performance or manual."""
+    severity: Severity
+    summary: Text
+    window: Span
+    """The window that decided."""
+    onset: datetime
+    """When the change is estimated to have begun."""
+    training_window: Span
+    """From the onset to the end of `window`, begun earlier where that holds too few labels to train on."""
+    incident: Text
+    evidence: list[Verdict]
+    """The drifting features, worst first."""
+    performance: TriggerPerformance | None
+    labels_available: int
+    rows: int
+    offsets: dict[Text, tuple[int, int]]
+    """By topic and partition, [first, last + 1) of the window's predictions in Kafka."""
+    label_offsets: dict[Text, tuple[int, int]]
+    """Likewise, of the labels that had counted in the window."""
+    withheld: Text | None
+    """Why it was not sent; null where it was to be."""
+    deliveries: list[Delivery]
+
+    @classmethod
+    def of(cls, trigger: records.Trigger, deliveries: Iterable[DeliveryView]) -> Self:
+        fell = trigger.performance
+        return cls(
+            id=trigger.id,
+            model=trigger.window.model,
+            version=trigger.window.version,
+            segment=trigger.window.segment,
+            reason=trigger.reason,
+            severity=trigger.severity,
+            summary=trigger.summary,
+            window=Span.of(trigger.window),
+            onset=utc(trigger.onset_ms),
+            training_window=Span(window_start=utc(trigger.training_ms[0]), window_end=utc(trigger.training_ms[1])),
+            incident=trigger.incident,
+            evidence=[Verdict.of(verdict) for verdict in trigger.evidence],
+            performance=fell and TriggerPerformance.model_validate(fell, from_attributes=True),
+            labels_available=trigger.labels,
+            rows=trigger.rows,
+            offsets=dict(trigger.offsets),
+            label_offsets=dict(trigger.label_offsets),
+            withheld=trigger.withheld or None,
+            deliveries=[
+                Delivery(receiver=each.receiver, state=each.state, attempts=each.attempts, last_error=each.last_error)
+                for each in deliveries
+                if each.trigger == trigger.id
+            ],
+        )

@@ -1,0 +1,27 @@
+"""Sentences call what a model answered by the names that people use."""
+
+from __future__ import annotations
+
+from monitor.detection.records import Verdict
+from monitor.detection.sentences import describe_data, describe_drift, spoken
+from monitor.detection.watch import Share
+from monitor.windows.window import Window
+
+WINDOW = Window(3_600_000, "m", "3", "", 0)
+
+
+def test_outputs_lose_the_sign_that_sets_them_apart_and_nothing_else_does() -> None:
+    assert [spoken(name) for name in ("@score", "@prediction", "@other", "amount")] == [
+        "score",
+        "prediction",
+        "@other",
+        "amount",
+    ]
+
+
+def test_a_drifting_score_is_called_score() -> None:
+    drifting = [Verdict(WINDOW, "@score", 800, "drifting", 0.31), Verdict(WINDOW, "amount", 800, "drifting")]
+    assert describe_drift(drifting) == "score (effect 0.31) and amount drifted"
+    assert (
+        describe_data({"@prediction": [Share("unseen", 0.25, 0.0, 1.0)]}) == "25.0% of prediction unseen (0.0% before)"
+    )
