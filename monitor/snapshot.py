@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from monitor.detection.records import Incident, Trigger, Verdict
-from monitor.detection.watch import Detectable
+from monitor.detection.sensitivity import Detectable
 from monitor.events.schema import Task
 from monitor.spec import AlarmSpec
 from monitor.statistics.reading import Reading

@@ -332,20 +332,35 @@ class Detector:
         best = np.where(allowed, found, np.inf).argmin(axis=0)
         return np.where(allowed.any(axis=0), best, -1)
 
-    def detectable(self, which: int, rows: float) -> tuple[Floats, Bools]:
+    def detectable(self, which: int, rows: float | Floats) -> tuple[Floats, Bools]:
         """float64[C, S]: the effect that windows of `rows` rows show as often as not in as few windows as an alarm
-        takes, by grouping; bool[C, S]: whether every cell of it would hold enough rows.
+        takes, by grouping; bool[C, S]: whether every cell of it would hold enough rows. rows: of all streams, or
+        float64[S].
         """
         baseline, limits = self.baseline, self.limits
         rho = baseline.rho[which]
         resting = np.maximum(np.median(baseline.rows, axis=0) / self._clustering(rho), 1.0)
         noise = (1.0 + (rows - 1.0) * rho) / rows + 1.0 / resting
         free = np.maximum(baseline.groupings.cells - 1.0, 1.0)
-        tolerance = np.maximum(limits.tolerance, _guard(free, resting))
+        tolerance = self.tolerated(which)
         needed = noncentral_isf(np.broadcast_to(self._wanted[which], free.shape), free, tolerance / noise)
-        # What cells of equal mass keep of a normal's shift: 0.64 with two, 0.86 with four, 0.98 with twenty.
-        kept = 1.0 - 0.947 / (free + 1.0) ** 1.384
-        return (needed - free) * noise / kept, rows * baseline.groupings.least >= EXPECTED_MIN
+        lucky = special.ndtri(0.5 ** (1.0 / limits.persistence))  # All of them must show it, each a little more often.
+        shown = np.maximum(needed - free, 0.0)
+        shown += lucky * np.sqrt(2.0 * (free + 2.0 * shown))
+        return shown * noise / kept(free + 1.0), rows * baseline.groupings.least >= EXPECTED_MIN
+
+    def tolerated(self, which: int) -> Floats:
+        """float64[C, S]: the tolerance in force, raised to what the reference's own rows cannot tell, by grouping."""
+        baseline = self.baseline
+        resting = np.maximum(np.median(baseline.rows, axis=0) / self._clustering(baseline.rho[which]), 1.0)
+        free = np.maximum(baseline.groupings.cells - 1.0, 1.0)
+        tolerated: Floats = np.maximum(self.limits.tolerance, _guard(free, resting))
+        return tolerated
+
+
+def kept(cells: Floats | float) -> Floats:
+    """What cells of equal mass keep of a normal's shift: 0.64 with two, 0.86 with four, 0.98 with twenty."""
+    return np.asarray(1.0 - 0.947 / np.asarray(cells) ** 1.384)
 
 
 def _guard(free: Floats, resting: Floats) -> Floats:

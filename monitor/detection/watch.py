@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from monitor.detection.baseline import covered, learn
 from monitor.detection.budget import DAY_WINDOWS, evidence_limit, windows_a_month
-from monitor.detection.detector import MERGED_MAX, Detector, Judged, Limits, StreamState
+from monitor.detection.detector import Detector, Judged, Limits, StreamState
 from monitor.detection.records import Aspect
+from monitor.detection.sensitivity import Detectable, sensitivity
 from monitor.events.batch import PREDICTION, SCORE
 from monitor.profiles.decision import CELLS, INVALID, MISSING, UNUSUAL
 from monitor.profiles.history import History
@@ -45,15 +46,6 @@ class Share(NamedTuple):
     now: float
     usual: float
     effect: float
-
-
-class Detectable(NamedTuple):
-    """effect: what windows of a size show as often as not, in as few of them as an alarm takes; windows: how many are
-    judged together, as each alone holds too few rows.
-    """
-
-    effect: float
-    windows: int
 
 
 @dataclass(slots=True)
@@ -107,6 +99,8 @@ class Watch:
         past_shares = _shares_of(tallies)
         past_shares[:, 2 * streams :] = 0
         shares = learn(both[: 3 * streams], np.ones(3 * streams, dtype=np.bool_), past_shares, hours, dates)
+        self.usable = total[:, :CELLS].sum(axis=1) / np.maximum(total.sum(axis=1), 1)
+        """float64[F]: share of the reference's rows that have a value it knows."""
         limits = value_limits(spec, self.names)
         self.tolerance = dict(zip(self.names, limits.tolerance.tolist(), strict=True))
         self.values = Detector(values, limits)
@@ -122,20 +116,21 @@ class Watch:
         """Whether windows of every hour of the week are known."""
         return bool(self._covered.all())
 
-    def detectable(self, rows: float) -> dict[str, Detectable | None]:
+    @property
+    def unknown_hours(self) -> Counts:
+        """int64[n]: the hours of the week of which no like windows are known."""
+        return np.flatnonzero(~self._covered).astype(np.int64)
+
+    def detectable(self, rows: float, scale: int = 0, *, independent: bool = False) -> dict[str, Detectable | None]:
         """The smallest change that windows of `rows` rows would show, by feature that is judged; None where it cannot
-        be tested.
+        be tested. scale: 1 for days of so many rows. independent: if rows were, so that nothing is lost to rho.
         """
-        found: dict[str, Detectable | None] = {name: None for name in self.names if self.watches(name)}
-        for windows in (1, 2, 3, 5, 8, 12, 20, MERGED_MAX):
-            if all(found.values()):
-                break
-            effects, allowed = self.values.detectable(0, rows * windows)
-            least = np.where(allowed, effects, np.inf).min(axis=0)
-            for name, effect in zip(self.names, least.tolist(), strict=True):
-                if name in found and found[name] is None and np.isfinite(effect):
-                    found[name] = Detectable(effect, windows)
-        return found
+        detector = self.values
+        if independent:
+            baseline = replace(detector.baseline, rho=np.zeros_like(detector.baseline.rho))
+            detector = Detector(baseline, detector.limits)
+        found = sensitivity(detector, scale, rows * self.usable)
+        return {name: each for name, each in zip(self.names, found, strict=True) if self.watches(name)}
 
     def detectable_about(self, rows: float) -> Mapping[str, Detectable | None]:
         """The same of windows of about so many rows, if anything a little more: worked out once for each size that the

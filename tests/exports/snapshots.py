@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from monitor.detection.records import Aspect, Incident, PerformanceEvidence, State, Trigger, Verdict
-from monitor.detection.watch import Detectable
+from monitor.detection.sensitivity import Detectable
 from monitor.snapshot import (
     DeliveryView,
     Histogram,

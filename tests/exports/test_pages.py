@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.detection.records import State
-from monitor.detection.watch import Detectable
+from monitor.detection.sensitivity import Detectable
 from monitor.exports.pages import FEATURES_MAX, index
 from monitor.snapshot import Snapshot
 from tests.exports.snapshots import (

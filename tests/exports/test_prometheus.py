@@ -16,7 +16,7 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.detection.records import State
-from monitor.detection.watch import Detectable
+from monitor.detection.sensitivity import Detectable
 from monitor.exports.prometheus import exposition, registry
 from monitor.snapshot import ServiceView, Snapshot
 from tests.exports.snapshots import (

@@ -1,0 +1,46 @@
+"""The smallest change that would be found, of each stream, at a given traffic."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.detection.detector import MERGED_MAX, Detector, kept
+
+Floats = NDArray[np.float64]
+
+_MERGED = (1, 2, 3, 5, 8, 12, 20, MERGED_MAX)
+"""Numbers of windows that are tried, the fewest first."""
+
+_HARDLY_ANY = 1e-3  # Rows of a window of a feature that the reference has no value of.
+
+
+class Detectable(NamedTuple):
+    """effect: what windows of a size show as often as not, in as few of them as an alarm takes; windows: how many are
+    judged together, as each alone holds too few rows. way: the grouping of cells that they are judged on; apart: the
+    effect as these cells show it.
+    """
+
+    effect: float
+    windows: int
+    way: int = 0
+    apart: float = 0.0
+
+
+def sensitivity(detector: Detector, scale: int, rows: Floats) -> list[Detectable | None]:
+    """Of each stream; None where even MERGED_MAX windows of `rows` rows (float64[S]) would hold too few."""
+    streams, rows = np.arange(len(rows)), np.maximum(rows, _HARDLY_ANY)
+    found: list[Detectable | None] = [None] * len(rows)
+    for windows in _MERGED:
+        if None not in found:
+            break
+        effects, allowed = detector.detectable(scale, rows * windows)
+        ways = np.where(allowed, effects, np.inf).argmin(axis=0)
+        shown = kept(detector.baseline.groupings.cells[ways, streams])
+        for stream in np.flatnonzero(allowed[ways, streams]).tolist():
+            if found[stream] is None:
+                effect = float(effects[ways[stream], stream])
+                found[stream] = Detectable(effect, windows, int(ways[stream]), effect * float(shown[stream]))
+    return found

@@ -1,0 +1,110 @@
+"""What an effect is in a feature's own unit: how far its mean would have to move, or the share of its largest category.
+
+The reference's own rows are moved, cell by cell, until their cells differ by the effect. Rows that leave the
+reference's range are left out, as detection leaves them to a test of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.profiles.layout import FeatureLayout, NumericLayout
+from monitor.statistics.tolerance import divergence8
+
+Counts = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+_STEPS = 50  # Halvings: more than a double can tell apart.
+_LEFT = 0.01  # Share of the rows that must stay in the reference's range.
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """The mean rises by `amount`, `sd` of the reference's standard deviations."""
+
+    sd: float
+    amount: float
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """The share of the largest category goes from `before` to `after`; the others keep their proportions."""
+
+    category: str
+    before: float
+    after: float
+
+
+C = TypeVar("C", Shift, Move)
+
+
+@dataclass(frozen=True, eq=False)
+class Translator:
+    """Of one feature. counts: int64[layout.cells], the reference's rows; groups: the decision cell of each, or -1."""
+
+    layout: FeatureLayout
+    counts: Counts
+    groups: Counts
+
+    @cached_property
+    def _inside(self) -> Floats:
+        """The reference's rows by those fine cells that are decided on."""
+        return self.counts[self.groups >= 0].astype(np.float64)
+
+    def of(self, effect: float, merged: Counts) -> Shift | Move | None:
+        """What shows the effect on merged cells; None where nothing does. merged: the group of each decision cell."""
+        layout, held = self.layout, self._inside
+        if not held.sum():
+            return None
+        if isinstance(layout, NumericLayout):
+            scale, longest = layout.scale, float(layout.edges[-1] - layout.edges[0])
+            return self._least(lambda amount: Shift(amount / scale, amount), longest, effect, merged)
+        largest = int(held.argmax())
+        name = layout.vocabulary[largest] if largest < len(layout.vocabulary) else "rare ones"
+        before = float(held[largest] / held.sum())
+        fallen = self._least(lambda by: Move(name, before, before - by), before, effect, merged)
+        return fallen or self._least(lambda by: Move(name, before, before + by), 1.0 - before, effect, merged)
+
+    def effect(self, change: Shift | Move, merged: Counts) -> float:
+        """What a change shows on merged cells; infinite where hardly any row stays in the reference's range."""
+        held = self._inside
+        shares = held / held.sum()
+        after = self._after(change, shares)
+        left = after.sum()
+        if left < _LEFT:
+            return np.inf
+        place = merged[self.groups[self.groups >= 0]]
+        p, q = (np.bincount(place, weights=each).astype(np.float64) for each in (shares, after / left))
+        return float(divergence8(p, q))
+
+    def _after(self, change: Shift | Move, shares: Floats) -> Floats:
+        """Shares of the fine cells after a change; the rows of a numeric one lie evenly."""
+        if isinstance(change, Shift):
+            assert isinstance(self.layout, NumericLayout)
+            edges = self.layout.edges
+            below = np.concatenate([[0.0], np.cumsum(shares)])
+            moved: Floats = np.diff(np.interp(edges - change.amount, edges, below))
+            return moved
+        after = shares * ((1.0 - change.after) / max(1.0 - change.before, 1e-300))
+        after[int(shares.argmax())] = change.after
+        return after
+
+    def _least(self, change: Callable[[float], C], most: float, effect: float, merged: Counts) -> C | None:
+        """The smallest change, of an amount up to `most`, that shows the effect."""
+        inner, outer = 0.0, most / 1024.0
+        while (shown := self.effect(change(outer), merged)) < effect:
+            if outer >= most:
+                return None
+            inner, outer = outer, min(2.0 * outer, most)
+        if shown == np.inf:
+            return None
+        for _ in range(_STEPS):
+            middle = (inner + outer) / 2.0
+            inner, outer = (inner, middle) if self.effect(change(middle), merged) >= effect else (middle, outer)
+        return change(outer)

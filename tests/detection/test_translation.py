@@ -1,0 +1,88 @@
+"""Effects in a feature's own unit, against raw rows that are really moved and SciPy's divergence of their counts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.spatial.distance import jensenshannon
+
+from monitor.detection.translation import Move, Shift, Translator
+from monitor.events.batch import CategoricalColumn, NumericColumn
+from monitor.events.schema import Schema
+from monitor.profiles.reference import Reference
+from tests.detection.feature_rows import table
+
+CELLS = 20
+SAME = np.arange(CELLS)
+
+
+def effect(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
+    return float(8.0 * jensenshannon(before, after) ** 2)
+
+
+def translator(name: str, values: NDArray[np.float64] | CategoricalColumn) -> Translator:
+    column = values if isinstance(values, CategoricalColumn) else NumericColumn.of(values)
+    kind = "categorical" if isinstance(values, CategoricalColumn) else "numeric"
+    reference = Reference.build(Schema("m", "binary", {name: kind}, positive="a"), table({name: column}), None)
+    counts = reference.profile.features[name].counts
+    return Translator(reference.layout.features[name], counts, reference.cells.groups[name])
+
+
+@pytest.mark.parametrize("wanted", [0.02, 0.1, 0.5])
+@pytest.mark.parametrize("shape", ["normal", "lognormal", "whole numbers"])
+def test_a_mean_moved_by_what_is_said_shows_the_effect(shape: str, wanted: float) -> None:
+    random = np.random.default_rng(1)
+    values = {
+        "normal": random.normal(50.0, 4.0, 200_000),
+        "lognormal": random.lognormal(3.0, 0.7, 200_000),
+        "whole numbers": random.poisson(200.0, 200_000) + random.random(200_000) - 0.5,
+    }[shape]
+    change = translator("x", values).of(wanted, SAME)
+    assert isinstance(change, Shift)
+    assert change.amount == pytest.approx(change.sd * values.std(), rel=1e-3)
+    edges = np.quantile(values, np.linspace(0, 1, CELLS + 1))
+    moved = np.histogram(values + change.amount, edges)[0]
+    assert effect(np.histogram(values, edges)[0].astype(float), moved.astype(float)) == pytest.approx(wanted, rel=0.05)
+
+
+def test_the_default_tolerance_is_a_seventh_of_a_normals_standard_deviation() -> None:
+    change = translator("x", np.random.default_rng(2).normal(0.0, 128.0, 200_000)).of(0.02, SAME)
+    assert isinstance(change, Shift)
+    assert change.sd == pytest.approx(0.142, abs=0.002)
+    assert change.amount == pytest.approx(18.2, abs=0.3)
+
+
+def test_the_default_tolerance_is_seven_points_of_a_category_that_half_of_the_rows_have() -> None:
+    codes = np.repeat(np.arange(3, dtype=np.int32), [500, 300, 200])
+    change = translator("c", CategoricalColumn(codes, ("PL", "DE", "FR"))).of(0.02, SAME)
+    assert isinstance(change, Move)
+    assert (change.category, change.before) == ("PL", 0.5)
+    assert change.after == pytest.approx(0.43, abs=0.002)
+    rest = (1 - change.after) / 0.5
+    moved = np.array([change.after, 0.3 * rest, 0.2 * rest])
+    assert effect(np.array([0.5, 0.3, 0.2]), moved) == pytest.approx(0.02, rel=1e-6)
+
+
+def test_a_category_too_rare_to_fall_that_far_rises() -> None:
+    codes = np.repeat(np.arange(1_000, dtype=np.int32), 20)
+    known = translator("c", CategoricalColumn(codes, tuple(f"c{code}" for code in range(1_000))))
+    change = known.of(0.3, SAME)
+    assert isinstance(change, Move)
+    assert change.after > change.before
+    assert known.effect(change, SAME) == pytest.approx(0.3, rel=1e-6)
+
+
+def test_a_change_that_nothing_can_show_is_none() -> None:
+    codes = np.repeat(np.arange(2, dtype=np.int32), [500, 500])
+    assert translator("c", CategoricalColumn(codes, ("a", "b"))).of(5.5, SAME) is None
+    assert translator("x", np.ones(100)).of(0.02, SAME) is None
+
+
+def test_fewer_cells_need_a_larger_change() -> None:
+    known = translator("x", np.random.default_rng(3).normal(size=100_000))
+    fine, coarse = known.of(0.1, SAME), known.of(0.1, SAME // 7)
+    assert isinstance(fine, Shift)
+    assert isinstance(coarse, Shift)
+    assert coarse.sd > 1.05 * fine.sd
+    assert known.effect(coarse, SAME // 7) == pytest.approx(0.1, rel=1e-6)
