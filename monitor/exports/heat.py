@@ -1,0 +1,163 @@
+"""Features by windows, as far as they fit on a page: windows are put together in columns, the worst features stay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from monitor.detection.records import Cause, State, Verdict
+from monitor.engine import Output
+from monitor.snapshot import WindowView
+
+COLUMNS_MAX = 240
+"""More windows than these are drawn several to a column, the worst of them."""
+
+ROWS_MAX = 60
+"""Features that are drawn, the worst ones."""
+
+_GRAVITY: Mapping[State, int] = {"drifting": 4, "watch": 3, "learning": 2, "ok": 1, "untestable": 0, "insufficient": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The worst windows of a column. ratio: largest effect over tolerance, None where none was tested. state: the
+    gravest; data: whether a cause in the data was found.
+    """
+
+    ratio: float | None
+    state: State
+    data: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A feature of a version. cells: by column, None where the version has no window."""
+
+    version: str
+    feature: str
+    cells: tuple[Cell | None, ...]
+
+    @property
+    def badness(self) -> tuple[int, float]:
+        """Drifting ones are worse than others, a data problem as bad, then by largest effect."""
+        cells = [cell for cell in self.cells if cell is not None]
+        alarmed = max(
+            (2 if cell.data or cell.state == "drifting" else cell.state == "watch" for cell in cells), default=0
+        )
+        return int(alarmed), max((cell.ratio or 0.0 for cell in cells), default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """An incident over columns, first to last; features in the order they joined."""
+
+    cause: Cause
+    severity: str
+    first: int
+    last: int
+    version: str
+    features: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Performance at a column."""
+
+    column: int
+    value: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """columns: start and end of each; windows, per_column: how many in all, and in each. left_out: features that are
+    not among the rows. performance: by version.
+    """
+
+    columns: tuple[tuple[int, int], ...]
+    windows: int
+    per_column: int
+    rows: tuple[Row, ...]
+    left_out: int
+    incidents: tuple[Span, ...]
+    performance: Mapping[str, tuple[Point, ...]]
+
+
+def heat(outputs: Sequence[Output], tolerance: Mapping[str, float], usual: float, metric: str) -> Heat:
+    """tolerance: of the features that have their own; `usual` of all others. metric: whose performance is shown."""
+    views = sorted((view for output in outputs for view in output.windows), key=lambda view: view.window)
+    spans = sorted({(view.window.end_ms, view.window.start_ms) for view in views})
+    each = max(1, -(-len(spans) // COLUMNS_MAX))
+    column_of = {span: place // each for place, span in enumerate(spans)}
+    parts = [spans[first : first + each] for first in range(0, len(spans), each)]
+    columns = tuple((part[0][1], part[-1][0]) for part in parts)
+    rows = _rows(views, column_of, len(columns), tolerance, usual)
+    rows.sort(key=lambda row: (tuple(-part for part in row.badness), row.version, row.feature))
+    shown = tuple(rows[:ROWS_MAX])
+    incidents, performance = _incidents(outputs, column_of, len(columns)), _performance(outputs, column_of, metric)
+    return Heat(columns, len(spans), each, shown, len(rows) - len(shown), incidents, performance)
+
+
+def _rows(
+    views: Sequence[WindowView],
+    column_of: Mapping[tuple[int, int], int],
+    columns: int,
+    tolerance: Mapping[str, float],
+    usual: float,
+) -> list[Row]:
+    found: dict[tuple[str, str], list[list[Verdict]]] = {}
+    for view in views:
+        column = column_of[view.window.end_ms, view.window.start_ms]
+        for verdict in view.verdicts:
+            place = (view.window.version, verdict.feature)
+            found.setdefault(place, [[] for _ in range(columns)])[column].append(verdict)
+    return [
+        Row(version, feature, tuple(_cell(each, tolerance.get(feature) or usual) for each in by_column))
+        for (version, feature), by_column in found.items()
+    ]
+
+
+def _cell(verdicts: Sequence[Verdict], tolerance: float) -> Cell | None:
+    if not verdicts:
+        return None
+    effects = [verdict.effect for verdict in verdicts if verdict.effect is not None]
+    # A feature is said to drift where its data is wrong, too: that has a mark of its own.
+    states: list[State] = ["ok" if verdict.wrong else verdict.state for verdict in verdicts]
+    return Cell(
+        max(effects) / tolerance if effects else None,
+        max(states, key=_GRAVITY.__getitem__),
+        any(verdict.wrong for verdict in verdicts),
+    )
+
+
+def _incidents(outputs: Sequence[Output], column_of: Mapping[tuple[int, int], int], columns: int) -> tuple[Span, ...]:
+    changes = [change for output in outputs for change in output.changes]
+    changes.sort(key=lambda change: (change.incident.id, change.window))
+    spans = []
+    for _, mine in groupby(changes, key=lambda change: change.incident.id):
+        last = list(mine)[-1]
+        opened, incident = last.incident.opened, last.incident
+        first = column_of.get((opened.end_ms, opened.start_ms), 0)
+        end = columns - 1
+        if last.event == "resolved":
+            end = column_of.get((last.window.end_ms, last.window.start_ms), end)
+        spans.append(Span(incident.cause, incident.severity, first, end, opened.version, incident.features))
+    return tuple(sorted(spans, key=lambda span: (span.cause, span.first, span.version)))
+
+
+def _performance(
+    outputs: Sequence[Output], column_of: Mapping[tuple[int, int], int], metric: str
+) -> dict[str, tuple[Point, ...]]:
+    """The last revision of each window, the newest window of each column."""
+    newest: dict[str, dict[int, Point]] = {}
+    readings = {view.window: view.readings for output in outputs for view in output.performance}
+    for window in sorted(readings):
+        column = column_of.get((window.end_ms, window.start_ms))
+        for reading in readings[window]:
+            if reading.statistic == metric and reading.value is not None and column is not None:
+                lower = reading.value if reading.lower is None else reading.lower
+                upper = reading.value if reading.upper is None else reading.upper
+                newest.setdefault(window.version, {})[column] = Point(column, reading.value, lower, upper)
+    return {version: tuple(points.values()) for version, points in newest.items()}
