@@ -103,13 +103,18 @@ def backtest(
     labels: Annotated[Path | None, typer.Option(help="Table of labels, where the first has none.")] = None,
     model: Annotated[str | None, typer.Option(help="Which model, where the configuration names several.")] = None,
     window: Annotated[str | None, typer.Option(help="Another window: 1h, or '500 rows'.")] = None,
+    budget: Annotated[float | None, typer.Option(help="Another number of false alarms a month.")] = None,
+    tolerance: Annotated[
+        float | None, typer.Option(help="Another change that nobody cares about; a feature's own stands.")
+    ] = None,
+    chart: Annotated[Path | None, typer.Option(help="Draw features by windows to this file: .svg or .html.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Run the same engine over a file: what would have been read, alarmed and triggered."""
-    from monitor.runtime.commands import backtest_lines, backtest_report
+    from monitor.runtime.trial import Trial, trial_lines, trial_report
 
-    shown = backtest_lines if as_json else backtest_report
-    _print(shown(config, predictions, labels, model, window, _progress))
+    trial = Trial(config, predictions, labels, model, window, budget, tolerance, chart)
+    _print((trial_lines if as_json else trial_report)(trial, _progress))
 
 
 @app.command()
@@ -146,6 +151,20 @@ def check(
     from monitor.runtime.commands import check as lines
 
     _print(lines(config, offline))
+
+
+@app.command()
+def plan(
+    config: ConfigFile = DEFAULT,
+    rows: Annotated[
+        float | None, typer.Option(help="Rows that a window is expected to hold, where the reference is not to say.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a model version.")] = False,
+) -> None:
+    """Say what will be found and what cannot be, at the traffic of the references; the false alarms; the resources."""
+    from monitor.runtime.plan_text import plan as lines
+
+    _print(lines(config, rows, as_json))
 
 
 def _scores(options: list[str]) -> str | dict[str, str] | None:

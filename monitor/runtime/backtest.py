@@ -86,8 +86,12 @@ class TableSource:
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """What a run over tables gave. by_row: windows are spans of row numbers. seconds: of reading, not of loading."""
+    """What a run over tables gave. spec: in force, windows by rows included. by_row: windows are spans of row numbers.
+    seconds: of reading, not of loading.
+    """
 
+    spec: ModelSpec
+    references: Mapping[str, Reference]
     outputs: list[Output]
     by_row: bool
     events: Mapping[str, int]
@@ -142,7 +146,9 @@ def run_backtest(
     for (_, result), rows in loop.snapshot.service.events.items():
         results[result] = results.get(result, 0) + rows
     seconds = time.perf_counter() - started
-    return Backtest(outputs, by_row, results, len(predictions), 0 if given is None else len(given), seconds)
+    return Backtest(
+        spec, references, outputs, by_row, results, len(predictions), 0 if given is None else len(given), seconds
+    )
 
 
 def _in_order(batch: Batch, topic: str) -> Batch:

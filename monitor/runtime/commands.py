@@ -1,64 +1,21 @@
-"""What the commands `backtest` and `check` print."""
+"""What the command `check` prints."""
 
 from __future__ import annotations
 
 import socket
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import orjson
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from monitor.config import Config, describe, load
-from monitor.config.problems import listed
-from monitor.config.units import window_spec
-from monitor.errors import ConfigError, UnavailableError
-from monitor.exports.lines import Line, lines
-from monitor.runtime.backtest import Backtest, run_backtest
-from monitor.runtime.clock import now
+from monitor.errors import UnavailableError
 from monitor.runtime.kafka_log import last_failure, limit_kafka_log
 from monitor.runtime.service import keys_of
-from monitor.runtime.tables import read_labels, read_table
-
-Progress = Callable[[int, int], None]
 
 _REACH_S = 5.0
-
-
-def backtest_lines(
-    config: Path, predictions: Path, labels: Path | None, model: str | None, window: str | None, progress: Progress
-) -> Iterator[str]:
-    """JSON, one object a line, in the order of the windows; a summary last."""
-    result = _backtest(config, predictions, labels, model, window, progress)
-    for line in lines(result.outputs, result.by_row):
-        yield orjson.dumps(line).decode()
-    yield orjson.dumps(_summary(result)).decode()
-
-
-def backtest_report(
-    config: Path, predictions: Path, labels: Path | None, model: str | None, window: str | None, progress: Progress
-) -> Iterator[str]:
-    """For people: incidents, triggers, the features by their worst window, performance, and the summary."""
-    result = _backtest(config, predictions, labels, model, window, progress)
-    shown = list(lines(result.outputs, result.by_row))
-    for line in shown:
-        if line["kind"] == "incident":
-            yield f"{_when(line)}  {line['cause']} incident {line['event']} ({line['severity']}): {line['reason']}"
-        elif line["kind"] == "trigger":
-            withheld = f", withheld: {line['withheld']}" if "withheld" in line else ""
-            yield f"{_when(line)}  retrain trigger ({line['reason']}){withheld}"
-    yield from _features(shown)
-    yield from _unjudged(shown)
-    yield from _performance(shown)
-    summary = _summary(result)
-    yield (
-        f"{summary['predictions']:,} predictions, {summary['labels']:,} labels, {summary['windows']:,} windows, "
-        f"{summary['incidents']} incidents, {summary['triggers']} triggers in {summary['seconds']} s"
-    )
 
 
 def check(config: Path, offline: bool) -> Iterator[str]:
@@ -74,88 +31,6 @@ def check(config: Path, offline: bool) -> Iterator[str]:
         if problems:
             raise UnavailableError("\n".join(problems))
     yield f"{config} is valid" + ("" if offline else ", and what it names can be reached")
-
-
-def _backtest(
-    config: Path, predictions: Path, labels: Path | None, model: str | None, window: str | None, progress: Progress
-) -> Backtest:
-    loaded = load(config)
-    name = _only_model(loaded, model)
-    spec, chosen = loaded.specs()[name], loaded.models[name]
-    if window is not None:
-        try:
-            spec = replace(spec, window=window_spec(window))
-        except ValueError as error:
-            raise ConfigError(f"--window {error}") from error
-    table = read_table(predictions, spec.schema, chosen.columns, chosen.timezone)
-    given = None
-    if labels is not None:
-        given = read_labels(labels, spec.schema, chosen.columns, table, chosen.timezone)
-    return run_backtest(spec, loaded.references()[name], table, given, now, progress)
-
-
-def _only_model(config: Config, model: str | None) -> str:
-    names = list(config.models)
-    if model is None and len(names) == 1:
-        return names[0]
-    if model not in names:
-        raise ConfigError(f"{config.path} has the models {', '.join(names)}: name one of them with --model")
-    return model
-
-
-def _summary(result: Backtest) -> Line:
-    outputs = result.outputs
-    return {
-        "kind": "summary",
-        "predictions": result.predictions,
-        "labels": result.labels,
-        "windows": sum(len(output.windows) for output in outputs),
-        "incidents": sum(change.event == "opened" for output in outputs for change in output.changes),
-        "triggers": sum(not trigger.withheld for output in outputs for trigger in output.triggers),
-        "events": dict(result.events),
-        "seconds": round(result.seconds, 3),
-    }
-
-
-def _when(line: Line) -> str:
-    return str(line["window_start"]) if "window_start" in line else f"rows {line['first_row']} to {line['last_row']}"
-
-
-def _features(shown: Sequence[Line]) -> Iterator[str]:
-    """One line a feature, the worst first."""
-    worst: dict[str, Line] = {}
-    judged = [line for line in shown if line["kind"] == "verdict" and line["effect"] is not None]
-    for line in sorted(judged, key=lambda each: each["effect"]):
-        worst[line["feature"]] = line
-    for name, line in sorted(worst.items(), key=lambda each: -each[1]["effect"]):
-        yield f"{name}: largest effect {line['effect']:.3f} (chance alone {line['noise_floor']:.3f}) at {_when(line)}"
-
-
-def _unjudged(shown: Sequence[Line]) -> Iterator[str]:
-    """Which features could not be judged, in how many windows, and why."""
-    verdicts = [line for line in shown if line["kind"] == "verdict"]
-    windows: Counter[str] = Counter(line["feature"] for line in verdicts)
-    too_few: Counter[str] = Counter(line["feature"] for line in verdicts if line["state"] == "insufficient")
-    alike: dict[tuple[int, int], list[str]] = {}
-    for name, count in too_few.items():
-        alike.setdefault((count, windows[name]), []).append(name)
-    for (count, total), names in alike.items():
-        which = "any feature" if len(names) == len(windows) else listed(names)
-        needed = "rows enough in every cell"
-        yield f"{count} of {total} windows could not judge {which}: a verdict needs {needed}"
-    inherited = sum(line["state"] == "learning" for line in verdicts)
-    if inherited:
-        yield f"{inherited} verdicts are only learning: their versions have no reference of their own"
-
-
-def _performance(shown: Sequence[Line]) -> Iterator[str]:
-    """The newest figure of each metric."""
-    newest = {line["statistic"]: line for line in shown if line["kind"] == "reading" and not line["feature"]}
-    for name, line in newest.items():
-        if line["status"] == "insufficient":
-            yield f"{name}: too few labels in the last window and those before it"
-        elif line["value"] is not None and "lower" in line:
-            yield f"{name}: {line['value']:.4g} ({line['lower']:.4g} to {line['upper']:.4g}) in the last window"
 
 
 def _kafka_problems(config: Config) -> Iterator[str]:

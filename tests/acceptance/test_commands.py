@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -168,9 +169,8 @@ def test_the_version_is_printed(tmp_path: Path) -> None:
 
 
 def test_a_backtest_of_windows_too_small_to_judge_says_so(project: Path) -> None:
-    done = monitor("backtest", "--predictions", "later.csv", "--window", "100 rows", cwd=project)
-    assert "30 of 30 windows could not judge any feature: a verdict needs 200 rows with a value" in done.stdout
-    assert "largest effect" not in done.stdout
+    done = monitor("backtest", "--predictions", "later.csv", "--window", "3 rows", cwd=project)
+    assert re.search(r"\d{3} of 1,000 windows could not judge .* alone: a verdict needs rows enough", done.stdout)
 
 
 def test_a_regression_model_has_performance_and_alarms_when_it_falls(tmp_path: Path) -> None:

@@ -1,0 +1,125 @@
+"""What a back-test found, missed and could not look for: figures of a whole run, of its outputs alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from monitor.detection.budget import windows_a_month
+from monitor.detection.records import Cause, Verdict
+from monitor.runtime.backtest import Backtest
+from monitor.runtime.plan import plan_version
+from monitor.snapshot import WindowView
+from monitor.windows.window import Window
+
+CAUSES: tuple[Cause, ...] = ("drift", "data", "performance")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A feature, or a metric, that joined an incident. onset_ms: when the change is estimated to have begun."""
+
+    cause: Cause
+    name: str
+    window: Window
+    onset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """Windows of one version that read as `learning`, from the first to the last of them. foreign: because the version
+    is compared with another's reference; else because its own does not cover their hours.
+    """
+
+    version: str
+    windows: int
+    first: Window
+    last: Window
+    foreign: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """Of one run."""
+
+    run: Backtest
+
+    @cached_property
+    def views(self) -> list[WindowView]:
+        return [view for output in self.run.outputs for view in output.windows]
+
+    @cached_property
+    def incidents(self) -> Mapping[Cause, int]:
+        """How many were opened, by cause."""
+        opened = [
+            change.incident.cause
+            for output in self.run.outputs
+            for change in output.changes
+            if change.event == "opened"
+        ]
+        return {cause: opened.count(cause) for cause in CAUSES}
+
+    @cached_property
+    def found(self) -> list[Finding]:
+        """In the order in which they were."""
+        verdicts = {(each.window, each.feature): each for view in self.views for each in view.verdicts}
+        known: set[tuple[str, str]] = set()
+        found = []
+        for change in (change for output in self.run.outputs for change in output.changes):
+            for name in change.incident.features:
+                if (change.incident.id, name) not in known:
+                    known.add((change.incident.id, name))
+                    onset = change.window.start_ms
+                    verdict = verdicts.get((change.window, name))
+                    if change.incident.cause == "drift" and verdict is not None and verdict.onset_ms >= 0:
+                        onset = verdict.onset_ms
+                    found.append(Finding(change.incident.cause, name, change.window, onset))
+        return sorted(found, key=lambda each: (each.window, CAUSES.index(each.cause)))
+
+    @cached_property
+    def learning(self) -> list[Learning]:
+        """A version each."""
+        by_version: dict[str, list[Window]] = {}
+        for view in self.views:
+            if any(verdict.state == "learning" for verdict in view.verdicts):
+                by_version.setdefault(view.window.version, []).append(view.window)
+        known = self.run.references
+        return [
+            Learning(version, len(windows), windows[0], windows[-1], version not in known and "" not in known)
+            for version, windows in by_version.items()
+        ]
+
+    @cached_property
+    def untested(self) -> dict[str, str]:
+        """Why each feature that was tested in no window was not."""
+        return dict(self._untested())
+
+    def _untested(self) -> Iterator[tuple[str, str]]:
+        verdicts: dict[str, list[Verdict]] = {}
+        for view in self.views:
+            for verdict in view.verdicts:
+                verdicts.setdefault(verdict.feature, []).append(verdict)
+        if not verdicts:
+            return
+        rows = float(np.median([view.rows for view in self.views]))
+        reasons = {
+            feature.name: feature.untestable
+            for version, reference in self.run.references.items()
+            for feature in plan_version(self.run.spec, version, reference, max(rows, 1.0)).features
+        }
+        for name, mine in verdicts.items():
+            why = reasons.get(name, "")
+            if "constant" not in why and any(verdict.effect is not None for verdict in mine):
+                continue
+            if not why and all(verdict.state == "learning" for verdict in mine):
+                why = "all its windows read as learning"
+            yield name, why or "its windows, also together, hold too few rows with a value"
+
+    @property
+    def false_alarms_expected(self) -> float:
+        """At most, by the budget, in the windows that it holds in."""
+        spec, learning = self.run.spec, sum(each.windows for each in self.learning)
+        return spec.alarms.budget * (len(self.views) - learning) / windows_a_month(spec.window)

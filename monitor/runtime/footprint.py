@@ -1,0 +1,142 @@
+"""What models will take: bytes of state and Prometheus series, measured on one window of each version's own layout."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from monitor.config import Config
+from monitor.engine import Monitor
+from monitor.engine.pane import Pane
+from monitor.engine.watching import Lesson
+from monitor.events.batch import SCORE, CategoricalColumn, Column, NumericColumn, Origin, Predictions
+from monitor.exports.prometheus import EVENT_RESULTS, within
+from monitor.profiles import codec
+from monitor.profiles.reference import Reference
+from monitor.runtime.store import Store
+from monitor.snapshot import ModelView, PerformanceView, ServiceView, Snapshot
+from monitor.spec import ModelSpec
+from monitor.statistics.performance import METRICS
+from monitor.statistics.reading import Reading
+from monitor.windows.window import WindowSpec
+
+_HOUR_MS = 3_600_000
+_PENDING = 200_000  # Predictions that the size of a million is worked out from.
+_MILLION = 1_000_000
+_ANY_NUMBER = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Bytes of one version: an open window; what detection remembers; the windows that it learns from, while it does;
+    a million predictions that wait for their label, None where none do.
+    """
+
+    open_window: int
+    detection: int
+    learning: int
+    pending_million: int | None
+
+
+class Rehearsal:
+    """One closed window of every version, whose rows are the reference's own."""
+
+    def __init__(self, specs: Mapping[str, ModelSpec], references: Mapping[str, Mapping[str, Reference]]) -> None:
+        # Windows by rows would wait for more of them; sizes and series are the same.
+        timed = [spec if spec.window.timed else replace(spec, window=WindowSpec(_HOUR_MS)) for spec in specs.values()]
+        self._monitor = Monitor(timed, references)
+        for model in self._monitor.models.values():
+            for version, reference in model.references.items():
+                model.panes[model.spec.window.size, version] = Pane(version, reference.profile)
+            model.finish()
+
+    def footprint(self, model: str, version: str) -> Footprint:
+        engine = self._monitor.models[model]
+        spec, reference = engine.spec, engine.references[version]
+        lesson = _size(Lesson(version, reference.cells.tally(reference.profile)))
+        lessons = 0
+        if not engine.watching.watches[version].complete:
+            lessons = -(-spec.alarms.learning_ms // max(_HOUR_MS, spec.window.size))
+        return Footprint(
+            len(Pane(version, reference.profile).dump()),
+            _size(engine.watching.states.get(version)),
+            lesson * lessons,
+            _pending_million(reference) if spec.labelled else None,
+        )
+
+    def series(self, config: Config) -> int:
+        """Prometheus series of all models, were there no limit; with one partition a topic."""
+        return sum(1 for _ in within(_ANY_NUMBER, self.snapshot(config)))
+
+    def snapshot(self, config: Config) -> Snapshot:
+        """What would be shown, with the performance that labels will bring."""
+        views = {name: _with_performance(view) for name, view in self._monitor.views().items()}
+        topics = {config.kafka.topics.predictions, config.kafka.topics.labels}
+        service = ServiceView(
+            events={(topic, EVENT_RESULTS[0]): 0 for topic in topics},
+            lag={(topic, 0): 0 for topic in topics},
+            outbox_pending=dict.fromkeys(config.file.webhooks, 0),
+            committed_ms=0,
+            poll_returned_ms=0,
+        )
+        return Snapshot(0, views, service)
+
+
+def _size(value: object) -> int:
+    return len(codec.pack("STAT", 0, value))
+
+
+def _with_performance(view: ModelView) -> ModelView:
+    """With the figures of every metric of its task, as labels will bring."""
+    shown = []
+    for window in view.windows:
+        readings = tuple(
+            Reading(window.window, "", name, 0, "ok", 0.0, 0.0, 0.0)
+            for name, metric in METRICS.items()
+            if view.task in metric.tasks
+        )
+        shown.append(PerformanceView(window.window, window.window.start_ms, 0, 1.0, readings, settled=True))
+    return replace(view, performance=tuple(shown), last_event_ms=0, watermark_ms=0)
+
+
+def _pending_million(reference: Reference) -> int:
+    """Bytes on disk of a million predictions in a store of their own."""
+    with tempfile.TemporaryDirectory() as place:
+        with Store.open(Path(place)) as store:
+            empty = _bytes(place)
+            with store.transaction():
+                store.add_predictions(_waiting(reference), np.full(_PENDING, _HOUR_MS))
+        return (_bytes(place) - empty) * (_MILLION // _PENDING)
+
+
+def _bytes(place: str) -> int:
+    return sum(path.stat().st_size for path in Path(place).rglob("*") if path.is_file())
+
+
+def _waiting(reference: Reference) -> Predictions:
+    """Rows with random ids and scores: nothing of them can be stored shorter than it will be."""
+    random = np.random.default_rng(0)
+    zeros = np.zeros(_PENDING, dtype=np.int32)
+    outcome = reference.layout.outcome
+    prediction: Column = NumericColumn.of(random.random(_PENDING))
+    if outcome.classes:
+        prediction = CategoricalColumn(random.integers(0, len(outcome.classes), _PENDING, np.int32), outcome.classes)
+    scored = [] if SCORE not in reference.layout.features else [outcome.positive or ""]
+    if scored and outcome.task == "multiclass":
+        scored = list(outcome.classes)
+    return Predictions(
+        "plan",
+        Origin("predictions", zeros, np.arange(_PENDING), zeros),
+        np.sort(random.integers(0, _HOUR_MS, _PENDING)),
+        np.full(_PENDING, -1),
+        random.integers(0, 1 << 63, _PENDING, np.uint64),
+        np.ones(_PENDING, dtype=np.bool_),
+        CategoricalColumn(zeros, (reference.version or "1",)),
+        {},
+        prediction,
+        {name: NumericColumn.of(random.random(_PENDING)) for name in scored},
+    )

@@ -1,0 +1,224 @@
+"""`monitor plan`: what a model's configuration will find, miss and take, worked out from its references alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.detection.baseline import EXPECTED_MIN
+from monitor.detection.budget import DAY_WINDOWS, windows_a_month
+from monitor.detection.detector import MERGED_MAX
+from monitor.detection.sensitivity import Detectable
+from monitor.detection.translation import Move, Shift, Translator
+from monitor.detection.watch import Watch
+from monitor.engine.losses import BUDGET_SHARE
+from monitor.profiles.layout import FeatureLayout, NumericLayout
+from monitor.profiles.reference import Reference
+from monitor.spec import DAY_MS, ModelSpec
+from monitor.windows.season import Season
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Expected rows a window. source: where that is known from."""
+
+    median: float
+    lower: float
+    upper: float
+    source: Literal["reference", "option", "window"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A change that is found as often as not. effect: in PSI units; change: in the feature's own, None where the
+    reference's rows cannot show it; after: windows, or days, that an alarm takes; merged: how many are judged together.
+    """
+
+    effect: float
+    change: Shift | Move | None
+    after: int
+    merged: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturePlan:
+    """asked: the configured tolerance; tolerance: the one in force, larger where the reference has few rows; tolerated:
+    the same in the feature's own unit. by_window, by_day: the smallest change found by each scale,
+    None where it finds none; independent: by window, if rows did not vary together (rho 0). untestable: why not, else
+    empty.
+    """
+
+    name: str
+    kind: Literal["numeric", "categorical"]
+    asked: float
+    tolerance: float
+    tolerated: Shift | Move | None
+    by_window: Found | None
+    by_day: Found | None
+    independent: Found | None
+    rho: float
+    season: Season
+    untestable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarms:
+    """False alarms of a month, by what they are granted for, and the windows that must pass at least between two of one
+    feature's values on average.
+    """
+
+    budget: float
+    values: float
+    data: float
+    performance: float
+    windows_between: float
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPlan:
+    """One version's. version: empty for any. unknown_hours: hours of the week that the reference does not cover, from
+    Monday midnight; learning_ms: how much production they are learned from, 0 where nothing is.
+    """
+
+    model: str
+    version: str
+    traffic: Traffic | None
+    features: tuple[FeaturePlan, ...]
+    unwatched: tuple[str, ...]
+    alarms: Alarms
+    unknown_hours: tuple[int, ...]
+    learning_ms: int
+
+
+def plan_version(spec: ModelSpec, version: str, reference: Reference, rows: float | None = None) -> VersionPlan:
+    """rows: expected of a window, where the reference is not to say."""
+    watch = Watch.of(spec, reference)
+    traffic = _traffic(spec, reference, rows)
+    watched = [name for name in watch.names if watch.watches(name)]
+    return VersionPlan(
+        spec.name,
+        version,
+        traffic,
+        tuple(_features(spec, reference, watch, traffic)),
+        tuple(name for name in watch.names if name not in watched),
+        _alarms(spec, watch),
+        tuple(watch.unknown_hours.tolist()),
+        0 if watch.complete else spec.alarms.learning_ms,
+    )
+
+
+def _traffic(spec: ModelSpec, reference: Reference, rows: float | None) -> Traffic | None:
+    """None where nobody knows."""
+    if rows is not None:
+        return Traffic(rows, rows, rows, "option")
+    if not spec.window.timed:
+        size = float(spec.window.size)
+        return Traffic(size, size, size, "window")
+    past = reference.history
+    if past is None or past.unit != "ms" or not len(past.starts) or not past.tallies.shape[1]:
+        return None
+    past = past.in_windows_of(spec.window.size)
+    held = past.tallies[:, 0].sum(axis=1) * (min(spec.window.size / past.size, 1.0))
+    lower, median, upper = np.quantile(held, (0.25, 0.5, 0.75)).tolist()
+    return Traffic(median, lower, upper, "reference")
+
+
+def _features(spec: ModelSpec, reference: Reference, watch: Watch, traffic: Traffic | None) -> Iterator[FeaturePlan]:
+    by_window: Mapping[str, Detectable | None] = {}
+    by_day, independent = by_window, by_window
+    if traffic is not None:
+        by_window = watch.detectable(traffic.median)
+        independent = watch.detectable(traffic.median, independent=True)
+        if spec.window.timed and spec.window.size < DAY_MS:
+            by_day = watch.detectable(traffic.median * DAY_MS / spec.window.size, 1)
+    for stream, name in enumerate(watch.names):
+        if watch.watches(name):
+            each = _Feature(spec, reference, watch, stream)
+            here, day = by_window.get(name), by_day.get(name)
+            why = each.untestable(None if here or day else traffic)
+            yield each.refused(why) if why else each.plan(here, day, independent.get(name))
+
+
+@dataclass(frozen=True, eq=False)
+class _Feature:
+    """One of a watch's streams."""
+
+    spec: ModelSpec
+    reference: Reference
+    watch: Watch
+    stream: int
+
+    @property
+    def name(self) -> str:
+        return self.watch.names[self.stream]
+
+    @property
+    def layout(self) -> FeatureLayout:
+        return self.reference.layout.features[self.name]
+
+    @property
+    def translator(self) -> Translator:
+        counts = self.reference.profile.features[self.name].counts
+        return Translator(self.layout, counts, self.reference.cells.groups[self.name])
+
+    def merged(self, way: int) -> NDArray[np.int64]:
+        groups: NDArray[np.int64] = self.watch.values.baseline.groupings.groups[way, self.stream]
+        return groups
+
+    def plan(self, here: Detectable | None, day: Detectable | None, independent: Detectable | None) -> FeaturePlan:
+        baseline = self.watch.values.baseline
+        tolerance = float(self.watch.values.tolerated(0)[0, self.stream])
+        return FeaturePlan(
+            self.name,
+            "numeric" if isinstance(self.layout, NumericLayout) else "categorical",
+            self.watch.tolerance[self.name],
+            tolerance,
+            self.translator.of(tolerance, self.merged(0)),
+            self._found(here),
+            self._found(day),
+            self._found(independent),
+            float(baseline.rho[0, 0 if here is None else here.way, self.stream]),
+            baseline.season[self.stream],
+        )
+
+    def refused(self, why: str) -> FeaturePlan:
+        return replace(self.plan(None, None, None), untestable=why)
+
+    def _found(self, detectable: Detectable | None) -> Found | None:
+        if detectable is None:
+            return None
+        change = self.translator.of(detectable.apart, self.merged(detectable.way))
+        # As its own cells show it: of a share of two categories, a normal's effect would say nothing.
+        effect = detectable.effect if change is None else self.translator.effect(change, self.merged(0))
+        return Found(effect, change, self.spec.alarms.persistence * detectable.windows, detectable.windows)
+
+    def untestable(self, too_little: Traffic | None) -> str:
+        """Why its values cannot be tested, or empty. too_little: traffic that is not enough."""
+        groupings, usable = self.watch.values.baseline.groupings, float(self.watch.usable[self.stream])
+        if usable == 0.0:
+            return "the reference has no usable value of it"
+        if groupings.cells[0, self.stream] < 2:
+            return (
+                "it is constant in the reference: another value reads as never seen, and alarms as a cause in the data"
+            )
+        if too_little is not None:
+            needed = EXPECTED_MIN / (float(groupings.least[:, self.stream].max()) * usable)
+            return (
+                f"{MERGED_MAX} windows hold {MERGED_MAX * too_little.median:,.0f} rows, and the coarsest cells need "
+                f"{np.ceil(needed):,.0f}: make windows longer"
+            )
+        return ""
+
+
+def _alarms(spec: ModelSpec, watch: Watch) -> Alarms:
+    """From the limits in force, not from the shares they were made of."""
+    month = np.array([[windows_a_month(spec.window)], [DAY_WINDOWS]])
+    values = float((month / watch.values.limits.limit).sum())
+    data = float((month / watch.shares.limits.limit).sum())
+    granted = spec.alarms.budget * BUDGET_SHARE
+    least = float(watch.values.limits.limit[0].min(initial=np.inf))
+    return Alarms(spec.alarms.budget, values, data, granted if spec.labelled else 0.0, least)

@@ -1,0 +1,164 @@
+"""What `monitor plan` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import orjson
+
+from monitor.config import load
+from monitor.config.problems import listed
+from monitor.config.units import duration_text, window_text
+from monitor.detection.translation import Move, Shift
+from monitor.errors import ConfigError
+from monitor.exports.prometheus import SERIES_BUDGET
+from monitor.exports.text import clean
+from monitor.runtime.footprint import Footprint, Rehearsal
+from monitor.runtime.plan import Alarms, FeaturePlan, Found, Traffic, VersionPlan, plan_version
+from monitor.windows.window import WindowSpec
+
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_UNITS = ("bytes", "kB", "MB", "GB")
+
+
+def plan(config: Path, rows: float | None, as_json: bool) -> Iterator[str]:
+    """For people; or one JSON object a version, and one of kind `series` last. ConfigError where `rows` is not > 0."""
+    if rows is not None and not 0 < rows < 1e12:
+        raise ConfigError("--rows must be greater than 0: give the rows that a window is expected to hold")
+    loaded = load(config)
+    specs, references = loaded.specs(), loaded.references()
+    rehearsal = Rehearsal(specs, references)
+    for name, spec in specs.items():
+        for version, reference in references[name].items():
+            planned, size = plan_version(spec, version, reference, rows), rehearsal.footprint(name, version)
+            if as_json:
+                head = {"kind": "plan", "window": window_text(spec.window)}
+                yield orjson.dumps(head | asdict(planned) | {"bytes": asdict(size)}).decode()
+            else:
+                yield from _version(planned, size, spec.window)
+                yield ""
+    series = rehearsal.series(loaded)
+    if as_json:
+        yield orjson.dumps({"kind": "series", "series": series, "limit": SERIES_BUDGET}).decode()
+        return
+    left_out = (
+        f", of which the limit of {SERIES_BUDGET:,} leaves the least drifted out" if series > SERIES_BUDGET else ""
+    )
+    yield f"{series:,} Prometheus series in all{left_out}"
+
+
+def change_text(change: Shift | Move | None) -> str:
+    """In a feature's own unit: 0.14 sd = 18; -7 points of PL (50%)."""
+    if isinstance(change, Shift):
+        amount = f"{change.amount:,.0f}" if change.amount >= 1000 else f"{change.amount:.3g}"
+        return f"{change.sd:.2g} sd = {amount}"
+    if isinstance(change, Move):
+        points = 100.0 * (change.after - change.before)
+        return f"{points:+.2g} points of {clean(change.category)} ({change.before:.0%})"
+    return "more than its values can differ by"
+
+
+def _version(planned: VersionPlan, size: Footprint, window: WindowSpec) -> Iterator[str]:
+    which = f"version {planned.version}" if planned.version else "any version"
+    yield f"{planned.model}, {which}, windows of {window_text(window)}: {_traffic(planned.traffic)}"
+    yield f"  {_holds(planned)}"
+    yield f"  {_alarms(planned.alarms)}"
+    yield from _state(size)
+    tested = [feature for feature in planned.features if not feature.untestable]
+    if tested:
+        yield "  A change of this size is found as often as not, one of twice as many windows nearly always:"
+        yield from _table(tested, planned.traffic is not None)
+    for feature in planned.features:
+        if feature.untestable:
+            yield f"  not tested: {feature.name}: {feature.untestable}"
+    if planned.unwatched:
+        yield f"  not watched for drift, as the configuration says: {listed(planned.unwatched)}"
+
+
+def _traffic(traffic: Traffic | None) -> str:
+    if traffic is None:
+        return "the reference does not say how many rows a window holds, so give --rows to see what would be found"
+    if traffic.source == "reference":
+        half = f"{traffic.lower:,.0f} to {traffic.upper:,.0f}"
+        return f"{traffic.median:,.0f} rows each by the reference (half of them {half})"
+    return f"{traffic.median:,.0f} rows each" + (", as --rows says" if traffic.source == "option" else "")
+
+
+def _holds(planned: VersionPlan) -> str:
+    if not planned.learning_ms:
+        return "The budget holds from the first window on."
+    unknown = planned.unknown_hours
+    which = "any hour of the week" if len(unknown) == 7 * 24 else listed(_spans(unknown))
+    return (
+        f"The budget holds after {duration_text(planned.learning_ms)} of production, as the reference does not tell "
+        f"what is usual in {which}. Until then such windows read `learning`, and only causes in the data and major "
+        "changes (0.25 or more in three windows) alarm."
+    )
+
+
+def _spans(hours: Sequence[int]) -> list[str]:
+    """Hours of the week as spans: Saturday 00:00 to Sunday 24:00."""
+    spans: list[list[int]] = []
+    for hour in hours:
+        if spans and spans[-1][1] == hour:
+            spans[-1][1] = hour + 1
+        else:
+            spans.append([hour, hour + 1])
+    return [
+        f"{_DAYS[first // 24]} {first % 24:02d}:00 to {_DAYS[(end - 1) // 24]} {(end - 1) % 24 + 1:02d}:00"
+        for first, end in spans
+    ]
+
+
+def _alarms(alarms: Alarms) -> str:
+    return (
+        f"At most {alarms.budget:g} false alarms a month are to be expected: {alarms.values:.2g} of values, "
+        f"{alarms.data:.2g} of causes in the data, {alarms.performance:.2g} for performance; of one feature's values, "
+        f"one in {alarms.windows_between:,.0f} windows."
+    )
+
+
+def _state(size: Footprint) -> Iterator[str]:
+    parts = [f"{_bytes(size.open_window)} an open window", f"{_bytes(size.detection)} for evidence"]
+    if size.learning:
+        parts.append(f"{_bytes(size.learning)} of windows that it learns from")
+    if size.pending_million is not None:
+        parts.append(f"{_bytes(size.pending_million)} a million predictions that wait for their label")
+    yield f"  State: {', '.join(parts)}."
+
+
+def _bytes(number: float) -> str:
+    unit = 0
+    while number >= 1000 and unit < len(_UNITS) - 1:
+        number, unit = number / 1000, unit + 1
+    return f"{number:.3g} {_UNITS[unit]}"
+
+
+def _table(features: Sequence[FeaturePlan], measured: bool) -> Iterator[str]:
+    days = any(feature.by_day for feature in features)
+    head = ["feature", "tolerated"]
+    if measured:
+        head += ["found by window"] + (["found by day"] if days else []) + ["season", "rho"]
+    rows = [head]
+    for feature in features:
+        raised = f" (raised from {feature.asked:g})" if feature.tolerance > feature.asked else ""
+        row = [clean(feature.name), f"{feature.tolerance:.2g}{raised} = {change_text(feature.tolerated)}"]
+        if measured:
+            row.append(_found(feature.by_window, "window"))
+            row += [_found(feature.by_day, "day")] if days else []
+            without = feature.independent
+            cost = "" if without is None else f" ({without.effect:.3f} without)"
+            row += [feature.season, f"{feature.rho:.1e}{cost}"]
+        rows.append(row)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "    " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _found(found: Found | None, unit: str) -> str:
+    if found is None:
+        return "nothing"
+    in_ = f"in {found.after} {unit}{'' if found.after == 1 else 's'}"
+    return f"{found.effect:.3f} = {change_text(found.change)}, {in_}"

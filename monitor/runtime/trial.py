@@ -1,0 +1,238 @@
+"""What the command `backtest` prints: a run over tables with what its options try instead of the configuration."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import orjson
+from pydantic import ValidationError
+
+from monitor.config import Config, load
+from monitor.config.models import Alarms
+from monitor.config.problems import listed, path, problems_of
+from monitor.config.units import window_spec
+from monitor.errors import ConfigError
+from monitor.events.timestamps import iso
+from monitor.exports.chart import chart, kind_of
+from monitor.exports.lines import Line, lines
+from monitor.exports.text import counted
+from monitor.runtime.backtest import Backtest, run_backtest
+from monitor.runtime.clock import now
+from monitor.runtime.findings import Finding, Findings, Learning
+from monitor.runtime.tables import read_labels, read_table
+from monitor.spec import AlarmSpec
+from monitor.statistics.performance import performance
+from monitor.windows.window import Window
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """The options of the command; None where the configuration's own value stands."""
+
+    config: Path
+    predictions: Path
+    labels: Path | None = None
+    model: str | None = None
+    window: str | None = None
+    budget: float | None = None
+    tolerance: float | None = None
+    chart: Path | None = None
+
+    def run(self, progress: Progress) -> Backtest:
+        """ConfigError where an option or a table is wrong; draws the chart, if there is to be one."""
+        kind = None if self.chart is None else kind_of(self.chart.name)
+        loaded = load(self.config)
+        name = _only_model(loaded, self.model)
+        spec, chosen = loaded.specs()[name], loaded.models[name]
+        spec = replace(spec, alarms=self._alarms(spec.alarms))
+        if self.window is not None:
+            try:
+                spec = replace(spec, window=window_spec(self.window))
+            except ValueError as error:
+                raise ConfigError(f"--window {error}") from error
+        table = read_table(self.predictions, spec.schema, chosen.columns, chosen.timezone)
+        given = None
+        if self.labels is not None:
+            given = read_labels(self.labels, spec.schema, chosen.columns, table, chosen.timezone)
+        result = run_backtest(spec, loaded.references()[name], table, given, now, progress)
+        if self.chart is not None and kind is not None:
+            text = chart(kind, result.spec, result.references, result.outputs)
+            try:
+                self.chart.write_text(text, encoding="utf-8", newline="\n")
+            except OSError as error:
+                raise ConfigError(f"--chart {self.chart} cannot be written ({error.strerror}): name another") from None
+        return result
+
+    def _alarms(self, alarms: AlarmSpec) -> AlarmSpec:
+        tried = {key: value for key in ("budget", "tolerance") if (value := getattr(self, key)) is not None}
+        try:
+            Alarms.model_validate(tried)
+        except ValidationError as error:
+            raise ConfigError(*(f"--{path(where)} {text}" for where, text in problems_of(error, Alarms))) from None
+        return replace(alarms, **tried)
+
+
+def trial_lines(trial: Trial, progress: Progress) -> Iterator[str]:
+    """JSON, one object a line, in the order of the windows; a summary last."""
+    result = trial.run(progress)
+    for line in lines(result.outputs, result.by_row):
+        yield orjson.dumps(line).decode()
+    yield orjson.dumps(_summary(result, Findings(result))).decode()
+
+
+def trial_report(trial: Trial, progress: Progress) -> Iterator[str]:
+    """For people: incidents, triggers, the features by their worst window, performance, and what it amounts to."""
+    result = trial.run(progress)
+    shown = list(lines(result.outputs, result.by_row))
+    for line in shown:
+        if line["kind"] == "incident":
+            yield f"{_when(line)}  {line['cause']} incident {line['event']} ({line['severity']}): {line['reason']}"
+        elif line["kind"] == "trigger":
+            withheld = f", withheld: {line['withheld']}" if "withheld" in line else ""
+            yield f"{_when(line)}  retrain trigger ({line['reason']}){withheld}"
+    findings = Findings(result)
+    yield from _features(shown)
+    yield from _unjudged(shown, findings)
+    yield from _performance(shown, result)
+    yield from _amounts(result, findings)
+
+
+def _only_model(config: Config, model: str | None) -> str:
+    names = list(config.models)
+    if model is None and len(names) == 1:
+        return names[0]
+    if model not in names:
+        raise ConfigError(f"{config.path} has the models {', '.join(names)}: name one of them with --model")
+    return model
+
+
+def _summary(result: Backtest, findings: Findings) -> Line:
+    outputs, alarms = result.outputs, result.spec.alarms
+    return {
+        "kind": "summary",
+        "predictions": result.predictions,
+        "labels": result.labels,
+        "windows": len(findings.views),
+        "incidents": sum(findings.incidents.values()),
+        "triggers": sum(not trigger.withheld for output in outputs for trigger in output.triggers),
+        "events": dict(result.events),
+        "seconds": round(result.seconds, 3),
+        "budget": alarms.budget,
+        "tolerance": alarms.tolerance,
+        "false_alarms_expected": findings.false_alarms_expected,
+        "incidents_by_cause": dict(findings.incidents),
+        "found": [_finding(each, result.by_row) for each in findings.found],
+        "untested": findings.untested,
+        "learning_windows": sum(each.windows for each in findings.learning),
+    }
+
+
+def _finding(found: Finding, by_row: bool) -> Line:
+    window = found.window
+    when: Line = {"first_row": window.start_ms, "last_row": window.end_ms - 1, "onset_row": found.onset_ms}
+    if not by_row:
+        when = {"window_start": iso(window.start_ms), "window_end": iso(window.end_ms), "onset": iso(found.onset_ms)}
+    return {"cause": found.cause, "feature": found.name, "version": window.version, **when}
+
+
+def _when(line: Line) -> str:
+    return str(line["window_start"]) if "window_start" in line else f"rows {line['first_row']} to {line['last_row']}"
+
+
+def _features(shown: Sequence[Line]) -> Iterator[str]:
+    """One line a feature, the worst first."""
+    worst: dict[str, Line] = {}
+    judged = [line for line in shown if line["kind"] == "verdict" and line["effect"] is not None]
+    for line in sorted(judged, key=lambda each: each["effect"]):
+        worst[line["feature"]] = line
+    for name, line in sorted(worst.items(), key=lambda each: -each[1]["effect"]):
+        yield f"{name}: largest effect {line['effect']:.3f} (chance alone {line['noise_floor']:.3f}) at {_when(line)}"
+
+
+def _unjudged(shown: Sequence[Line], findings: Findings) -> Iterator[str]:
+    """Which features could not be judged in some windows, or in none, and why."""
+    verdicts = [line for line in shown if line["kind"] == "verdict" and line["feature"] not in findings.untested]
+    windows: Counter[str] = Counter(line["feature"] for line in verdicts)
+    too_few: Counter[str] = Counter(line["feature"] for line in verdicts if line["state"] == "insufficient")
+    alike: dict[tuple[int, int], list[str]] = {}
+    for name, count in too_few.items():
+        alike.setdefault((count, windows[name]), []).append(name)
+    for (count, total), names in alike.items():
+        which = "any feature" if len(names) == len(windows) else listed(names)
+        yield (
+            f"{count} of {counted(total, 'window')} could not judge {which} alone: a verdict needs rows enough in "
+            "every cell, so several are judged together"
+        )
+    for name, why in findings.untested.items():
+        yield f"{name} was never tested: {why}"
+    for each in findings.learning:
+        yield _learning(each, findings)
+
+
+def _learning(learning: Learning, findings: Findings) -> str:
+    total = sum(view.window.version == learning.version for view in findings.views)
+    by_row = findings.run.by_row
+    span = f"{_start(learning.first, by_row)} to {_end(learning.last, by_row)}"
+    which = f"version {learning.version}" if learning.version else "the model"
+    why = (
+        "it has no reference of its own" if learning.foreign else "its reference does not cover their hours of the week"
+    )
+    return f"{which} was learning in {learning.windows} of {counted(total, 'window')}, {span}: {why}"
+
+
+def _performance(shown: Sequence[Line], result: Backtest) -> Iterator[str]:
+    """The newest figure of each metric, beside the reference's."""
+    newest = {line["statistic"]: line for line in shown if line["kind"] == "reading" and not line["feature"]}
+    for name, line in newest.items():
+        if line["status"] == "insufficient":
+            yield f"{name}: too few labels in the last window and those before it"
+        elif line["value"] is not None and "lower" in line:
+            figures = f"{line['value']:.4g} ({line['lower']:.4g} to {line['upper']:.4g}) in the last window"
+            yield f"{name}: {figures}; {_target(result, line['version'], name)}"
+
+
+def _target(result: Backtest, version: str, metric: str) -> str:
+    known = result.references
+    reference = next(known[name] for name in (version, "", list(known)[-1]) if name in known)
+    if reference.outcome is not None:
+        _, estimate = performance(reference.layout.outcome, reference.outcome, metric)
+        if estimate is not None:
+            return f"the reference had {estimate.value:.4g}"
+    return "the reference has no labels to compare it with"
+
+
+def _amounts(result: Backtest, findings: Findings) -> Iterator[str]:
+    """What it all amounts to."""
+    for found in findings.found:
+        where = f"{_start(found.window, result.by_row)} to {_end(found.window, result.by_row)}"
+        onset = f"row {found.onset_ms}" if result.by_row else iso(found.onset_ms)
+        yield f"found {found.name} ({found.cause}) in the window {where}; it began about {onset}"
+    causes = ", ".join(f"{number} of {cause}" for cause, number in findings.incidents.items() if number)
+    incidents = sum(findings.incidents.values())
+    opened = f"{counted(incidents, 'incident')} {'was' if incidents == 1 else 'were'} opened"
+    learning = " that were not learning" if findings.learning else ""
+    windows = len(findings.views) - sum(each.windows for each in findings.learning)
+    yield (
+        f"with a budget of {result.spec.alarms.budget:g} a month, at most {findings.false_alarms_expected:.2g} false "
+        f"alarms were to be expected in the {counted(windows, 'window')}{learning}; {opened}"
+        + (f" ({causes})" if causes else "")
+    )
+    summary = _summary(result, findings)
+    yield (
+        f"{counted(result.predictions, 'prediction')}, {counted(result.labels, 'label')}, "
+        f"{counted(len(findings.views), 'window')}, {counted(incidents, 'incident')}, "
+        f"{counted(summary['triggers'], 'trigger')} in {summary['seconds']} s"
+    )
+
+
+def _start(window: Window, by_row: bool) -> str:
+    return f"row {window.start_ms}" if by_row else iso(window.start_ms)
+
+
+def _end(window: Window, by_row: bool) -> str:
+    return f"row {window.end_ms - 1}" if by_row else iso(window.end_ms)

@@ -1,0 +1,208 @@
+"""`monitor backtest` and `monitor plan` as they print, over tables whose story is known."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from monitor.config import Columns, load
+from monitor.errors import ConfigError
+from monitor.exports.prometheus import exposition, registry
+from monitor.runtime.footprint import Rehearsal
+from monitor.runtime.initialise import initialise
+from monitor.runtime.plan_text import plan
+from monitor.runtime.trial import Trial, trial_lines, trial_report
+
+DAY = np.arange(24)
+START = pd.Timestamp("2026-09-28T00:00:00Z")  # A Monday.
+
+
+def history(seed: int, days: Sequence[int], changed_from: int | None = None) -> pd.DataFrame:
+    """300 rows an hour on some days after START, incomes with a daily cycle; from an hour on, higher, a fifth of the
+    ages missing, and truths turned round.
+    """
+    random = np.random.default_rng(seed)
+    hour = np.repeat((np.array(days)[:, None] * 24 + DAY).ravel(), 300)
+    changed = hour >= (changed_from if changed_from is not None else 1 << 30)
+    income = random.normal(3_000 + 200 * np.sin(hour / 24 * 2 * np.pi) + 900 * changed, 900)
+    score = 1 / (1 + np.exp(-random.normal(0, 1.5, len(hour))))
+    truth = random.random(len(hour)) < np.where(changed, 1 - score, score)
+    age = random.normal(40, 10, len(hour))
+    return pd.DataFrame(
+        {
+            "timestamp": (START + pd.to_timedelta(hour, unit="h")).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "id": np.arange(len(hour)),
+            "income": income,
+            "age": np.where(changed & (random.random(len(hour)) < 0.2), np.nan, age),
+            "country": random.choice(["PL", "DE", "FR"], len(hour), p=[0.5, 0.3, 0.2]),
+            "score": score,
+            "label": np.where(truth, "yes", "no"),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A reference of two whole weeks, and two days of which the second is changed."""
+    directory = tmp_path_factory.mktemp("project")
+    history(1, range(14)).to_csv(directory / "history.csv", index=False)
+    history(2, (14, 15), changed_from=15 * 24).to_csv(directory / "later.csv", index=False)
+    initialise(directory / "history.csv", "credit", "binary", Columns(), directory, force=True)
+    return directory
+
+
+def trial(project: Path, **options: Any) -> Trial:
+    return Trial(project / "monitor.yaml", project / "later.csv", **options)
+
+
+def quiet(done: int, total: int) -> None:
+    """Progress that nobody sees."""
+
+
+def summary(project: Path, **options: Any) -> dict[str, Any]:
+    last: dict[str, Any] = json.loads(list(trial_lines(trial(project, **options), quiet))[-1])
+    return last
+
+
+def test_the_summary_says_what_was_found_when_and_how_many_false_alarms_were_to_be_expected(project: Path) -> None:
+    said = summary(project)
+    assert said["incidents_by_cause"] == {"drift": 1, "data": 1, "performance": 1}
+    assert said["incidents"] == 3
+    # Two days of a month of 30.4375, at 0.1 a month.
+    assert said["false_alarms_expected"] == pytest.approx(0.1 * 2 / 30.4375)
+    assert (said["budget"], said["tolerance"], said["learning_windows"], said["untested"]) == (0.1, 0.02, 0, {})
+    found = {each["feature"]: each for each in said["found"]}
+    causes: dict[str, set[str]] = {}
+    for name, each in found.items():
+        causes.setdefault(each["cause"], set()).add(name)
+    assert (causes["drift"], causes["data"]) == ({"income"}, {"age"})
+    assert "roc_auc" in causes["performance"]
+    changed = "2026-10-13T00:00:00Z"
+    assert found["income"]["onset"] == found["age"]["onset"] == changed
+    assert found["income"]["window_start"] == "2026-10-13T01:00:00Z"
+    assert found["age"]["window_start"] == changed
+
+
+def test_the_report_closes_with_the_same_in_words(project: Path) -> None:
+    text = "\n".join(trial_report(trial(project), quiet))
+    assert re.search(
+        r"found income \(drift\) in the window 2026-10-13T01:00:00Z to 2026-10-13T02:00:00Z; it began", text
+    )
+    assert (
+        "with a budget of 0.1 a month, at most 0.0066 false alarms were to be expected in the 48 windows; 3 incidents "
+        "were opened (1 of drift, 1 of data, 1 of performance)"
+    ) in text
+    assert re.search(r"roc_auc: 0\.\d+ \(0\.\d+ to 0\.\d+\) in the last window; the reference had 0\.\d+", text)
+
+
+def test_one_is_not_many(project: Path, tmp_path: Path) -> None:
+    history(3, (14,), changed_from=None).assign(income=lambda rows: rows["income"] + 2_000).to_csv(
+        tmp_path / "one.csv", index=False
+    )
+    text = "\n".join(trial_report(Trial(project / "monitor.yaml", tmp_path / "one.csv"), quiet))
+    assert "1 incident was opened (1 of drift)" in text
+    assert "1 incidents" not in text
+    assert "0 triggers" in text
+
+
+def test_a_budget_and_a_tolerance_are_tried_without_touching_the_file(project: Path) -> None:
+    before = (project / "monitor.yaml").read_bytes()
+    said = summary(project, budget=20.0, tolerance=0.9)
+    assert said["false_alarms_expected"] == pytest.approx(20 * 2 / 30.4375)
+    # A whole standard deviation is 0.99: with a little noise not beyond 0.9 in every window.
+    assert summary(project, tolerance=1.0)["incidents_by_cause"]["drift"] == 0
+    assert (project / "monitor.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"budget": 0.0}, "--budget must be greater than 0"),
+        ({"budget": float("nan")}, "--budget must be"),
+        ({"tolerance": 1.5}, "--tolerance must be at most 1"),
+        ({"tolerance": -1.0, "budget": 1e6}, "--tolerance must be greater than 0"),
+        ({"chart": Path("a.png")}, "--chart draws .svg and .html, not 'a.png'"),
+        ({"chart": Path("missing/a.svg")}, "cannot be written"),
+    ],
+)
+def test_options_are_held_to_the_rules_of_the_file(project: Path, options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        summary(project, **options)
+    assert said in str(refused.value)
+
+
+def test_the_chart_is_drawn_beside_the_output(project: Path, tmp_path: Path) -> None:
+    summary(project, chart=tmp_path / "drift.svg")
+    drawn = ElementTree.fromstring((tmp_path / "drift.svg").read_text())
+    text = "".join(drawn.itertext())
+    assert "credit: how far each feature was from its reference, window by window" in text
+    assert "48 windows of 1h, 2026-10-12 00:00 to 2026-10-14 00:00" in text
+
+
+def test_hours_that_the_reference_does_not_cover_are_learned_and_said_to_be(tmp_path: Path) -> None:
+    history(1, (0, 1, 2, 3, 4, 7, 8, 9, 10, 11)).to_csv(tmp_path / "history.csv", index=False)
+    history(2, (12, 13, 14)).to_csv(tmp_path / "later.csv", index=False)  # Saturday to Monday.
+    initialise(tmp_path / "history.csv", "credit", "binary", Columns(), tmp_path, force=True)
+    text = "\n".join(trial_report(trial(tmp_path), quiet))
+    assert (
+        "the model was learning in 8 of 12 windows, 2026-10-10T00:00:00Z to 2026-10-12T00:00:00Z: its reference does "
+        "not cover their hours of the week"
+    ) in text
+    assert "false alarms were to be expected in the 4 windows that were not learning" in text
+    planned = "\n".join(plan(tmp_path / "monitor.yaml", None, as_json=False))
+    assert "The budget holds after 14d of production" in planned
+    assert "Saturday 00:00 to Sunday 24:00" in planned
+
+
+def test_a_version_without_a_reference_of_its_own_is_learning_for_that_reason(tmp_path: Path) -> None:
+    history(1, range(14)).assign(version="1").to_csv(tmp_path / "history.csv", index=False)
+    history(2, (14,)).assign(version="2").to_csv(tmp_path / "later.csv", index=False)
+    initialise(tmp_path / "history.csv", "credit", "binary", Columns(), tmp_path, force=True)
+    text = "\n".join(trial_report(trial(tmp_path), quiet))
+    assert "version 2 was learning in 24 of 24 windows" in text
+    assert "it has no reference of its own" in text
+
+
+def test_a_feature_that_no_window_could_test_is_named_with_its_reason(project: Path, tmp_path: Path) -> None:
+    history(4, (14,)).groupby(DAY.repeat(300)).head(1).to_csv(tmp_path / "few.csv", index=False)
+    said = json.loads(list(trial_lines(Trial(project / "monitor.yaml", tmp_path / "few.csv"), quiet))[-1])
+    assert "30 windows" in said["untested"]["country"] or "too few rows" in said["untested"]["country"]
+
+
+def test_the_plan_is_printed_for_people_and_as_json(project: Path) -> None:
+    text = "\n".join(plan(project / "monitor.yaml", None, as_json=False))
+    assert "credit, any version, windows of 1h: 300 rows each by the reference" in text
+    assert "The budget holds from the first window on." in text
+    assert re.search(r"income +0\.02 = 0\.14 sd = 1[23]\d ", text)
+    assert re.search(r"country +0\.02 = -7(\.\d)? points of PL \(50%\)", text)
+    first, last = map(json.loads, plan(project / "monitor.yaml", None, as_json=True))
+    income = next(each for each in first["features"] if each["name"] == "income")
+    assert income["tolerated"]["sd"] == pytest.approx(0.142, abs=0.003)
+    assert (income["season"], income["by_window"]["after"]) == ("hour", 2)
+    assert first["bytes"]["pending_million"] > 8_000_000  # An id alone is eight bytes.
+    assert last["kind"] == "series"
+
+
+def test_the_series_of_the_plan_are_those_of_a_scrape(project: Path) -> None:
+    config = load(project / "monitor.yaml")
+    rehearsal = Rehearsal(config.specs(), config.references())
+    body, _ = exposition(registry(lambda: rehearsal.snapshot(config)), "")
+    families = {family.name: family.samples for family in text_string_to_metric_families(body.decode())}
+    assert sum(map(len, families.values())) == rehearsal.series(config)
+    features = {sample.labels["feature"] for sample in families["model_monitor_drift_state"]}
+    assert {"income", "age", "country"} <= features
+    assert {sample.labels["metric"] for sample in families["model_monitor_performance"]} >= {"roc_auc", "brier"}
+
+
+def test_rows_a_window_must_be_a_number_above_zero(project: Path) -> None:
+    with pytest.raises(ConfigError, match="--rows must be greater than 0"):
+        list(plan(project / "monitor.yaml", 0, as_json=False))
