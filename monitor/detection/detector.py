@@ -267,8 +267,10 @@ class Detector:
         most = rows**2 / np.maximum(merged.variance, 1e-300)
         resting = np.maximum(most / (1.0 + np.maximum(baseline.typical - 1.0, 0.0) * rho), 1.0)
         noise = inflation / rows + 1.0 / resting
-        q = baseline.groupings.merge(way, merged.counts) / rows[:, None]
-        p = baseline.groupings.merge(way, merged.expected) / rows[:, None]
+        q, p = merged.counts, merged.expected
+        if not limits.shares:  # A share that the reference has none of is no cell to be merged away.
+            q, p = baseline.groupings.merge(way, q), baseline.groupings.merge(way, p)
+        q, p = q / rows[:, None], p / rows[:, None]
         free = np.maximum(baseline.groupings.cells[way, self._streams] - 1, 1).astype(np.float64)
         apart = divergence8(p, q)
         floor = free * noise

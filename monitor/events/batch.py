@@ -23,6 +23,8 @@ PREDICTION, SCORE = "@prediction", "@score"
 class, or of the likeliest one). No feature has a name that begins with "@".
 """
 
+OUTPUTS = (PREDICTION, SCORE)
+
 Rows = NDArray[np.int64] | NDArray[np.bool_] | slice
 
 
