@@ -6,6 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from monitor.detection.records import Verdict
 from monitor.detection.watch import Share
+from monitor.events.batch import PREDICTION, SCORE
+
+_OUTPUTS = {PREDICTION: "the prediction", SCORE: "the score"}
+
+
+def called(name: str) -> str:
+    """What people call a feature, or what the model answers."""
+    return _OUTPUTS.get(name, name)
 
 
 def listed(names: Sequence[str]) -> str:
@@ -22,7 +30,8 @@ def describe_drift(drifting: Sequence[Verdict]) -> str:
 
 
 def _with_effect(verdict: Verdict) -> str:
-    return verdict.feature if verdict.effect is None else f"{verdict.feature} (effect {verdict.effect:.2f})"
+    name = called(verdict.feature)
+    return name if verdict.effect is None else f"{name} (effect {verdict.effect:.2f})"
 
 
 def describe_data(wrong: Mapping[str, Sequence[Share]]) -> str:
@@ -31,7 +40,7 @@ def describe_data(wrong: Mapping[str, Sequence[Share]]) -> str:
         return "the data is as it should be again"
     return listed(
         [
-            f"{share.now:.1%} of {name} {share.aspect} ({share.usual:.1%} before)"
+            f"{share.now:.1%} of {called(name)} {share.aspect} ({share.usual:.1%} before)"
             for name in wrong
             for share in wrong[name]
         ]

@@ -11,7 +11,7 @@ from typing import Literal
 
 from monitor.detection.identity import identity
 from monitor.detection.records import Cause, Incident, IncidentChange, PerformanceEvidence, Trigger, Verdict
-from monitor.detection.sentences import listed
+from monitor.detection.sentences import called, listed
 from monitor.events.timestamps import iso
 from monitor.spec import RetrainSpec
 from monitor.windows.window import Offsets, Window
@@ -129,7 +129,8 @@ class Arbiter:
         if incident.cause == "drift" and incident.severity == "minor":
             return "the drift is minor"
         if broken:
-            return f"the data is wrong ({listed(broken[0].features)}): retraining would learn it"
+            wrong = listed([called(name) for name in broken[0].features])
+            return f"the data is wrong ({wrong}): retraining would learn it"
         if self.sent_ms is not None and boundary_ms < self.sent_ms + spec.cooldown_ms:
             return f"cooling down until {iso(self.sent_ms + spec.cooldown_ms)}"
         if labelled and labels < spec.labels_min:
@@ -143,7 +144,7 @@ def _trigger(
     reason: Literal["performance", "drift"] = "performance" if incident.cause == "performance" else "drift"
     summary = evidence.reason
     if reason == "performance" and drifting:
-        summary += f"; {listed([verdict.feature for verdict in drifting])} drifted"
+        summary += f"; {listed([called(verdict.feature) for verdict in drifting])} drifted"
     onset_ms = incident.opened.start_ms
     return Trigger(
         id=identity("trg", f"{incident.id}/{withheld}", evidence.window),

@@ -7,6 +7,7 @@ from typing import Any
 
 from monitor.detection.records import IncidentChange, Trigger, Verdict
 from monitor.engine import Output
+from monitor.events.batch import OUTPUTS
 from monitor.events.timestamps import iso
 from monitor.statistics.reading import Reading
 from monitor.windows.window import Window
@@ -57,13 +58,18 @@ def _reading(reading: Reading, by_row: bool) -> Line:
 
 
 def _verdict(verdict: Verdict, by_row: bool) -> Line:
-    return _head("verdict", verdict.window, by_row) | {
+    name = verdict.feature
+    kind, whose = ("output", {"output": name[1:]}) if name in OUTPUTS else ("verdict", {"feature": name})
+    line = _head(kind, verdict.window, by_row) | {
         "rows": verdict.rows,
-        "feature": verdict.feature,
+        **whose,
         "effect": verdict.effect,
         "noise_floor": verdict.noise_floor,
+        "p_value": verdict.p_value,
+        "evidence_ratio": verdict.evidence_ratio,
         "state": verdict.state,
     }
+    return line | {"wrong": list(verdict.wrong)} if verdict.wrong else line
 
 
 def _incident(change: IncidentChange, by_row: bool) -> Line:
@@ -77,7 +83,8 @@ def _incident(change: IncidentChange, by_row: bool) -> Line:
         "cause": incident.cause,
         "severity": incident.severity,
         **_span(window, by_row),
-        "features": list(incident.features),
+        "features": [name for name in incident.features if name not in OUTPUTS],
+        "outputs": [name[1:] for name in incident.features if name in OUTPUTS],
         "reason": change.reason,
     }
 
