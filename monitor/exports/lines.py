@@ -1,4 +1,7 @@
-"""What was read and decided as JSON, one object a line: the back-test's output."""
+"""What was read and decided as JSON, one object a line: the back-test's output.
+
+What the model answers is watched as its features are, but is none of them: its lines are of kinds of their own.
+"""
 
 from __future__ import annotations
 
@@ -45,9 +48,10 @@ def _head(kind: str, window: Window, by_row: bool) -> Line:
 
 
 def _reading(reading: Reading, by_row: bool) -> Line:
-    line = _head("reading", reading.window, by_row) | {
+    kind = "output_reading" if reading.feature in OUTPUTS else "reading"
+    line = _head(kind, reading.window, by_row) | {
         "rows": reading.rows,
-        "feature": reading.feature,
+        **_subject(reading.feature),
         "statistic": reading.statistic,
         "value": reading.value,
         "status": reading.status,
@@ -57,12 +61,16 @@ def _reading(reading: Reading, by_row: bool) -> Line:
     return line | {"revision": reading.revision} if not reading.feature else line
 
 
+def _subject(name: str) -> Line:
+    """Of what a line is: a feature, or what the model answers."""
+    return {"output": name[1:]} if name in OUTPUTS else {"feature": name}
+
+
 def _verdict(verdict: Verdict, by_row: bool) -> Line:
-    name = verdict.feature
-    kind, whose = ("output", {"output": name[1:]}) if name in OUTPUTS else ("verdict", {"feature": name})
+    kind = "output" if verdict.feature in OUTPUTS else "verdict"
     line = _head(kind, verdict.window, by_row) | {
         "rows": verdict.rows,
-        **whose,
+        **_subject(verdict.feature),
         "effect": verdict.effect,
         "noise_floor": verdict.noise_floor,
         "p_value": verdict.p_value,

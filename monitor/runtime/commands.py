@@ -16,6 +16,7 @@ from kafka.errors import KafkaError
 from monitor.config import Config, describe, load
 from monitor.config.problems import listed
 from monitor.config.units import window_spec
+from monitor.detection.detector import MERGED_MAX
 from monitor.errors import ConfigError, UnavailableError
 from monitor.exports.lines import Line, lines
 from monitor.runtime.backtest import Backtest, run_backtest
@@ -27,6 +28,10 @@ from monitor.runtime.tables import read_labels, read_table
 Progress = Callable[[int, int], None]
 
 _REACH_S = 5.0
+_TOO_FEW = {
+    "insufficient": f" alone: they were judged with those that followed, up to {MERGED_MAX} together",
+    "untestable": f", even {MERGED_MAX} together",
+}
 
 
 def backtest_lines(
@@ -122,30 +127,42 @@ def _when(line: Line) -> str:
 
 
 def _features(shown: Sequence[Line]) -> Iterator[str]:
-    """One line a feature, the worst first."""
+    """One line a feature, or output, the worst first."""
     worst: dict[str, Line] = {}
-    judged = [line for line in shown if line["kind"] == "verdict" and line["effect"] is not None]
+    judged = [line for line in _verdicts(shown) if line["effect"] is not None]
     for line in sorted(judged, key=lambda each: each["effect"]):
-        worst[line["feature"]] = line
+        worst[_subject(line)] = line
     for name, line in sorted(worst.items(), key=lambda each: -each[1]["effect"]):
         yield f"{name}: largest effect {line['effect']:.3f} (chance alone {line['noise_floor']:.3f}) at {_when(line)}"
 
 
+def _verdicts(shown: Sequence[Line]) -> list[Line]:
+    return [line for line in shown if line["kind"] in ("verdict", "output")]
+
+
+def _subject(line: Line) -> str:
+    """A feature as it is named, or what the model answers as people call it."""
+    return f"the {line['output']}" if line["kind"] == "output" else str(line["feature"])
+
+
 def _unjudged(shown: Sequence[Line]) -> Iterator[str]:
-    """Which features could not be judged, in how many windows, and why."""
-    verdicts = [line for line in shown if line["kind"] == "verdict"]
-    windows: Counter[str] = Counter(line["feature"] for line in verdicts)
-    too_few: Counter[str] = Counter(line["feature"] for line in verdicts if line["state"] == "insufficient")
-    alike: dict[tuple[int, int], list[str]] = {}
-    for name, count in too_few.items():
-        alike.setdefault((count, windows[name]), []).append(name)
-    for (count, total), names in alike.items():
-        which = "any feature" if len(names) == len(windows) else listed(names)
-        needed = "rows enough in every cell"
-        yield f"{count} of {total} windows could not judge {which}: a verdict needs {needed}"
-    inherited = sum(line["state"] == "learning" for line in verdicts)
-    if inherited:
-        yield f"{inherited} verdicts are only learning: their versions have no reference of their own"
+    """Which features and outputs could not be judged in how many windows, or not in each alone, and why."""
+    verdicts = _verdicts(shown)
+    windows: Counter[str] = Counter(_subject(line) for line in verdicts)
+    for state, said in _TOO_FEW.items():
+        too_few: Counter[str] = Counter(_subject(line) for line in verdicts if line["state"] == state)
+        alike: dict[tuple[int, int], list[str]] = {}
+        for name, count in too_few.items():
+            alike.setdefault((count, windows[name]), []).append(name)
+        for (count, total), names in alike.items():
+            which = "any feature" if len(names) == len(windows) else listed(names)
+            yield f"{count} of {total} windows held too few rows to judge {which}{said}"
+    learning = sum(line["state"] == "learning" for line in verdicts)
+    if learning:
+        yield (
+            f"{learning} verdicts are only learning: their versions have no reference of their own, or it does not "
+            "tell what is usual at every hour (alarms.learning: 0s trusts it as it is)"
+        )
 
 
 def _performance(shown: Sequence[Line]) -> Iterator[str]:
