@@ -42,14 +42,14 @@ class Arbiter:
     """What has been asked of one model's pipeline.
 
     waiting: evidence of windows that end after the last boundary. open: incidents as of that boundary, with their
-    newest evidence. asked: incidents that a trigger was sent for. withheld: the last reason given for an incident.
+    newest evidence. asked: incidents that a trigger was sent for. withheld: the reasons given for an incident.
     sent_ms: the boundary at which the last trigger was sent, or None.
     """
 
     waiting: list[Evidence] = field(default_factory=list)
     open: dict[str, tuple[Incident, Evidence]] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
-    withheld: dict[str, str] = field(default_factory=dict)
+    withheld: dict[str, tuple[str, ...]] = field(default_factory=dict)
     sent_ms: int | None = None
 
     def note(self, evidence: Evidence) -> None:
@@ -68,10 +68,10 @@ class Arbiter:
         candidates = [each for each in self.open.values() if each[0].cause in spec.on and each[0].id not in self.asked]
         for incident, evidence in sorted(candidates, key=lambda each: (each[0].opened, each[0].cause)):
             reason = self._objection(incident, evidence, boundary_ms, spec, labels, labelled)
-            if reason and self.withheld.get(incident.id) == reason:
-                continue
+            if reason in self.withheld.get(incident.id, ()):
+                continue  # Said once: a change at the edge of the tolerance would give two reasons in turn for ever.
             if reason:
-                self.withheld[incident.id] = reason
+                self.withheld[incident.id] = (*self.withheld.get(incident.id, ()), reason)
             else:
                 self.asked.add(incident.id)
                 self.sent_ms = boundary_ms
