@@ -25,6 +25,7 @@ class Prediction(NamedTuple):
     pane: int
     place: tuple[int, int, int]
     decision: str | None
+    event: dict[str, Any]
 
 
 class Label(NamedTuple):
@@ -60,10 +61,14 @@ class Meaning:
     """Everything that follows from a log for one model."""
 
     results: Counter[str] = field(default_factory=Counter)
-    rows: dict[Span, int] = field(default_factory=dict)
+    members: dict[Span, list[Prediction]] = field(default_factory=dict)
     figures: list[Figure] = field(default_factory=list)
     labels: dict[str, int] = field(default_factory=dict)
     delays: list[int] = field(default_factory=list)
+
+    @property
+    def rows(self) -> dict[Span, int]:
+        return {window: len(members) for window, members in self.members.items()}
 
 
 @dataclass
@@ -135,10 +140,9 @@ def meaning(log: Log, spec: ModelSpec, now_ms: int, clocked: Clocked | None = No
             labelled.append(_take_labels(partition, parsed, floors, labels, found.results) - spec.lateness_ms)
     closed = min(predicted) if clocked is None else clocked.closed
     joint = min([closed, *labelled]) if clocked is None else clocked.joint
-    members = _windows(accepted, closed, spec)
-    found.rows = {window: len(rows) for window, rows in members.items()}
+    found.members = _windows(accepted, closed, spec)
     if spec.labelled:
-        _settle(members, accepted, labels, joint, spec, found)
+        _settle(found.members, accepted, labels, joint, spec, found)
     return found
 
 
@@ -172,7 +176,7 @@ def _take_predictions(
             else:
                 results["accepted"] += 1
                 place = (partition, offset, row)
-                accepted.append(Prediction(version, identity, time, pane, place, event.get("prediction")))
+                accepted.append(Prediction(version, identity, time, pane, place, event.get("prediction"), event))
                 if identity is not None:
                     taken[version, identity] = pane
     return floor if spec.arrival == "batch" else max(high - spec.lateness_ms, floor)
