@@ -177,7 +177,7 @@ def test_a_backtest_of_windows_too_small_to_judge_alone_says_so(project: Path) -
     done = monitor("backtest", "--predictions", "later.csv", "--window", "10 rows", cwd=project)
     held = re.findall(r"(\d+) of 300 windows held too few rows to judge .* alone", done.stdout)
     assert held
-    assert all(150 <= int(count) < 300 for count in held), "every second window completes one before it"
+    assert all(0 < int(count) < 300 for count in held), "those that followed completed them"
 
 
 def test_a_regression_model_has_performance_and_alarms_when_it_falls(tmp_path: Path) -> None:
