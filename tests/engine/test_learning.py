@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytest
@@ -35,6 +36,8 @@ def reference(version: str = "3") -> Reference:
 
 
 REFERENCE = reference()
+WRITTEN: WeakKeyDictionary[Monitor, dict[str, bytes | None]] = WeakKeyDictionary()
+"""What a store would hold of each engine."""
 
 
 def monitor(spec: ModelSpec = SPEC) -> Monitor:
@@ -43,15 +46,12 @@ def monitor(spec: ModelSpec = SPEC) -> Monitor:
 
 def restarted(before: Monitor) -> Monitor:
     """From what was written step by step, which is to be everything."""
-    written = store.pop(id(before), {})
-    assert {key: piece for key, piece in written.items() if piece is not None} == saved(before)
+    written = {key: piece for key, piece in WRITTEN[before].items() if piece is not None}
+    assert written == saved(before)
     after = monitor(before.models["m"].spec)
-    after.restore({key: piece for key, piece in written.items() if piece is not None})
-    store[id(after)] = written
+    after.restore(written)
+    WRITTEN[after] = dict(written)
     return after
-
-
-store: dict[int, dict[str, bytes | None]] = {}
 
 
 def feed(engine: Monitor, windows: Iterable[int], shift: float = 0.0, version: str = "3") -> list[str]:
@@ -67,8 +67,7 @@ def feed(engine: Monitor, windows: Iterable[int], shift: float = 0.0, version: s
         model.ingest(batch, (), {}, Now.at(1 << 50))
         closed = model.finish((window + 1) * size).windows
         states += [verdict.state for view in closed for verdict in view.verdicts if verdict.feature == "amount"]
-    written = store.setdefault(id(engine), {})
-    written |= engine.changes()
+    WRITTEN.setdefault(engine, {}).update(engine.changes())
     return states
 
 
