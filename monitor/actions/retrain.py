@@ -14,6 +14,7 @@ import orjson
 
 from monitor.actions.outbox import Message
 from monitor.detection.records import PerformanceEvidence, Trigger, Verdict
+from monitor.events.batch import OUTPUTS
 from monitor.events.timestamps import iso
 from monitor.windows.window import Offsets
 
@@ -70,7 +71,7 @@ def _data(trigger: Trigger, receipt: Receipt) -> dict[str, object]:
         "onset": iso(trigger.onset_ms),
         "training_window": {"start": iso(trigger.training_ms[0]), "end": iso(trigger.training_ms[1])},
         "labels_available": trigger.labels,
-        "evidence": [_evidence(verdict) for verdict in trigger.evidence[:EVIDENCE_MAX]],
+        "evidence": [_evidence(each) for each in trigger.evidence if each.feature not in OUTPUTS][:EVIDENCE_MAX],
         "performance": _performance(trigger.performance) if trigger.performance else None,
         "data": {
             "rows": trigger.rows,
@@ -91,7 +92,7 @@ def _evidence(verdict: Verdict) -> dict[str, object]:
         "feature": verdict.feature,
         "effect": verdict.effect,
         "noise_floor": verdict.noise_floor,
-        "evidence_ratio": None,
+        "evidence_ratio": verdict.evidence_ratio,
         "psi": verdict.psi,
     }
 

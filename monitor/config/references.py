@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.errors import CodecError
-from monitor.events.batch import PREDICTION, SCORE
+from monitor.events.batch import OUTPUTS
 from monitor.events.schema import Kind
 from monitor.profiles.layout import NumericLayout
 from monitor.profiles.reference import Reference
@@ -58,5 +58,5 @@ def kinds(reference: Reference) -> dict[str, Kind]:
     return {
         name: "numeric" if isinstance(layout, NumericLayout) else "categorical"
         for name, layout in reference.layout.features.items()
-        if name not in (PREDICTION, SCORE)
+        if name not in OUTPUTS
     }

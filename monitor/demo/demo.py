@@ -19,6 +19,7 @@ from monitor.config import load
 from monitor.demo.broker import EmbeddedBroker
 from monitor.demo.receiver import RetrainReceiver
 from monitor.demo.traffic import FEATURES, MODEL, SCHEMA, VERSION, Traffic
+from monitor.events.batch import OUTPUTS
 from monitor.profiles.reference import Reference
 from monitor.runtime.clock import wall_clock_ms
 from monitor.runtime.service import Service
@@ -93,6 +94,7 @@ def write_config(directory: Path, kafka: dict[str, Any], receiver_url: str, secr
         "window": "1s",
         "lateness": "500ms",
         "idle_after": "2s",
+        "alarms": {"learning": "0s"},  # The simulated world knows neither hours nor weekends.
         "models": [
             {
                 "name": MODEL,
@@ -207,7 +209,7 @@ def _summary(snapshot: Snapshot, receiver: RetrainReceiver, started: float) -> d
     return {
         "events": sum(snapshot.service.events.values()),
         "windows": len(model.windows),
-        "drifting": sorted(verdict.feature for verdict in newest if verdict.state == "drifting"),
+        "drifting": sorted(each.feature for each in newest if each.state == "drifting" and each.feature not in OUTPUTS),
         "incidents": len(model.incidents),
         "incidents_open": sum(incident.open for incident in model.incidents),
         "performance": _newest_figure(snapshot),

@@ -11,7 +11,7 @@ from typing import Literal
 
 from monitor.detection.identity import identity
 from monitor.detection.records import Cause, Incident, IncidentChange, PerformanceEvidence, Trigger, Verdict
-from monitor.detection.sentences import listed
+from monitor.detection.sentences import listed, spoken
 from monitor.events.timestamps import iso
 from monitor.spec import RetrainSpec
 from monitor.windows.window import Offsets, Window
@@ -44,14 +44,14 @@ class Arbiter:
     """What has been asked of one model's pipeline.
 
     waiting: evidence of windows that end after the last boundary. open: incidents as of that boundary, with their
-    newest evidence. asked: incidents that a trigger was sent for. withheld: the last reason given for an incident.
+    newest evidence. asked: incidents that a trigger was sent for. withheld: the reasons given for an incident.
     sent_ms: the boundary at which the last trigger was sent, or None.
     """
 
     waiting: list[Evidence] = field(default_factory=list)
     open: dict[str, tuple[Incident, Evidence]] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
-    withheld: dict[str, str] = field(default_factory=dict)
+    withheld: dict[str, tuple[str, ...]] = field(default_factory=dict)
     sent_ms: int | None = None
 
     def note(self, evidence: Evidence) -> None:
@@ -70,10 +70,10 @@ class Arbiter:
         candidates = [each for each in self.open.values() if each[0].cause in spec.on and each[0].id not in self.asked]
         for incident, evidence in sorted(candidates, key=lambda each: (each[0].opened, each[0].cause)):
             reason = self._objection(incident, evidence, boundary_ms, spec, labels, labelled)
-            if reason and self.withheld.get(incident.id) == reason:
-                continue
+            if reason in self.withheld.get(incident.id, ()):
+                continue  # Said once: a change at the edge of the tolerance would give two reasons in turn for ever.
             if reason:
-                self.withheld[incident.id] = reason
+                self.withheld[incident.id] = (*self.withheld.get(incident.id, ()), reason)
             else:
                 self.asked.add(incident.id)
                 self.sent_ms = boundary_ms
@@ -131,7 +131,8 @@ class Arbiter:
         if incident.cause == "drift" and incident.severity == "minor":
             return "the drift is minor"
         if broken:
-            return f"the data is wrong ({listed(broken[0].features)}): retraining would learn it"
+            wrong = listed([spoken(name) for name in broken[0].features])
+            return f"the data is wrong ({wrong}): retraining would learn it"
         if self.sent_ms is not None and boundary_ms < self.sent_ms + spec.cooldown_ms:
             return f"cooling down until {iso(self.sent_ms + spec.cooldown_ms)}"
         if labelled and labels < spec.labels_min:
@@ -145,7 +146,7 @@ def _trigger(
     reason: Literal["performance", "drift"] = "performance" if incident.cause == "performance" else "drift"
     summary = evidence.reason
     if reason == "performance" and drifting:
-        summary += f"; {listed([verdict.feature for verdict in drifting])} drifted"
+        summary += f"; {listed([spoken(verdict.feature) for verdict in drifting])} drifted"
     opened_ms = incident.opened.start_ms
     onset_ms = opened_ms if evidence.onset_ms is None else min(opened_ms, evidence.onset_ms)
     return Trigger(

@@ -2,7 +2,8 @@
 
 Each feature is four streams: its values in decision cells; and the shares of its rows that are missing, of the wrong
 type, and never seen (out of the reference's range, or of no category of it). The last three are causes in the data:
-they alarm in one window.
+they alarm in one window. Values never seen are none while the others have changed by at least as much: a real shift
+takes some values beyond what was known, and that is to be learned, not to be repaired.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from monitor.detection.budget import DAY_WINDOWS, evidence_limit, windows_a_mont
 from monitor.detection.detector import Detector, Judged, Limits, StreamState
 from monitor.detection.records import Aspect
 from monitor.detection.sensitivity import Detectable, sensitivity
-from monitor.events.batch import PREDICTION, SCORE
+from monitor.events.batch import OUTPUTS
 from monitor.profiles.decision import CELLS, INVALID, MISSING, UNUSUAL
 from monitor.profiles.history import History
 from monitor.profiles.layout import Layout, NumericLayout
@@ -36,7 +37,7 @@ VALUES_SHARE, DATA_SHARE = 0.65, 0.15
 """Of the budget: for the distribution of values, and for causes in the data. The rest is for performance."""
 
 _HOUR_MS = 3_600_000
-_NEVER_SEEN = 2.0  # Rows outside a numeric reference's range that as many more rows would hold: one at either end.
+_NEVER_SEEN = 2  # Rows outside a numeric reference's range that as many more rows would hold: one at either end.
 
 
 class Share(NamedTuple):
@@ -92,13 +93,12 @@ class Watch:
         tallies = np.zeros((0, *total.shape), dtype=np.int64) if past is None else past.tallies
         hours, dates = _places(past, spec.timezone)
         self._covered = _coverage(past, spec, hours)
-        both = np.concatenate([_shares(total, numeric, expect=True), _shares(total, numeric, expect=False)])
         streams = len(self.names)
         values = learn(total[:, :CELLS], numeric, tallies[:, :, :CELLS], hours, dates)
         # What no row of a reference was cannot be learned from its own windows: their rows made the cells.
         past_shares = _shares_of(tallies)
         past_shares[:, 2 * streams :] = 0
-        shares = learn(both[: 3 * streams], np.ones(3 * streams, dtype=np.bool_), past_shares, hours, dates)
+        shares = learn(_shares(total, numeric), np.ones(3 * streams, dtype=np.bool_), past_shares, hours, dates)
         self.usable = total[:, :CELLS].sum(axis=1) / np.maximum(total.sum(axis=1), 1)
         """float64[F]: share of the reference's rows that have a value it knows."""
         limits = value_limits(spec, self.names)
@@ -167,12 +167,12 @@ class Watch:
         # A cause in the data is one whatever the hour: it does not wait until the seasons are known.
         shares = self.shares.judge(state.shares, counts, start_ms, hour, day, known=True)
         state.tested_ms[values.tested] = window.end_ms
-        return Findings(values, shares, known, self._wrong(shares, counts, hour))
+        return Findings(values, shares, known, self._wrong(values, shares, counts, hour))
 
-    def _wrong(self, judged: Judged, counts: Floats, hour: int) -> dict[str, tuple[Share, ...]]:
+    def _wrong(self, values: Judged, judged: Judged, counts: Floats, hour: int) -> dict[str, tuple[Share, ...]]:
         usual = self.shares.baseline.at(hour)[0][:, 0]
         found: dict[str, tuple[Share, ...]] = {}
-        for stream in np.flatnonzero(judged.drifting).tolist():
+        for stream in np.flatnonzero(judged.drifting & ~self._shifted(values, judged)).tolist():
             kind, place = divmod(stream, len(self.names))
             bad, good = counts[stream]
             effect = judged.effect[stream]
@@ -184,6 +184,14 @@ class Watch:
             )
             found[self.names[place]] = (*found.get(self.names[place], ()), share)
         return found
+
+    def _shifted(self, values: Judged, shares: Judged) -> NDArray[np.bool_]:
+        """bool[3 F]: shares of values never seen that go with a shift of the others, as far as one can be seen."""
+        streams = len(self.names)
+        unusual = shares.effect[2 * streams :]
+        unseen = np.isnan(values.effect) | np.isnan(unusual)
+        with_others = np.where(unseen, values.drifting, values.effect >= unusual)
+        return np.concatenate([np.zeros(2 * streams, dtype=np.bool_), with_others])
 
 
 def _places(past: History | None, timezone: str) -> tuple[Counts, Counts]:
@@ -215,11 +223,10 @@ def _shares_of(tallies: Counts) -> Counts:
     return shares
 
 
-def _shares(total: Counts, numeric: NDArray[np.bool_], *, expect: bool) -> Counts:
-    """The same of the whole reference, int64[3 F, 2]; expect: with the rows never seen that are to be expected."""
+def _shares(total: Counts, numeric: NDArray[np.bool_]) -> Counts:
+    """The same of the whole reference, int64[3 F, 2], with the rows never seen that are to be expected."""
     shares: Counts = _shares_of(total[None])[0]
-    if expect:
-        shares[2 * len(total) :, 0] += np.where(numeric, int(_NEVER_SEEN), 0)
+    shares[2 * len(total) :, 0] += np.where(numeric, _NEVER_SEEN, 0)
     return shares
 
 
@@ -233,7 +240,7 @@ def value_limits(spec: ModelSpec, names: tuple[str, ...]) -> Limits:
 def _share_limits(spec: ModelSpec, names: tuple[str, ...]) -> Limits:
     watched = np.array([_told(spec, name).monitor != "off" for name in names])
     # Whether a model answers at all is for other monitors; that it answers what it never did is for this one.
-    sent = watched & np.array([name not in (PREDICTION, SCORE) for name in names])
+    sent = watched & np.array([name not in OUTPUTS for name in names])
     weights = np.concatenate([sent, sent, watched]).astype(np.float64)
     # Only by the window: what is wrong with the data is wrong at once.
     limit = _limits(spec, weights, DATA_SHARE, days=False)

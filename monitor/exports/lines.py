@@ -1,4 +1,7 @@
-"""What was read and decided as JSON, one object a line: the back-test's output."""
+"""What was read and decided as JSON, one object a line: the back-test's output.
+
+What the model answers is watched as its features are, but is none of them: its lines are of kinds of their own.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import Any
 
 from monitor.detection.records import IncidentChange, Trigger, Verdict
 from monitor.engine import Output
+from monitor.events.batch import OUTPUTS
 from monitor.events.timestamps import iso
 from monitor.statistics.reading import Reading
 from monitor.windows.window import Window
@@ -51,9 +55,10 @@ def _head(kind: str, window: Window, by_row: bool) -> Line:
 
 
 def _reading(reading: Reading, by_row: bool) -> Line:
-    line = _head("reading", reading.window, by_row) | {
+    kind = "output_reading" if reading.feature in OUTPUTS else "reading"
+    line = _head(kind, reading.window, by_row) | {
         "rows": reading.rows,
-        "feature": reading.feature,
+        **_subject(reading.feature),
         "statistic": reading.statistic,
         "value": reading.value,
         "status": reading.status,
@@ -63,14 +68,23 @@ def _reading(reading: Reading, by_row: bool) -> Line:
     return line | {"revision": reading.revision} if not reading.feature else line
 
 
+def _subject(name: str) -> Line:
+    """Of what a line is: a feature, or what the model answers."""
+    return {"output": name[1:]} if name in OUTPUTS else {"feature": name}
+
+
 def _verdict(verdict: Verdict, by_row: bool) -> Line:
-    return _head("verdict", verdict.window, by_row) | {
+    kind = "output" if verdict.feature in OUTPUTS else "verdict"
+    line = _head(kind, verdict.window, by_row) | {
         "rows": verdict.rows,
-        "feature": verdict.feature,
+        **_subject(verdict.feature),
         "effect": verdict.effect,
         "noise_floor": verdict.noise_floor,
+        "p_value": verdict.p_value,
+        "evidence_ratio": verdict.evidence_ratio,
         "state": verdict.state,
     }
+    return line | {"wrong": list(verdict.wrong)} if verdict.wrong else line
 
 
 def _incident(change: IncidentChange, by_row: bool) -> Line:
@@ -84,7 +98,8 @@ def _incident(change: IncidentChange, by_row: bool) -> Line:
         "cause": incident.cause,
         "severity": incident.severity,
         **_span(window, by_row),
-        "features": list(incident.features),
+        "features": [name for name in incident.features if name not in OUTPUTS],
+        "outputs": [name[1:] for name in incident.features if name in OUTPUTS],
         "reason": change.reason,
     }
 

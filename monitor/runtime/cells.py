@@ -19,6 +19,7 @@ from monitor.events.numbers import feature_column
 from monitor.runtime.frames import Values
 
 _WHOLE = re.compile(r"(-?(?:0|[1-9]\d*))(?:\.0+)?", re.ASCII)
+_DECIMAL = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?", re.ASCII)
 _BOOLEANS = frozenset({"true", "false"})
 
 
@@ -66,10 +67,12 @@ def categories(values: Values, *, typed: bool) -> CategoricalColumn:
 
 
 def meant(texts: Sequence[str]) -> Sequence[str]:
-    """Distinct texts of one column, whole numbers without .0 and booleans in lower case where all of them are such."""
-    whole = [_WHOLE.fullmatch(text) for text in texts]
-    if all(whole):
-        return [match[1] for match in whole if match]
+    """Distinct texts of one column: where all are numbers, the whole ones without .0; where all are booleans, these in
+    lower case.
+    """
+    if all(_DECIMAL.fullmatch(text) for text in texts):
+        whole = (_WHOLE.fullmatch(text) for text in texts)
+        return [match[1] if match else text for match, text in zip(whole, texts, strict=True)]
     lower = [text.lower() for text in texts]
     return lower if _BOOLEANS.issuperset(lower) else texts
 

@@ -69,7 +69,10 @@ def _service(starter: Starter) -> Iterator[str]:
     yield "lateness: 5m  # how long a window waits for events that come late"
     yield ""
     yield "alarms:"
-    yield "  persistence: 2  # a feature drifts once it differs in this many windows in a row"
+    yield "  budget: 0.1  # false alarms of a model in a month that you accept, of all its features together"
+    yield "  tolerance: 0.02  # the change that nobody cares about, in PSI units: 0.14 standard deviations"
+    yield "  persistence: 2  # windows that a change takes to alarm; broken data takes one"
+    yield "  learning: 14d  # of production, where the reference does not tell what is usual at each hour; 0s trusts it"
 
 
 def _model(starter: Starter) -> Iterator[str]:

@@ -21,7 +21,8 @@ def at(text: str) -> int:
 CREATED_MS = at("2026-11-23T11:00:02Z")
 WINDOW = Window(at("2026-11-23T11:00:00Z"), "fraud", "3", "", at("2026-11-23T10:00:00Z"))
 VERDICTS = (
-    Verdict(WINDOW, "amount", 53_000, "drifting", effect=0.31, noise_floor=0.02, psi=0.33),
+    Verdict(WINDOW, "@score", 53_000, "drifting", effect=0.4, noise_floor=0.02, psi=0.5, evidence_ratio=9.0),
+    Verdict(WINDOW, "amount", 53_000, "drifting", effect=0.31, noise_floor=0.02, psi=0.33, evidence_ratio=4.2),
     Verdict(WINDOW, "country", 53_000, "drifting"),
 )
 TRIGGER = Trigger(
@@ -57,8 +58,8 @@ def test_the_body_is_the_contract_to_the_byte():
         '"window":{"start":"2026-11-23T10:00:00Z","end":"2026-11-23T11:00:00Z"},'
         '"onset":"2026-11-23T07:59:59.120Z","training_window":{"start":"2026-11-23T05:00:00Z",'
         '"end":"2026-11-23T11:00:00Z"},"labels_available":37800,'
-        '"evidence":[{"feature":"amount","effect":0.31,"noise_floor":0.02,"evidence_ratio":null,"psi":0.33},'
-        '{"feature":"country","effect":null,"noise_floor":null,"evidence_ratio":null,"psi":null}],'
+        '"evidence":[{"feature":"amount","effect":0.31,"noise_floor":0.02,"evidence_ratio":4.2,"psi":0.33},'
+        '{"feature":"country","effect":null,"noise_floor":null,"evidence_ratio":0.0,"psi":null}],'
         '"performance":{"metric":"roc_auc","value":0.84,"lower":0.82,"upper":0.86,"reference":0.91,'
         '"label_coverage":0.71},'
         '"data":{"rows":53000,"offsets":{"predictions":{"0":[1200,54000],"9":[1,2],"10":[5,7]},'
@@ -113,7 +114,7 @@ def test_a_withheld_trigger_is_never_sent():
 
 
 def test_a_thousand_drifting_features_make_a_small_message():
-    many = tuple(replace(VERDICTS[0], feature=f"feature_{number:04d}") for number in range(1000))
+    many = tuple(replace(VERDICTS[1], feature=f"feature_{number:04d}") for number in range(1000))
     body = retrain_request(replace(TRIGGER, evidence=many), RECEIPT, "pipeline", CREATED_MS).body
     assert [entry["feature"] for entry in orjson.loads(body)["data"]["evidence"]] == [
         f"feature_{number:04d}" for number in range(EVIDENCE_MAX)

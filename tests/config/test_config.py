@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from monitor.config import Receiver, describe, load
 from monitor.errors import ConfigError
-from monitor.spec import FeatureSpec, RetrainSpec
+from monitor.spec import AlarmSpec, FeatureSpec, RetrainSpec
 from monitor.windows.window import WindowSpec
 from tests.config.conftest import Write
 
@@ -63,9 +63,11 @@ def test_values_of_a_model_win_over_those_of_the_file(write: Write) -> None:
     specs = load(write(WHOLE)).specs()
     fraud, digits = specs["fraud"], specs["digits"]
     assert fraud.window == WindowSpec(500, "rows")
-    assert (fraud.lateness_ms, fraud.idle_after_ms, fraud.persistence) == (60_000, 600_000, 1)
+    assert (fraud.lateness_ms, fraud.idle_after_ms, fraud.timezone) == (60_000, 600_000, "UTC")
+    assert fraud.alarms == AlarmSpec(persistence=1, learning_ms=0)
     assert digits.window == WindowSpec(HOUR_MS // 2)
-    assert (digits.lateness_ms, digits.idle_after_ms, digits.persistence) == (0, 90_000, 3)
+    assert (digits.lateness_ms, digits.idle_after_ms, digits.timezone) == (0, 90_000, "Europe/Warsaw")
+    assert digits.alarms == AlarmSpec(budget=0.5, tolerance=0.05, persistence=3, learning_ms=21 * 24 * HOUR_MS)
 
 
 def test_a_model_without_labels_keeps_none_and_needs_none(write: Write) -> None:
@@ -82,8 +84,8 @@ def test_only_features_that_the_reference_has_cells_for_are_decoded(write: Write
     spec = load(write(WHOLE)).specs()["fraud"]
     assert list(spec.schema.features) == ["amount", "country"]
     assert spec.features == {
-        "amount": FeatureSpec("quality"),
-        "country": FeatureSpec("drift"),
+        "amount": FeatureSpec("quality", importance=2.0),
+        "country": FeatureSpec("drift", tolerance=0.1),
         "session": FeatureSpec("off"),
     }
 
@@ -249,6 +251,9 @@ def test_relative_paths_are_relative_to_the_file(write: Write, tmp_path: Path) -
         ("idle_after: 0s", "idle_after must be longer than 0s"),
         ("lateness: 99999d", "lateness is longer than 3650d"),
         ("alarms: {persistence: 1.5}", "alarms.persistence must be a whole number"),
+        ("alarms: {budget: 0}", "alarms.budget must be greater than 0"),
+        ("alarms: {tolerance: 1.5}", "alarms.tolerance must be at most 1"),
+        ("alarms: {learning: 14}", "alarms.learning is not a duration"),
         ("webhooks: {a: {url: 'http://a/'}}", "webhooks.a must have either secret_file or secret_files"),
         ("webhooks: {a: {url: 'http://a/#x', secret_file: s}}", "webhooks.a.url holds a fragment"),
         ("webhooks: {a: {url: 'http:// a/', secret_file: s}}", "webhooks.a.url is not an address"),

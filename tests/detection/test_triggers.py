@@ -16,6 +16,7 @@ from monitor.spec import RetrainSpec
 from monitor.windows.window import Window
 
 HOUR_MS = 3_600_000
+TOLERANCE = 0.02
 SPEC = RetrainSpec("pipeline", frozenset({"drift", "performance"}), cooldown_ms=24 * HOUR_MS, labels_min=100)
 
 FELL = PerformanceEvidence("roc_auc", 0.84, 0.82, 0.86, 0.91, 0.71)
@@ -40,10 +41,11 @@ class Model:
         effects = effect if isinstance(effect, Mapping) else {"amount": effect}
         verdicts = tuple(Verdict(window, name, 500, "drifting", size, 0.02, size) for name, size in effects.items())
         affected: dict[str, Severity] = dict.fromkeys(effects, "moderate") if drifting else {}
+        judged = [size for size in effects.values() if drifting and size is not None]
+        calm = bool(judged) and max(judged) < TOLERANCE
         changes = self.incidents.update(window, "drift", affected, "amount drifted")
-        self.arbiter.note(
-            Evidence(window, "drift", tuple(changes), "amount drifted", 500, {}, "", verdicts if drifting else ())
-        )
+        stated = verdicts if drifting else ()
+        self.arbiter.note(Evidence(window, "drift", tuple(changes), "amount drifted", 500, {}, "", stated, calm=calm))
         return self.arbiter.arbitrate(window.end_ms, SPEC, labels, labelled=True)
 
     def fall(
@@ -91,7 +93,7 @@ def test_a_performance_request_carries_and_names_what_drifts_at_its_boundary() -
     assert (asked.window.end_ms, asked.training_ms) == (HOUR_MS, (0, HOUR_MS))
 
 
-@pytest.mark.parametrize(("version", "newest"), [("2", 0.3), ("3", 0.05)])
+@pytest.mark.parametrize(("version", "newest"), [("2", 0.3), ("3", 0.01)])
 def test_a_performance_request_names_no_drift_of_another_version_and_none_that_has_come_back(
     version: str, newest: float
 ) -> None:
@@ -111,7 +113,7 @@ STEPS = st.lists(
     st.tuples(
         st.sampled_from(["3", "4", "5"]),
         st.sampled_from(["drift", "performance"]),
-        st.sampled_from([0.3, 0.05, None]),
+        st.sampled_from([0.3, 0.01, None]),
         st.booleans(),
         st.sampled_from([0, 1_000]),
     ),
@@ -145,7 +147,7 @@ def test_at_most_one_request_is_made_in_a_cool_down_whatever_versions_and_causes
         said.setdefault(trigger.incident, []).append(trigger.withheld)
     for reasons in said.values():
         assert "" not in reasons[:-1], "an incident that was asked for is never asked for again"
-        assert all(earlier != later for earlier, later in pairwise(reasons)), "a refusal is recorded once"
+        assert len(set(reasons)) == len(reasons), "a refusal is recorded once"
 
 
 def test_ten_incidents_at_once_make_one_request_and_a_refusal_each_for_the_others() -> None:
@@ -171,8 +173,22 @@ def test_nothing_is_asked_for_features_that_have_come_back() -> None:
     assert [trigger.withheld for trigger in calm] == ["its newest window no longer drifts"]
 
 
+def test_reasons_that_take_turns_are_given_once_each() -> None:
+    """As of a change at the edge of what is tolerated."""
+    model = Model()
+    made = [trigger for hour in range(20) for trigger in model.drift(hour, 0.3 if hour % 2 else 0.01, labels=0)]
+    assert [trigger.withheld.partition(" ")[0] for trigger in made] == ["its", "fewer"]
+
+
 def test_a_window_that_could_not_be_judged_does_not_replace_the_evidence() -> None:
     model = Model()
     model.drift(0, 0.3, labels=0)
     asked = model.drift(1, None)
     assert [(trigger.withheld, trigger.evidence[0].effect) for trigger in asked] == [("", 0.3)]
+
+
+def test_what_the_model_answers_is_named_as_people_call_it() -> None:
+    model = Model()
+    model.drift(0, {"@score": 0.3, "amount": 0.2}, labels=0)
+    (asked,) = (each for each in model.fall(0, boundary=1) if each.reason == "performance")
+    assert asked.summary == "roc_auc fell; the score and amount drifted"

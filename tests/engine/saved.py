@@ -21,4 +21,6 @@ def _pieces(model: ModelMonitor) -> set[tuple[str, str, int]]:
         *(("ledger", version, start) for version, start in model.settlement.ledgers),
         *(("window", version, end) for version, end in model.windows),
         *(("performance", version, end) for version, end in model.performance),
+        *(("watch", version, 0) for version in model.watching.states),
+        *(("lesson", version, start) for version, start in model.watching.lessons),
     }

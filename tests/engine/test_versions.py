@@ -11,7 +11,7 @@ from monitor.engine.monitor import Monitor
 from monitor.engine.pane import OTHER, VERSIONS_MAX
 from monitor.events.batch import CategoricalColumn
 from monitor.profiles.reference import Reference
-from monitor.spec import ModelSpec, PerformanceSpec
+from monitor.spec import AlarmSpec, ModelSpec, PerformanceSpec
 from monitor.windows.streams import Now
 from monitor.windows.window import WindowSpec
 from tests.profiles.rows import SCHEMA, predictions
@@ -25,7 +25,15 @@ def reference(seed: int, version: str, shift: float = 0.0) -> Reference:
 
 
 OLD, NEW = reference(1, "3"), reference(2, "4", shift=2.0)
-SPEC = ModelSpec("m", SCHEMA, WindowSpec(MINUTE_MS), PerformanceSpec("roc_auc", 0.03), lateness_ms=0, labelled=False)
+SPEC = ModelSpec(
+    "m",
+    SCHEMA,
+    WindowSpec(MINUTE_MS),
+    PerformanceSpec("roc_auc", 0.03),
+    lateness_ms=0,
+    labelled=False,
+    alarms=AlarmSpec(learning_ms=0),
+)
 
 
 def feed(model: ModelMonitor, minute: int, version: str, shift: float) -> list[str]:

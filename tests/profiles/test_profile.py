@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from monitor.errors import CodecError, LayoutMismatchError
 from monitor.events.batch import CategoricalColumn, NumericColumn
 from monitor.events.schema import Schema
 from monitor.profiles import numeric
-from monitor.profiles.layout import CategoricalLayout, NumericLayout
+from monitor.profiles.layout import CATEGORIES_MAX, OTHERS_MAX, CategoricalLayout, NumericLayout
 from monitor.profiles.numeric import NumericSummary
 from monitor.profiles.profile import Profile, fold_parts
 from monitor.profiles.reference import Reference
@@ -145,10 +146,38 @@ def test_a_value_that_many_rows_share_has_a_cell_of_its_own() -> None:
     assert reference.profile.features["amount"].counts[cell] == np.count_nonzero(values == 0.0)
 
 
-def test_rarer_categories_share_a_cell_and_new_ones_are_unseen() -> None:
-    layout = CategoricalLayout(("PL", "DE"), ("FR", "US"))
-    assert layout.index == {"PL": 0, "DE": 1, "FR": 2, "US": 2}
-    assert layout.cells == 4
+def test_rarer_categories_share_cells_and_new_ones_are_unseen() -> None:
+    others = tuple(f"other{number}" for number in range(1_000))
+    layout = CategoricalLayout(("PL", "DE"), others)
+    assert layout.cells == 2 + OTHERS_MAX + 1
+    assert [layout.index["PL"], layout.index["DE"]] == [0, 1]
+    shared = np.bincount([layout.index[name] for name in others])
+    assert (len(shared), shared[:2].tolist()) == (2 + OTHERS_MAX, [0, 0])
+    assert shared[2:].min() > 30, "they are spread over all of their cells"
+    few = CategoricalLayout(("PL",), ("FR", "US"))
+    assert few.cells == 4
+    assert {few.index["FR"], few.index["US"]} <= {1, 2}
+
+
+def test_which_cell_a_rarer_category_shares_depends_on_its_name_alone() -> None:
+    """Frozen: a compiled reference counts the same on every machine."""
+    names = tuple(f"other{number}" for number in range(16))
+    one, other = CategoricalLayout((), names), CategoricalLayout((), names[::-1])
+    assert one.index == other.index
+    assert [one.index[name] for name in names] == [xxhash.xxh3_64_intdigest(name.encode()) % 16 for name in names]
+
+
+@pytest.mark.parametrize(("categories", "own"), [(CATEGORIES_MAX, CATEGORIES_MAX), (CATEGORIES_MAX + 1, 0)])
+def test_only_features_of_too_many_categories_have_rarer_ones(categories: int, own: int) -> None:
+    """Of as many as may have a cell each has one; of more, those alone that came often."""
+    schema = Schema("m", "regression", {"code": "categorical"})
+    batch = predictions(np.random.default_rng(0), 10 * categories)
+    column = CategoricalColumn(
+        np.arange(len(batch), dtype=np.int32) % categories, tuple(f"{code}" for code in range(categories))
+    )
+    layout = Reference.build(schema, replace(batch, features={"code": column}, scores={}), None).layout.features["code"]
+    assert isinstance(layout, CategoricalLayout)
+    assert (len(layout.vocabulary), len(layout.others)) == (own, categories - own)
 
 
 def test_a_reference_expects_as_many_new_categories_as_further_rows_of_its_source_bring() -> None:

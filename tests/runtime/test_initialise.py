@@ -75,7 +75,7 @@ def test_what_is_written_runs_and_knows_its_reference(init: Init, tmp_path: Path
     assert spec.schema.features == {"amount: total": "numeric", "été 😀": "numeric", "on": "categorical"}
     assert spec.features["notes"].monitor == "off"
     assert spec.window == WindowSpec(6 * HOUR_MS)
-    assert list(reference.layout.features) == list(spec.schema.features)
+    assert list(reference.layout.features) == [*spec.schema.features, "@prediction", "@score"]
     assert (reference.rows, reference.outcome is not None) == (N, True)
     assert (tmp_path / "references" / "credit-risk.profile").exists()
     assert "took the task as binary" in said
@@ -86,7 +86,8 @@ def test_the_table_can_be_back_tested_with_what_is_written(init: Init, tmp_path:
     config, _ = init(credit(), **ROLES)
     model = config.models["m"]
     table = read_table(tmp_path / "history.csv", config.specs()["m"].schema, model.columns, model.timezone)
-    again = Reference.build(config.specs()["m"].schema, table.predictions, table.pairs)
+    windows = ("ms", config.specs()["m"].window.size)
+    again = Reference.build(config.specs()["m"].schema, table.predictions, table.pairs, windows=windows)
     assert again.digest == config.references()["m"][""].digest
 
 

@@ -27,7 +27,7 @@ class Prediction(NamedTuple):
     pane: int
     place: tuple[int, int, int]
     decision: str | None
-    score: float
+    event: dict[str, Any]
 
 
 class Label(NamedTuple):
@@ -64,10 +64,14 @@ class Meaning:
     """Everything that follows from a log for one model."""
 
     results: Counter[str] = field(default_factory=Counter)
-    rows: dict[Span, int] = field(default_factory=dict)
+    members: dict[Span, list[Prediction]] = field(default_factory=dict)
     figures: list[Figure] = field(default_factory=list)
     labels: dict[str, int] = field(default_factory=dict)
     delays: list[int] = field(default_factory=list)
+
+    @property
+    def rows(self) -> dict[Span, int]:
+        return {window: len(members) for window, members in self.members.items()}
 
 
 class Evidence:
@@ -207,11 +211,10 @@ def meaning(
             labelled.append(_take_labels(partition, parsed, floors, labels, found.results) - spec.lateness_ms)
     closed = min(predicted) if clocked is None else clocked.closed
     joint = min([closed, *labelled]) if clocked is None else clocked.joint
-    members = _windows(accepted, closed, spec)
-    found.rows = {window: len(rows) for window, rows in members.items()}
+    found.members = _windows(accepted, closed, spec)
     if spec.labelled:
         evidence = Evidence(spec, *good) if good else None
-        _settle(members, accepted, labels, joint, spec, found, evidence)
+        _settle(found.members, accepted, labels, joint, spec, found, evidence)
     return found
 
 
@@ -245,9 +248,7 @@ def _take_predictions(
             else:
                 results["accepted"] += 1
                 place = (partition, offset, row)
-                accepted.append(
-                    Prediction(version, identity, time, pane, place, event.get("prediction"), event.get("score", 0.0))
-                )
+                accepted.append(Prediction(version, identity, time, pane, place, event.get("prediction"), event))
                 if identity is not None:
                     taken[version, identity] = pane
     return floor if spec.arrival == "batch" else max(high - spec.lateness_ms, floor)
@@ -333,7 +334,9 @@ def _settle(
                 settled.add(window)
                 if evidence:
                     pairs = [(first[window.version, key], label.value) for key, label in current[window].items()]
-                    evidence.judge(window, [(each.decision, each.score, value) for each, value in pairs])
+                    evidence.judge(
+                        window, [(each.decision, each.event.get("score", 0.0), value) for each, value in pairs]
+                    )
             # A reading is of its span's labels: one that has changed since then makes it stale.
             stale = changed & ({*spans[window]} | read.get(window, set()))
             if verdict or window.end == boundary or stale:

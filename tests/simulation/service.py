@@ -48,6 +48,7 @@ def write_config(
         "window": "1m",
         "lateness": "10s",
         "idle_after": "1d",
+        "alarms": {"learning": "0s"},
         "models": [
             {
                 "name": "fraud",

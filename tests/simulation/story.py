@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from monitor.events.batch import PREDICTION, SCORE
 from monitor.runtime.loop import QUIET_MS
 from monitor.snapshot import PerformanceView
-from monitor.spec import ModelSpec, PerformanceSpec
+from monitor.spec import FeatureSpec, ModelSpec, PerformanceSpec
 from monitor.statistics.performance.metric import ROWS_MIN
 from monitor.windows.window import Place
 from tests.simulation.traffic import LABELS, MINUTE_MS, PREDICTIONS, START_MS, Payload, Record, record
@@ -24,9 +25,11 @@ PLAIN = replace(
     FRAUD,
     performance=PerformanceSpec("accuracy", 0.1, 5 * MINUTE_MS, labels_min=1, class_min=0, span_max_ms=0),
     retrain=None,
+    features=dict.fromkeys(("amount", "country", PREDICTION, SCORE), FeatureSpec("off")),
     lateness_ms=0,
 )
-"""Windows of a minute that wait five more for their labels; no lateness, and any label will do."""
+"""Windows of a minute that wait five more for their labels; no lateness, and any label will do. Events carry no
+features that could drift."""
 
 
 @dataclass

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
+from monitor.detection.records import Trigger, Verdict
 from monitor.engine import Output
 from monitor.snapshot import Histogram, PerformanceView
 from monitor.spec import ModelSpec
 from monitor.windows.window import Window, WindowSpec
 from tests.simulation import oracle
+from tests.simulation.judgements import Judgements
 from tests.simulation.traffic import LABELS, MINUTE_MS, PREDICTIONS, Shape, Traffic
-from tests.simulation.world import CHURN, FRAUD, LATER_MS, World, known_good, references
+from tests.simulation.world import CHURN, FRAUD, LATER_MS, Observed, World, known_good, references
 
 BY_ROWS = replace(FRAUD, window=WindowSpec(500, "rows", MINUTE_MS))
 HALF_MINUTES = replace(FRAUD, window=WindowSpec(MINUTE_MS // 2), lateness_ms=3_500)
@@ -34,7 +38,8 @@ def test_the_engine_agrees_with_a_recomputation_from_the_whole_log(fraud: ModelS
     log = Traffic(seed, Shape(minutes=8)).log()
     world = World(log, (fraud, CHURN), seed=seed)
     outputs = world.outputs
-    view = world.run().views["fraud"]
+    observed = world.run()
+    view = observed.views["fraud"]
     meanings = {spec.name: oracle.meaning(log, spec, LATER_MS, good=known_good()) for spec in (fraud, CHURN)}
     world.close()
 
@@ -49,6 +54,14 @@ def test_the_engine_agrees_with_a_recomputation_from_the_whole_log(fraud: ModelS
     assert [ratio for ratio, _ in map(evidence, said)] == pytest.approx([ratio for ratio, _ in map(evidence, meant)])
     assert view.labels == meanings["fraud"].labels
     assert view.label_delay_s == histogram(meanings["fraud"].delays, [end for end, _ in view.label_delay_s.rows])
+    for spec in (fraud, CHURN):
+        expected = Judgements.of(meanings[spec.name], spec, references()[spec.name])
+        assert verdicts(outputs, spec.name) == expected.verdicts
+        assert changes(observed, spec.name) == expected.changes
+        if spec is CHURN:
+            assert triggers(observed.triggers["churn"]) == [
+                (window, opened.start_ms, why) for window, opened, why in expected.triggers
+            ]
     judged = sum((meaning.results for meaning in meanings.values()), Counter())
     counted = world.loop.snapshot.service.events
     for result in ("accepted", "duplicate", "late"):
@@ -63,6 +76,26 @@ def windows_of(outputs: list[Output]) -> dict[Window, int]:
     rows = {view.window: view.rows for view in views}
     assert len(rows) == len(views), "a window was closed twice"
     return rows
+
+
+def verdicts(outputs: list[Output], model: str) -> dict[tuple[Window, str], Verdict]:
+    views = [view for output in outputs for view in output.windows if view.window.model == model]
+    # The PSI is a reading, which the contract tests compare with others' figures.
+    return {(view.window, each.feature): replace(each, psi=None) for view in views for each in view.verdicts}
+
+
+def changes(observed: Observed, model: str) -> list[Any]:
+    """In the order of windows, drift before data; those of performance are no part of it."""
+    found = [
+        (change.window, cause, change.event, change.incident.severity, change.incident.features)
+        for cause in ("drift", "data")
+        for change in observed.changes.get((model, cause), ())
+    ]
+    return sorted(found, key=lambda each: each[0])
+
+
+def triggers(made: Iterable[Trigger]) -> list[Any]:
+    return [(each.window, each.onset_ms, each.withheld.partition(" (")[0]) for each in made]
 
 
 def figure(view: PerformanceView) -> oracle.Figure:
@@ -98,6 +131,12 @@ def test_the_script_is_worth_recomputing() -> None:
     assert max(ratios.values()) > 1
     assert any(figure.settled and not figure.evidence for figure in followed), "windows that others overtook"
     assert references()["fraud"].keys() == {"1"}
+    judged = Judgements.of(meaning, FRAUD, references()["fraud"])
+    assert {verdict.state for verdict in judged.verdicts.values()} >= {"learning", "ok", "drifting"}
+    assert {(cause, event) for _, cause, event, _, _ in judged.changes} >= {("drift", "opened")}
+    assert Judgements.of(
+        oracle.meaning(Traffic(0, Shape(minutes=8)).log(), CHURN, LATER_MS), CHURN, references()["churn"]
+    ).triggers
     assert meaning.delays.count(0) > 20
     assert sum(delay > 60_000 for delay in meaning.delays) > 20
     spans = oracle.meaning(Traffic(0, Shape(minutes=8)).log(), LONG_SPANS, LATER_MS)

@@ -66,12 +66,14 @@ class Days(ScriptedSource):
         return Polled(tuple(decoded), dict(self._next))
 
     def _payloads(self, drawn: random.Random) -> Iterator[tuple[str, Record]]:
-        drifted = self.day % 20 < 2
+        drifted = self.day % 20 >= 18
         for number in range(A_DAY):
             at = START_MS + self.day * DAY_MS + number * DAY_MS // A_DAY
             event = fraud_event(drawn, f"{self.day}/{number}", at, drifted)
             event["version"] = "1" if number % 5 else f"trial {self.day}/{number % 50}"
-            event["features"]["country"] = drawn.choice(("PL", "DE", "US", "FR", f"{self.day}/{number}"))
+            # Few enough to be no incident: one that lasted would withhold every request.
+            new = f"{self.day}/{number}" if number % 125 == 1 else "PL"
+            event["features"]["country"] = drawn.choice((new, "DE", "US", "FR", None))
             yield PREDICTIONS, record(at, event)
             label = {"type": "label", "id": event["id"], "model": "fraud", "timestamp": at}
             yield LABELS, record(at, label | {"label": truth(drawn, event["score"], drifted)})

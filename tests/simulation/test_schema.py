@@ -37,7 +37,7 @@ def in_words(features: Features) -> Features:
     ("change", "quality"),
     [(renamed, "missing"), (removed, "missing"), (of_another_type, "invalid"), (in_words, "invalid")],
 )
-def test_a_feature_that_changes_amid_the_stream_is_counted_and_alone_not_judged(
+def test_a_feature_that_changes_amid_the_stream_is_counted_and_is_alone_a_cause_in_the_data(
     change: Callable[[Features], Features], quality: str
 ) -> None:
     drawn = random.Random(1)
@@ -55,7 +55,7 @@ def test_a_feature_that_changes_amid_the_stream_is_counted_and_alone_not_judged(
     world = World({(PREDICTIONS, 0): records, (LABELS, 0): labels}, (FRAUD,))
     world.run()
     windows = [view for output in world.outputs for view in output.windows][:MINUTES]
-    changes = [change for output in world.outputs for change in output.changes if change.incident.cause == "drift"]
+    changes = [change for output in world.outputs for change in output.changes]
     events = world.loop.snapshot.service.events
     world.close()
 
@@ -73,5 +73,9 @@ def test_a_feature_that_changes_amid_the_stream_is_counted_and_alone_not_judged(
         for name in ("amount", "country")
     }
     assert states["country"] == ["ok"] * MINUTES
-    assert states["amount"] == ["ok"] * CHANGE + ["insufficient"] * (MINUTES - CHANGE)
-    assert changes == [], "there is nothing that could have drifted"
+    assert states["amount"] == ["ok"] * CHANGE + ["drifting"] * (MINUTES - CHANGE)
+    wrong = [verdict.wrong for view in windows for verdict in view.verdicts if verdict.feature == "amount"]
+    assert wrong == [()] * CHANGE + [(quality,)] * (MINUTES - CHANGE)
+    opened = changes[0]
+    assert (opened.event, opened.window, opened.incident.features) == ("opened", windows[CHANGE].window, ("amount",))
+    assert {change.incident.cause for change in changes} == {"data"}, "there is nothing that could have drifted"

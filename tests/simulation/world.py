@@ -22,7 +22,7 @@ from monitor.events.schema import Schema
 from monitor.profiles.reference import Reference
 from monitor.runtime.loop import Loop, Topics
 from monitor.snapshot import ModelView
-from monitor.spec import ModelSpec, PerformanceSpec, RetrainSpec
+from monitor.spec import AlarmSpec, ModelSpec, PerformanceSpec, RetrainSpec
 from monitor.windows.streams import Now
 from monitor.windows.window import Place, WindowSpec
 from tests.simulation.scripted import (
@@ -49,6 +49,9 @@ from tests.simulation.traffic import (
     truth,
 )
 
+ALARMS = AlarmSpec(learning_ms=0)
+"""Half an hour of traffic has no seasons that would have to be learned."""
+
 FRAUD = ModelSpec(
     "fraud",
     Schema("fraud", "binary", {"amount": "numeric", "country": "categorical"}, positive="fraud"),
@@ -57,6 +60,7 @@ FRAUD = ModelSpec(
     RetrainSpec("pipeline", frozenset({"performance", "drift"}), cooldown_ms=150_000, labels_min=500),
     lateness_ms=10_000,
     idle_after_ms=30_000,
+    alarms=ALARMS,
 )
 CHURN = ModelSpec(
     "churn",
@@ -68,6 +72,7 @@ CHURN = ModelSpec(
     idle_after_ms=30_000,
     arrival="batch",
     labelled=False,
+    alarms=ALARMS,
 )
 SPECS = (FRAUD, CHURN)
 LATER_MS = START_MS + YEAR_MS // 2

@@ -57,14 +57,21 @@ def test_there_are_no_more_decision_cells_than_asked_for_when_the_last_are_empty
 
 def test_the_most_frequent_categories_keep_a_cell_and_the_rest_share_one() -> None:
     layout = CategoricalLayout(("a", "b", "c", "d"), ("e", "f"))
-    groups = decision_groups(layout, np.array([5, 90, 70, 4, 3, 0]), cells=3)
-    # b, c, then a with d and the others, then the unseen.
-    assert groups.tolist() == [2, 0, 1, 2, 2, 3]
+    groups = decision_groups(layout, np.array([5, 90, 70, 4, 3, 2, 0]), cells=3)
+    # b, c, then a with d and the two cells of others, then the unseen.
+    assert groups.tolist() == [2, 0, 1, 2, 2, 2, 3]
+
+
+def test_rarer_categories_are_told_from_each_other_where_no_category_is_frequent() -> None:
+    layout = CategoricalLayout((), tuple("abcdefghij"))
+    groups = decision_groups(layout, np.array([*[10] * 10, 7]), cells=5)
+    assert np.bincount(groups).tolist() == [2, 2, 2, 2, 2, 1]
+    assert groups[-1] == 5
 
 
 def test_few_categories_all_keep_a_cell() -> None:
     layout = CategoricalLayout(("a", "b"))
-    assert decision_groups(layout, np.array([2, 1, 0, 0])).tolist() == [0, 1, 2, 3]
+    assert decision_groups(layout, np.array([2, 1, 0])).tolist() == [0, 1, 2]
 
 
 def test_cells_sum_the_fine_counts_of_each_side() -> None:

@@ -1,0 +1,140 @@
+"""Versions whose reference does not tell what is usual learn it from production, also across restarts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import pytest
+
+from monitor.engine import Monitor
+from monitor.engine.watching import SILENT_MS
+from monitor.profiles.reference import Reference
+from monitor.spec import DAY_MS, AlarmSpec, ModelSpec, PerformanceSpec
+from monitor.windows.streams import Now
+from monitor.windows.window import WindowSpec
+from tests.engine.saved import saved
+from tests.profiles import rows
+
+HOUR_MS = 3_600_000
+FORTNIGHT, ROWS = 14 * 24, 60
+SPEC = ModelSpec(
+    "m",
+    rows.SCHEMA,
+    WindowSpec(HOUR_MS),
+    PerformanceSpec("accuracy", 0.1),
+    lateness_ms=0,
+    labelled=False,
+    alarms=AlarmSpec(),
+)
+
+
+def reference(version: str = "3") -> Reference:
+    return Reference.build(rows.SCHEMA, rows.predictions(np.random.default_rng(0), 4_000), None, version=version)
+
+
+REFERENCE = reference()
+WRITTEN: WeakKeyDictionary[Monitor, dict[str, bytes | None]] = WeakKeyDictionary()
+"""What a store would hold of each engine."""
+
+
+def monitor(spec: ModelSpec = SPEC) -> Monitor:
+    return Monitor([spec], {"m": {"3": REFERENCE}})
+
+
+def restarted(before: Monitor) -> Monitor:
+    """From what was written step by step, which is to be everything."""
+    written = {key: piece for key, piece in WRITTEN[before].items() if piece is not None}
+    assert written == saved(before)
+    after = monitor(before.models["m"].spec)
+    after.restore(written)
+    WRITTEN[after] = dict(written)
+    return after
+
+
+def feed(engine: Monitor, windows: Iterable[int], shift: float = 0.0, version: str = "3") -> list[str]:
+    """One window after the other, each closed at once; the states of `amount`."""
+    model, states = engine.models["m"], []
+    size = model.spec.window.size
+    for window in windows:
+        times = window * size + np.arange(ROWS, dtype=np.int64) * (size // ROWS)
+        first = (window + 1) * ROWS
+        batch = rows.predictions(
+            np.random.default_rng(window), ROWS, first=first, offset=first, time_ms=times, version=version, shift=shift
+        )
+        model.ingest(batch, (), {}, Now.at(1 << 50))
+        closed = model.finish((window + 1) * size).windows
+        states += [verdict.state for view in closed for verdict in view.verdicts if verdict.feature == "amount"]
+    WRITTEN.setdefault(engine, {}).update(engine.changes())
+    return states
+
+
+@pytest.mark.parametrize("version", ["3", "4"])
+def test_learning_ends_after_a_fortnight_also_when_it_was_interrupted(version: str) -> None:
+    """Whether the version has a reference of its own, which does not tell, or inherits one."""
+    whole, parted = monitor(), monitor()
+    states = feed(whole, range(FORTNIGHT + 30), version=version)
+    first = feed(parted, range(100), version=version)
+    parted = restarted(parted)
+    second = feed(parted, range(100, FORTNIGHT - 1), version=version)
+    parted = restarted(parted)
+    third = feed(parted, range(FORTNIGHT - 1, FORTNIGHT + 10), version=version)
+    parted = restarted(parted)
+    last = feed(parted, range(FORTNIGHT + 10, FORTNIGHT + 30), version=version)
+    assert [*first, *second, *third, *last] == states
+    assert set(states[:FORTNIGHT]) == {"learning"}
+    assert "learning" not in states[FORTNIGHT:]
+    kept = [{key: piece for key, piece in saved(each).items() if "/progress/" not in key} for each in (parted, whole)]
+    assert kept[0] == kept[1]
+    assert any("/watch/" in key for key in kept[0])
+    assert sum("/lesson/" in key for key in kept[0]) == FORTNIGHT
+
+
+def test_what_was_learned_is_the_usual_whatever_the_reference_says() -> None:
+    """Training and production differ by a quarter of a standard deviation: that is no drift."""
+    engine = monitor()
+    states = feed(engine, range(FORTNIGHT + 40), shift=0.25)
+    assert set(states[:FORTNIGHT]) == {"learning"}
+    assert "drifting" not in states
+    assert "drifting" in feed(restarted(engine), range(FORTNIGHT + 40, FORTNIGHT + 60), shift=-0.6)
+
+
+def test_evidence_survives_a_restart_between_the_windows_that_an_alarm_takes() -> None:
+    trusted = replace(SPEC, alarms=AlarmSpec(learning_ms=0))
+    engine = monitor(trusted)
+    assert "drifting" not in feed(engine, [0], shift=1.5)
+    assert feed(restarted(engine), [1], shift=1.5) == ["drifting"]
+
+
+def test_a_version_that_was_silent_for_a_week_begins_anew() -> None:
+    engine = monitor()
+    feed(engine, range(FORTNIGHT + 5), version="4")
+    assert engine.models["m"].watching.lessons
+    week = SILENT_MS // HOUR_MS
+    assert feed(engine, [FORTNIGHT + 4 + week - 1], version="3") == ["learning"]
+    assert {version for version, _ in engine.models["m"].watching.lessons} == {"3", "4"}
+    feed(engine, [FORTNIGHT + 4 + week], version="3")
+    assert {version for version, _ in engine.models["m"].watching.lessons} == {"3"}
+    assert engine.models["m"].watching.states.keys() == {"3"}
+    after = restarted(engine)
+    assert feed(after, [FORTNIGHT + 5 + week], version="4") == ["learning"]
+
+
+def test_a_version_that_drifts_is_not_forgotten_however_long_it_is_silent() -> None:
+    trusted = replace(SPEC, alarms=AlarmSpec(learning_ms=0))
+    engine = monitor(trusted)
+    assert feed(engine, range(3), shift=1.5)[-1] == "drifting"
+    later = 2 + 3 * SILENT_MS // HOUR_MS
+    feed(engine, [later], version="4")
+    assert feed(restarted(engine), [later + 1], shift=1.5) == ["drifting"]
+
+
+def test_a_version_is_not_forgotten_between_two_windows_of_a_week() -> None:
+    weekly = replace(SPEC, window=WindowSpec(7 * DAY_MS))
+    engine = monitor(weekly)
+    assert feed(engine, range(3)) == ["learning", "learning", "ok"]
+    engine = restarted(engine)
+    assert feed(engine, [3, 4, 6]) == ["ok"] * 3
+    assert feed(restarted(engine), [11]) == ["learning"], "after four weeks without a window it is forgotten"
