@@ -191,4 +191,4 @@ def test_what_the_model_answers_is_named_as_people_call_it() -> None:
     model = Model()
     model.drift(0, {"@score": 0.3, "amount": 0.2}, labels=0)
     (asked,) = (each for each in model.fall(0, boundary=1) if each.reason == "performance")
-    assert asked.summary == "roc_auc fell; the score and amount drifted"
+    assert asked.summary == "roc_auc fell; score and amount drifted"
