@@ -123,7 +123,7 @@ class Watch:
         """
         found: dict[str, Detectable | None] = {name: None for name in self.names if self.watches(name)}
         for windows in (1, 2, 3, 5, 8, 12, 20, MERGED_MAX):
-            effects, allowed = self.values.detectable(0, rows * windows)
+            effects, allowed = self.values.detectable(0, rows * windows, windows)
             least = np.where(allowed, effects, np.inf).min(axis=0)
             for name, effect in zip(self.names, least.tolist(), strict=True):
                 if name in found and found[name] is None and np.isfinite(effect):
@@ -218,9 +218,9 @@ def _value_limits(spec: ModelSpec, names: tuple[str, ...]) -> Limits:
 
 
 def _share_limits(spec: ModelSpec, names: tuple[str, ...]) -> Limits:
-    watched = np.array([_told(spec, name).monitor != "off" for name in names])
+    watched = np.array([_told(spec, name).monitor != "off" for name in names], dtype=np.bool_)
     # Whether a model answers at all is for other monitors; that it answers what it never did is for this one.
-    sent = watched & np.array([name not in (PREDICTION, SCORE) for name in names])
+    sent = watched & np.array([name not in (PREDICTION, SCORE) for name in names], dtype=np.bool_)
     weights = np.concatenate([sent, sent, watched]).astype(np.float64)
     # Only by the window: what is wrong with the data is wrong at once.
     limit = _limits(spec, weights, DATA_SHARE, days=False)
