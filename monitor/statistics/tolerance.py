@@ -34,13 +34,11 @@ def noncentral_sf(x: Floats, free: Floats, noncentral: Floats) -> Floats:
     near = 1.0 - special.chndtr(x, free, np.where(exact, noncentral, 0.0))
     if exact.all():
         return np.clip(near, P_MIN, 1.0)
-    # Sankaran 1963, Biometrika 50(1/2).
+    # Sankaran 1963, Biometrika 50(1/2), without terms that only matter for a small noncentrality.
     mean, spread = free + noncentral, free + 2.0 * noncentral
     h = 1.0 - 2.0 * mean * (free + 3.0 * noncentral) / (3.0 * spread**2)
     p = spread / mean**2
-    m = (h - 1.0) * (1.0 - 3.0 * h)
-    deviation = np.sqrt(2.0 * p) * h * (1.0 + 0.5 * m * p)
-    z = ((x / mean) ** h - (1.0 + h * p * (h - 1.0 - 0.5 * (2.0 - h) * m * p))) / deviation
+    z = ((x / mean) ** h - 1.0 - h * (h - 1.0) * p) / (np.sqrt(2.0 * p) * h)
     return np.clip(np.where(exact, near, special.ndtr(-z)), P_MIN, 1.0)
 
 

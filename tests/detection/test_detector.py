@@ -236,11 +236,13 @@ def test_windows_that_are_not_known_are_no_evidence_when_known_ones_follow() -> 
     """Small ones that wait for more are not taken together with those after the weekend, nor count as in a row."""
     random = np.random.default_rng(13)
     base = baseline(random, 9, 1)
-    run = Run.of(base, limits(1)).judge([draw(random, 9, np.eye(CELLS)[19], 1)], known=False)
+    run = Run.of(base, limits(1)).judge([draw(random, 15, np.eye(CELLS)[19], 1)], known=False)
     run.judge(iid(random, 9, 6))
     assert not run.said[0].tested[0]
     assert max(judged.effect[0] for judged in run.said if judged.tested[0]) < 1.0
     assert not run.alarms()
+    # Nor are they still there when such hours come again.
+    assert not run.judge(iid(random, 15, 1), known=False).said[-1].tested[0]
     major = Run.of(base, limits(1))
     major.judge(iid(random, 500, 2, 1.0), known=False).judge(iid(random, 500, 1)).judge(
         iid(random, 500, 2, 1.0), known=False
@@ -369,6 +371,18 @@ def test_windows_of_very_different_sizes_vary_as_their_own_rows_do() -> None:
     p_values = np.concatenate([judged.p_value[judged.tested] for judged in run.said])
     assert len(p_values) == 280
     assert (p_values < 0.01).mean() < 0.05
+
+
+def test_rows_that_hang_together_count_as_fewer_in_every_cell() -> None:
+    """Where 2,000 rows vary as 31 independent ones, twenty cells would hold one and a half each."""
+    random = np.random.default_rng(19)
+    history = np.stack([random.multinomial(2_000, random.dirichlet(USUAL * 30.0, 1)) for _ in range(336)])
+    base = learn(history.sum(axis=0), np.array([True]), history, np.arange(336) % 168, np.arange(336) // 24)
+    detector = Detector(base, limits(1))
+    allowed = {windows: detector.detectable(0, 2_000.0 * windows, windows)[1][:, 0] for windows in (1, 4)}
+    cells = base.groupings.cells[:, 0]
+    assert allowed[1].tolist() == (31 / cells >= 5).tolist()
+    assert allowed[4].tolist() == (4 * 31 / cells >= 5).tolist()
 
 
 def test_streams_that_may_not_alarm_do_not() -> None:
