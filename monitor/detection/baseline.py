@@ -27,6 +27,9 @@ Floats = NDArray[np.float64]
 SHRINKAGE = (200.0, 1_000.0, 5_000.0, 20_000.0)
 """Rows that the shares of all windows count for among those of like windows; the history chooses."""
 
+LUCK = 3.0
+"""Standard errors that a season's gain must exceed, as a dozen are tried; to miss one is worse than to make one up."""
+
 EXPECTED_MIN = 5.0
 """Rows that a cell must be expected to hold: Cochran 1954, Biometrics 10(4)."""
 
@@ -43,13 +46,15 @@ _ELEMENTS = 1 << 21  # Counts that are worked on at a time.
 class Baseline:
     """S streams of at most K cells each; H is 168 hours of the week, or 1 where no stream has a season.
 
-    shares: float64[H, S, K]; rows: float64[H, S], how many rows these shares rest on. groupings: C ways to make coarser
-    cells, the finest first. rho: float64[2, C, S], over-dispersion of windows and of days. typical: float64[S], rows of
-    a window of the history. season: which one each stream has.
+    shares: float64[H, S, K]; rows: float64[H, S], how many rows these shares rest on; total: float64[S], rows that all
+    of them rest on together. groupings: C ways to make coarser cells, the finest first. rho: float64[2, C, S],
+    over-dispersion of windows and of days. typical: float64[2, S], rows of a window and of a day of the history.
+    season: which one each stream has.
     """
 
     shares: Floats
     rows: Floats
+    total: Floats
     groupings: Grouping
     rho: Floats
     typical: Floats
@@ -77,9 +82,10 @@ def learn(total: Counts, ordered: NDArray[np.bool_], history: Counts, hours: Cou
     return Baseline(
         np.concatenate([np.broadcast_to(part.shares, (longest, *part.shares.shape[1:])) for part in parts], axis=1),
         np.concatenate([np.broadcast_to(part.rows, (longest, part.rows.shape[1])) for part in parts], axis=1),
+        np.concatenate([part.total for part in parts]),
         Grouping.concatenate([part.groupings for part in parts]),
         np.concatenate([part.rho for part in parts], axis=2),
-        np.concatenate([part.typical for part in parts]),
+        np.concatenate([part.typical for part in parts], axis=1),
         tuple(season for part in parts for season in part.season),
     )
 
@@ -90,13 +96,13 @@ def _learn(total: Counts, ordered: NDArray[np.bool_], history: Counts, hours: Co
     past = _Past(history.transpose(1, 0, 2).astype(np.float64), hours, days)
     if past.days < DAYS_MIN:
         rho = np.zeros((2, coarser.number, len(total)))
-        return Baseline(shares[None], rows[None], coarser, rho, past.typical, (SEASONS[0],) * len(total))
+        return Baseline(shares[None], rows[None], rows, coarser, rho, past.typical, (SEASONS[0],) * len(total))
     chosen = _choose(past, shares, rows)
     rho = np.stack([past.dispersion(coarser, *each) for each in past.scales(chosen.expected, chosen.resting)])
     # What one scale cannot tell, the other does.
     rho = np.where(np.isnan(rho), np.where(np.isnan(rho[::-1]), 0.0, rho[::-1]), rho)
     hourly = slice(None) if any(season != "none" for season in chosen.season) else slice(1)
-    return Baseline(chosen.shares[hourly], chosen.rows[hourly], coarser, rho, past.typical, tuple(chosen.season))
+    return Baseline(chosen.shares[hourly], chosen.rows[hourly], rows, coarser, rho, past.typical, tuple(chosen.season))
 
 
 @dataclass(slots=True)
@@ -124,7 +130,7 @@ class _Choice:
 
 
 def _choose(past: _Past, shares: Floats, rows: Floats) -> _Choice:
-    """A season must be worth more than the luck of the days: than twice the error of its gain."""
+    """A season must be worth more than the luck of the days: than LUCK errors of its gain."""
     streams = len(rows)
     everywhere = np.tile(shares, (HOURS, 1, 1)), np.tile(rows, (HOURS, 1))
     best = _Choice(["none"] * streams, *everywhere, *past.without_day("none", 0.0, shares), np.zeros(streams))
@@ -133,7 +139,7 @@ def _choose(past: _Past, shares: Floats, rows: Floats) -> _Choice:
         for kappa in SHRINKAGE:
             expected, resting = past.without_day(season, kappa, shares)
             gain = past.likelihood(expected) - plain
-            worth = gain.sum(axis=1) - 2.0 * np.sqrt(past.days) * gain.std(axis=1, ddof=1)
+            worth = gain.sum(axis=1) - LUCK * np.sqrt(past.days) * gain.std(axis=1, ddof=1)
             fitted, on = past.fitted(season, kappa, shares)
             other = _Choice([season] * streams, fitted, np.minimum(on, rows), expected, resting, gain.sum(axis=1))
             best.take((worth > 0) & (other.gain > best.gain), other)
@@ -158,7 +164,8 @@ class _Past:
         self.rows = counts.sum(axis=2)
         self.day = np.unique(days, return_inverse=True)[1]
         self.days = int(self.day.max()) + 1 if len(days) else 0
-        self.typical = self.rows.sum(axis=1) / np.maximum((self.rows > 0).sum(axis=1), 1)
+        by_day = self._sums(self.day).sum(axis=2)
+        self.typical = np.stack([_mean_of_used(self.rows), _mean_of_used(by_day)])
 
     def _sums(self, group: Counts) -> Floats:
         """float64[S, groups, K]: counts of each group of windows."""
@@ -236,9 +243,15 @@ class _Past:
         return rho
 
 
+def _mean_of_used(rows: Floats) -> Floats:
+    """float64[S]: mean of rows float64[S, n] that are not 0."""
+    mean: Floats = rows.sum(axis=1) / np.maximum((rows > 0).sum(axis=1), 1)
+    return mean
+
+
 def _members(group: Counts, groups: int | None = None) -> Floats:
     """float64[groups, W]: 1 where a window belongs to a group."""
-    number = int(group.max()) + 1 if groups is None else groups
+    number = int(group.max(initial=-1)) + 1 if groups is None else groups
     members: Floats = (np.arange(number)[:, None] == group).astype(np.float64)
     return members
 

@@ -7,8 +7,6 @@ share the budget: the window, and the day, on which smaller and slower changes s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
@@ -16,6 +14,7 @@ from scipy import special
 from monitor.detection.baseline import EXPECTED_MIN, Baseline
 from monitor.detection.budget import e_value, p_of
 from monitor.detection.severity import MAJOR
+from monitor.detection.streams import Counted, Judged, Limits, Merged, StreamState
 from monitor.statistics.tolerance import (
     divergence8,
     noncentral_isf,
@@ -40,149 +39,13 @@ STILL = 0.05
 CALM = 2.0
 """Windows that must look as they should before drift is over, in units of the persistence."""
 
+SURE = 0.05
+"""p-value of a difference of at least the tolerance from which windows together show that drift is over."""
+
 GUARD = 1e-4
 """Chance that a reference's own error is larger than what is tolerated for it."""
 
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """One window's counts, float64[S, K], beside the shares that are usual for it and the rows that these rest on."""
-
-    start_ms: int
-    counts: Floats
-    shares: Floats
-    resting: Floats
-
-
-@dataclass(slots=True)
-class Merged:
-    """Windows of S streams taken together since the last look. expected: float64[S, K], rows that the baseline lets
-    expect; variance: float64[S], sum of squared rows over those the baseline rests on; since_ms: int64[S], start of the
-    first.
-    """
-
-    counts: Floats
-    expected: Floats
-    variance: Floats
-    windows: Counts
-    since_ms: Counts
-
-    @classmethod
-    def empty(cls, streams: int, cells: int) -> Merged:
-        zeros = np.zeros((streams, cells))
-        none = np.zeros(streams, dtype=np.int64)
-        return cls(zeros, zeros.copy(), np.zeros(streams), none, none.copy())
-
-    @property
-    def rows(self) -> Floats:
-        held: Floats = self.counts.sum(axis=1)
-        return held
-
-    def add(self, window: Counted) -> None:
-        self.since_ms[:] = np.where(self.windows == 0, window.start_ms, self.since_ms)
-        rows = window.counts.sum(axis=1)
-        self.counts += window.counts
-        self.expected += rows[:, None] * window.shares
-        self.variance += rows**2 / window.resting
-        self.windows += 1
-
-    def forget(self, which: Bools) -> None:
-        for part in (self.counts, self.expected):
-            part[which] = 0.0
-        self.variance[which] = 0.0
-        self.windows[which] = 0
-
-
-@dataclass(slots=True)
-class Scale:
-    """Evidence on one scale. evidence: float64[S]; run: float64[S], log of how far it has grown without a break since
-    onset_ms: int64[S], the start of the first window of that growth.
-    """
-
-    merged: Merged
-    evidence: Floats
-    run: Floats
-    onset_ms: Counts
-
-    @classmethod
-    def empty(cls, streams: int, cells: int) -> Scale:
-        zeros = np.zeros(streams)
-        return cls(Merged.empty(streams, cells), zeros, zeros.copy(), np.full(streams, -1, dtype=np.int64))
-
-
-@dataclass(slots=True)
-class StreamState:
-    """What is remembered of S streams. recent: windows since a drifting stream last looked wrong. streak: windows in a
-    row with a major effect. untestable: whether the last MERGED_MAX windows held too few rows.
-    """
-
-    scales: tuple[Scale, Scale]
-    recent: Merged
-    drifting: Bools
-    untestable: Bools
-    streak: Counts
-    day: int = -1
-
-    @classmethod
-    def empty(cls, streams: int, cells: int) -> StreamState:
-        return cls(
-            (Scale.empty(streams, cells), Scale.empty(streams, cells)),
-            Merged.empty(streams, cells),
-            np.zeros(streams, dtype=np.bool_),
-            np.zeros(streams, dtype=np.bool_),
-            np.zeros(streams, dtype=np.int64),
-        )
-
-
-@dataclass(slots=True)
-class Judged:
-    """What one window says of S streams; NaN where it says nothing. effect: de-biased; floor: what chance alone gives;
-    ratio: float64[S], evidence over the alarm's limit, of the scale where it is greater; alarmed: began to drift now.
-    """
-
-    effect: Floats
-    floor: Floats
-    p_value: Floats
-    ratio: Floats
-    tested: Bools
-    alarmed: Bools
-    drifting: Bools
-    watch: Bools
-    untestable: Bools
-    onset_ms: Counts
-
-    @classmethod
-    def of(cls, effect: Floats, floor: Floats, p_value: Floats) -> Judged:
-        """Of streams of which nothing follows yet."""
-        none = np.zeros(len(effect), dtype=np.bool_)
-        return cls(
-            effect, floor, p_value, np.zeros(len(effect)), none, none, none, none, none, np.full(len(effect), -1)
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Limits:
-    """tolerance: float64[S]. limit: float64[2, S], evidence at the alarm, on each scale (infinite: not used).
-    persistence: windows needed. shares: the streams are shares of rows, in cells (wrong, right), of which `both` may
-    also fall too low.
-    """
-
-    tolerance: Floats
-    limit: Floats
-    persistence: int
-    shares: bool = False
-    both: Bools = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
-
-    @property
-    def active(self) -> Bools:
-        """Streams that may alarm."""
-        active: Bools = np.isfinite(self.limit[0])
-        return active
-
-    @property
-    def cap(self) -> Floats:
-        """Largest e-value, so that an alarm from nothing takes as many windows as it should persist."""
-        return np.where(np.isfinite(self.limit), self.limit ** (1.0 / self.persistence), 1.0)
+_BUCKETS = 16  # More than there are steps of half a power of two up to MERGED_MAX.
 
 
 class Detector:
@@ -203,14 +66,20 @@ class Detector:
         short, long = state.scales
         ended = None
         if known:
-            if state.day != day:
+            begins = state.day != day
+            if begins:
                 ended = self._look(state, 1)
+                short.onset_ms = np.where(ended.alarmed, ended.onset_ms, short.onset_ms)
                 state.day = day
-            long.merged.add(window)
-        short.merged.add(window)
-        judged = self._look(state, 0) if known else self._learn(state)
+            long.merged.add(window, begins=begins)
+            short.merged.add(window)
+            state.unknown.forget(np.ones_like(state.drifting))
+            state.streak[:] = 0
+            judged = self._look(state, 0)
+        else:
+            state.unknown.add(window)
+            judged = self._learn(state)
         if ended is not None:
-            judged.onset_ms = np.where(ended.alarmed, ended.onset_ms, judged.onset_ms)
             judged.alarmed = judged.alarmed | ended.alarmed
         self._recover(state, window, judged)
         limits = self.limits
@@ -232,34 +101,44 @@ class Detector:
         scale.run = np.where(fresh, np.maximum(scale.run + np.log(e), 0.0), scale.run)
         judged.alarmed = fresh & (scale.evidence >= limits.limit[which]) & (judged.effect >= limits.tolerance)
         judged.onset_ms = scale.onset_ms.copy()
-        self._conclude(state, which, judged)
+        if which == 0:
+            self._mark_untestable(state, scale.merged, judged)
+        self._conclude(state, scale.merged, judged)
         return judged
 
     def _learn(self, state: StreamState) -> Judged:
         """Judge a window whose usual noise is not known: nothing is evidence, only what is major alarms."""
-        judged, enough = self._test(0, state.scales[0].merged)
+        short = state.scales[0]
+        judged, enough = self._test(0, state.unknown)
         judged.tested = enough
         major = judged.effect >= MAJOR
+        first = judged.tested & major & (state.streak == 0) & ~state.drifting
+        short.onset_ms = np.where(first, state.unknown.since_ms, short.onset_ms)
+        judged.onset_ms = short.onset_ms.copy()
         state.streak = np.where(judged.tested, np.where(major, state.streak + 1, 0), state.streak)
         long_enough = state.streak >= LEARNING_WINDOWS
         judged.alarmed = judged.tested & self.limits.active & long_enough & ~state.drifting
-        self._conclude(state, 0, judged)
+        self._mark_untestable(state, state.unknown, judged)
+        self._conclude(state, state.unknown, judged)
         return judged
 
-    def _conclude(self, state: StreamState, which: int, judged: Judged) -> None:
+    @staticmethod
+    def _mark_untestable(state: StreamState, merged: Merged, judged: Judged) -> None:
+        state.untestable = (state.untestable | (merged.windows >= MERGED_MAX)) & ~judged.tested
+
+    @staticmethod
+    def _conclude(state: StreamState, merged: Merged, judged: Judged) -> None:
         """Streams that alarmed drift from now on; what was judged is not judged again."""
-        merged = state.scales[which].merged
         state.drifting |= judged.alarmed
         state.recent.forget(judged.alarmed)
-        full = merged.windows >= MERGED_MAX
-        if which == 0:
-            state.untestable = (state.untestable | full) & ~judged.tested
-        merged.forget(judged.tested | full)
-        for part in (judged.effect, judged.floor, judged.p_value):
+        merged.forget(judged.tested | (merged.windows >= MERGED_MAX))
+        for part in (judged.effect, judged.floor, judged.p_value, judged.within):
             part[~judged.tested] = np.nan
 
     def _recover(self, state: StreamState, window: Counted, judged: Judged) -> None:
-        """End the drift of streams that look as they should: of several windows together, as one is too noisy."""
+        """End the drift of streams that look as they should: of several windows together, as one is too noisy, and of
+        as many as show that it is not mere luck; MERGED_MAX are enough.
+        """
         if not state.drifting.any():
             return
         recent = state.recent
@@ -267,7 +146,8 @@ class Detector:
         recent.forget(~state.drifting | judged.alarmed | (judged.p_value < STILL) | (recent.windows > MERGED_MAX))
         found, enough = self._test(0, recent)
         calm = recent.windows >= CALM * self.limits.persistence
-        over = state.drifting & enough & calm & (found.effect < self.limits.tolerance / 2.0)
+        sure = (found.within <= SURE) | (recent.windows == MERGED_MAX)
+        over = state.drifting & enough & calm & sure & (found.effect < self.limits.tolerance / 2.0)
         state.drifting &= ~over
         state.streak[over] = 0
         for scale in state.scales:
@@ -280,10 +160,13 @@ class Detector:
         baseline, limits = self.baseline, self.limits
         way, enough = self._way(which, merged)
         rows = np.maximum(merged.rows, 1.0)
-        rho = baseline.rho[which, way, self._streams]
-        each = rows / np.maximum(merged.windows, 1)
-        inflation = 1.0 + np.maximum(each - 1.0, 0.0) * rho
-        resting = rows**2 / np.maximum(merged.variance, 1e-300) / self._clustering(rho)
+        rho = baseline.rho[:, way, self._streams]
+        # A day of few windows varies as they do, not as whole days.
+        clusters = np.maximum(merged.squares / rows - 1.0, 0.0) * rho
+        inflation = 1.0 + clusters[: which + 1].max(axis=0)
+        # Windows of one season share its error: together they know no more than all rows of the reference do.
+        resting = np.minimum(rows**2 / np.maximum(merged.variance, 1e-300), baseline.total)
+        resting = resting / self._clustering(which, rho[which])
         noise = inflation / rows + 1.0 / np.maximum(resting, 1.0)
         counts, expected, free = merged.counts, merged.expected, np.ones(len(rows))
         if not limits.shares:
@@ -292,18 +175,24 @@ class Detector:
         p, q = expected / rows[:, None], counts / rows[:, None]
         apart = divergence8(p, q)
         if limits.shares:
-            p_value = self._share_p_values(counts[:, 0], rows, inflation, p[:, 0], np.maximum(resting, 1.0))
+            p_value, within = self._share_p_values(counts[:, 0], rows, inflation, p[:, 0], np.maximum(resting, 1.0))
         else:
             tolerance = np.maximum(limits.tolerance, _guard(free, resting))
             p_value = noncentral_sf(apart / noise, free, tolerance / noise)
-        return Judged.of(np.maximum(0.0, apart - free * noise), free * noise, p_value), enough
+            within = 1.0 - p_value
+        return Judged.of(np.maximum(0.0, apart - free * noise), free * noise, p_value, within), enough
 
-    def _clustering(self, rho: Floats) -> Floats:
+    def _clustering(self, which: int, rho: Floats) -> Floats:
         """By how much fewer independent rows the baseline's shares rest on, as its rows came in windows too."""
-        return 1.0 + np.maximum(self.baseline.typical - 1.0, 0.0) * rho
+        times: Floats = 1.0 + np.maximum(self.baseline.typical[which] - 1.0, 0.0) * rho
+        return times
 
-    def _share_p_values(self, bad: Floats, rows: Floats, inflation: Floats, share: Floats, resting: Floats) -> Floats:
-        """Of shares of rows, whose reference's share is known as well as `resting` rows let know it."""
+    def _share_p_values(
+        self, bad: Floats, rows: Floats, inflation: Floats, share: Floats, resting: Floats
+    ) -> tuple[Floats, Floats]:
+        """Of no more than the tolerance, and of no less: of shares of rows, whose reference's share is known as well as
+        `resting` rows let know it.
+        """
         held = share * resting
         top = special.betaincinv(held + 1.0, np.maximum(resting - held, 1e-9), 1.0 - GUARD)
         low = np.where(held > 0, special.betaincinv(np.maximum(held, 1e-9), resting - held + 1.0, GUARD), 0.0)
@@ -311,48 +200,53 @@ class Detector:
         least, _ = tolerated_shares(low.astype(np.float64), delta)
         _, most = tolerated_shares(top.astype(np.float64), delta)
         upper, lower = share_p_values(bad / inflation, rows / inflation, least, most)
-        return np.where(self.limits.both, np.minimum(1.0, 2.0 * np.minimum(upper, lower)), upper)
+        more, _ = share_p_values((bad + 1.0) / inflation, rows / inflation, least, most)
+        return np.where(self.limits.both, np.minimum(1.0, 2.0 * np.minimum(upper, lower)), upper), 1.0 - more
 
     def _way(self, which: int, merged: Merged) -> tuple[Counts, Bools]:
         """int64[S]: the grouping that finds the smallest shift in so many rows; bool[S]: whether any may be used."""
         rows = merged.rows
         if self.limits.shares:
             return np.zeros(len(rows), dtype=np.int64), rows > 0
-        bucket = np.floor(2.0 * np.log2(np.maximum(rows, 1.0))).astype(np.int64)
+        kinds = _BUCKETS * _bucket(rows) + _bucket(merged.windows)
         way = np.full(len(rows), -1, dtype=np.int64)
-        for size in np.unique(bucket).tolist():
-            if (which, size) not in self._ways:
-                self._ways[which, size] = self._best(which, 2.0 ** (size / 2.0))
-            way = np.where(bucket == size, self._ways[which, size], way)
+        for kind in np.unique(kinds).tolist():
+            if (which, kind) not in self._ways:
+                size, windows = divmod(kind, _BUCKETS)
+                self._ways[which, kind] = self._best(which, 2.0 ** (size / 2.0), 2.0 ** (windows / 2.0))
+            way = np.where(kinds == kind, self._ways[which, kind], way)
         return np.maximum(way, 0), way >= 0
 
-    def _best(self, which: int, rows: float) -> Counts:
-        """int64[S]: the best grouping of windows of `rows` rows; -1 where each has a cell that would hold too few."""
-        found, allowed = self.detectable(which, rows)
+    def _best(self, which: int, rows: float, windows: float) -> Counts:
+        """int64[S]: the best grouping of `rows` rows in so many windows; -1 where each has a cell that would hold too
+        few.
+        """
+        found, allowed = self.detectable(which, rows, windows)
         best = np.where(allowed, found, np.inf).argmin(axis=0)
         return np.where(allowed.any(axis=0), best, -1)
 
-    def detectable(self, which: int, rows: float | Floats) -> tuple[Floats, Bools]:
-        """float64[C, S]: the effect that windows of `rows` rows show as often as not in as few windows as an alarm
-        takes, by grouping; bool[C, S]: whether every cell of it would hold enough rows. rows: of all streams, or
-        float64[S].
+    def detectable(self, which: int, rows: float | Floats, windows: float) -> tuple[Floats, Bools]:
+        """float64[C, S]: the effect that `rows` rows (of all streams, or float64[S]) show as often as not where so many
+        windows, or days, are judged together, by grouping; bool[C, S]: whether every cell of it would hold as much as
+        enough independent rows.
         """
         baseline, limits = self.baseline, self.limits
         rho = baseline.rho[which]
-        resting = np.maximum(np.median(baseline.rows, axis=0) / self._clustering(rho), 1.0)
-        noise = (1.0 + (rows - 1.0) * rho) / rows + 1.0 / resting
+        resting = np.maximum(np.median(baseline.rows, axis=0) / self._clustering(which, rho), 1.0)
+        independent = rows / (1.0 + np.maximum(rows / windows - 1.0, 0.0) * rho)
+        noise = 1.0 / independent + 1.0 / resting
         free = np.maximum(baseline.groupings.cells - 1.0, 1.0)
         tolerance = self.tolerated(which)
         needed = noncentral_isf(np.broadcast_to(self._wanted[which], free.shape), free, tolerance / noise)
         lucky = special.ndtri(0.5 ** (1.0 / limits.persistence))  # All of them must show it, each a little more often.
         shown = np.maximum(needed - free, 0.0)
         shown += lucky * np.sqrt(2.0 * (free + 2.0 * shown))
-        return shown * noise / kept(free + 1.0), rows * baseline.groupings.least >= EXPECTED_MIN
+        return shown * noise / kept(free + 1.0), independent * baseline.groupings.least >= EXPECTED_MIN
 
     def tolerated(self, which: int) -> Floats:
         """float64[C, S]: the tolerance in force, raised to what the reference's own rows cannot tell, by grouping."""
         baseline = self.baseline
-        resting = np.maximum(np.median(baseline.rows, axis=0) / self._clustering(baseline.rho[which]), 1.0)
+        resting = np.maximum(np.median(baseline.rows, axis=0) / self._clustering(which, baseline.rho[which]), 1.0)
         free = np.maximum(baseline.groupings.cells - 1.0, 1.0)
         tolerated: Floats = np.maximum(self.limits.tolerance, _guard(free, resting))
         return tolerated
@@ -361,6 +255,11 @@ class Detector:
 def kept(cells: Floats | float) -> Floats:
     """What cells of equal mass keep of a normal's shift: 0.64 with two, 0.86 with four, 0.98 with twenty."""
     return np.asarray(1.0 - 0.947 / np.asarray(cells) ** 1.384)
+
+
+def _bucket(number: Floats | Counts) -> Counts:
+    """int64[S]: in which step of half a power of two each number lies, from 0."""
+    return np.floor(2.0 * np.log2(np.maximum(number, 1.0))).astype(np.int64)
 
 
 def _guard(free: Floats, resting: Floats) -> Floats:

@@ -36,7 +36,7 @@ def sensitivity(detector: Detector, scale: int, rows: Floats) -> list[Detectable
     for windows in _MERGED:
         if None not in found:
             break
-        effects, allowed = detector.detectable(scale, rows * windows)
+        effects, allowed = detector.detectable(scale, rows * windows, windows)
         ways = np.where(allowed, effects, np.inf).argmin(axis=0)
         shown = kept(detector.baseline.groupings.cells[ways, streams])
         for stream in np.flatnonzero(allowed[ways, streams]).tolist():

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from monitor.detection.baseline import covered, learn
 from monitor.detection.budget import DAY_WINDOWS, evidence_limit, windows_a_month
-from monitor.detection.detector import Detector, Judged, Limits, StreamState
+from monitor.detection.detector import Detector
 from monitor.detection.records import Aspect
 from monitor.detection.sensitivity import Detectable, sensitivity
+from monitor.detection.streams import Judged, Limits, StreamState
 from monitor.events.batch import OUTPUTS
 from monitor.profiles.decision import CELLS, INVALID, MISSING, UNUSUAL
 from monitor.profiles.history import History
@@ -238,9 +239,9 @@ def value_limits(spec: ModelSpec, names: tuple[str, ...]) -> Limits:
 
 
 def _share_limits(spec: ModelSpec, names: tuple[str, ...]) -> Limits:
-    watched = np.array([_told(spec, name).monitor != "off" for name in names])
+    watched = np.array([_told(spec, name).monitor != "off" for name in names], dtype=np.bool_)
     # Whether a model answers at all is for other monitors; that it answers what it never did is for this one.
-    sent = watched & np.array([name not in OUTPUTS for name in names])
+    sent = watched & np.array([name not in OUTPUTS for name in names], dtype=np.bool_)
     weights = np.concatenate([sent, sent, watched]).astype(np.float64)
     # Only by the window: what is wrong with the data is wrong at once.
     limit = _limits(spec, weights, DATA_SHARE, days=False)

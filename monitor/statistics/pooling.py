@@ -72,19 +72,22 @@ def groupings(counts: Counts, ordered: NDArray[np.bool_]) -> Grouping:
 
 
 def _way(counts: Counts, ordered: NDArray[np.bool_], target: int | None) -> Counts:
-    return np.stack([_of_one(each, neighbours, target) for each, neighbours in zip(counts, ordered, strict=True)])
+    groups = [_of_one(each, neighbours, target) for each, neighbours in zip(counts, ordered, strict=True)]
+    return np.array(groups, dtype=np.int64).reshape(counts.shape)
 
 
 def _of_one(counts: Counts, ordered: bool, target: int | None) -> Counts:
-    """int64[K]: the group of each cell of one stream; one that the reference leaves empty joins another."""
+    """int64[K]: the group of each cell of one stream; one that the reference leaves empty joins another. Where it fills
+    two, two are left, as one alone would show nothing.
+    """
     goal = len(counts) if target is None else target
     groups = np.arange(len(counts)) if target is None else runs(counts, goal) if ordered else bins(counts, goal)
-    floor = 1.0 if target is None else _LEAST * counts.sum() / goal
+    floor = 1.0 if target is None else max(1.0, _LEAST * counts.sum() / goal)
     while True:
         held = np.bincount(groups, weights=counts)
         used = np.unique(groups)
         smallest = used[np.argmin(held[used])]
-        if held[smallest] >= floor or len(used) == 1:
+        if held[smallest] >= floor or len(used) == 1 or (len(used) == 2 and held[smallest] > 0):
             return np.unique(groups, return_inverse=True)[1].astype(np.int64)
         if ordered:
             place = int(np.searchsorted(used, smallest))

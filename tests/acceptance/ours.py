@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.detection.baseline import learn
-from monitor.detection.detector import Detector, StreamState
+from monitor.detection.detector import Detector
+from monitor.detection.streams import StreamState
 from monitor.detection.watch import value_limits
 from monitor.events.schema import Schema
 from monitor.spec import AlarmSpec, ModelSpec, PerformanceSpec

@@ -1,0 +1,163 @@
+"""What is remembered of streams of counts, what their limits are, and what a window says of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """One window's counts, float64[S, K], beside the shares that are usual for it and the rows that these rest on."""
+
+    start_ms: int
+    counts: Floats
+    shares: Floats
+    resting: Floats
+
+
+@dataclass(slots=True)
+class Merged:
+    """Windows, or days, of S streams taken together since the last look. expected: float64[S, K], rows that the
+    baseline lets expect; variance: float64[S], sum of squared rows over those the baseline rests on; windows: int64[S],
+    how many; newest: float64[S], rows of the newest of them; squares: float64[2, S], sums of squared rows, of single
+    windows and of these; since_ms: int64[S], start of the first.
+    """
+
+    counts: Floats
+    expected: Floats
+    variance: Floats
+    windows: Counts
+    newest: Floats
+    squares: Floats
+    since_ms: Counts
+
+    @classmethod
+    def empty(cls, streams: int, cells: int) -> Merged:
+        zeros = np.zeros((streams, cells))
+        none = np.zeros(streams, dtype=np.int64)
+        return cls(zeros, zeros.copy(), np.zeros(streams), none, np.zeros(streams), np.zeros((2, streams)), none.copy())
+
+    @property
+    def rows(self) -> Floats:
+        held: Floats = self.counts.sum(axis=1)
+        return held
+
+    def add(self, window: Counted, *, begins: bool = True) -> None:
+        """One more window; begins: as one of its own, or as the first of a day, and not as more of the newest day."""
+        first = self.windows == 0
+        self.since_ms[:] = np.where(first, window.start_ms, self.since_ms)
+        rows = window.counts.sum(axis=1)
+        before = np.where(begins | first, 0.0, self.newest)
+        self.newest = before + rows
+        self.squares += rows**2, self.newest**2 - before**2
+        self.counts += window.counts
+        self.expected += rows[:, None] * window.shares
+        self.variance += rows**2 / window.resting
+        self.windows += begins | first
+
+    def forget(self, which: Bools) -> None:
+        for part in (self.counts, self.expected, self.variance, self.windows, self.newest, self.squares.T):
+            part[which] = 0
+
+
+@dataclass(slots=True)
+class Scale:
+    """Evidence on one scale. evidence: float64[S]; run: float64[S], log of how far it has grown without a break since
+    onset_ms: int64[S], the start of the first window of that growth.
+    """
+
+    merged: Merged
+    evidence: Floats
+    run: Floats
+    onset_ms: Counts
+
+    @classmethod
+    def empty(cls, streams: int, cells: int) -> Scale:
+        zeros = np.zeros(streams)
+        return cls(Merged.empty(streams, cells), zeros, zeros.copy(), np.full(streams, -1, dtype=np.int64))
+
+
+@dataclass(slots=True)
+class StreamState:
+    """What is remembered of S streams. unknown: windows that the baseline does not know, together. recent: windows
+    since a drifting stream last looked wrong. streak: windows in a row with a major effect that the baseline does not
+    know. untestable: whether the last MERGED_MAX windows held too few rows.
+    """
+
+    scales: tuple[Scale, Scale]
+    unknown: Merged
+    recent: Merged
+    drifting: Bools
+    untestable: Bools
+    streak: Counts
+    day: int = -1
+
+    @classmethod
+    def empty(cls, streams: int, cells: int) -> StreamState:
+        return cls(
+            (Scale.empty(streams, cells), Scale.empty(streams, cells)),
+            Merged.empty(streams, cells),
+            Merged.empty(streams, cells),
+            np.zeros(streams, dtype=np.bool_),
+            np.zeros(streams, dtype=np.bool_),
+            np.zeros(streams, dtype=np.int64),
+        )
+
+
+@dataclass(slots=True)
+class Judged:
+    """What one window says of S streams; NaN where it says nothing. effect: de-biased; floor: what chance alone gives;
+    p_value: of no more than the tolerance; within: of no less; ratio: float64[S], evidence over the alarm's limit, of
+    the scale where it is greater; alarmed: began to drift now.
+    """
+
+    effect: Floats
+    floor: Floats
+    p_value: Floats
+    within: Floats
+    ratio: Floats
+    tested: Bools
+    alarmed: Bools
+    drifting: Bools
+    watch: Bools
+    untestable: Bools
+    onset_ms: Counts
+
+    @classmethod
+    def of(cls, effect: Floats, floor: Floats, p_value: Floats, within: Floats) -> Judged:
+        """Of streams of which nothing follows yet."""
+        none, nothing = np.zeros(len(effect), dtype=np.bool_), np.zeros(len(effect))
+        onset = np.full(len(effect), -1)
+        return cls(effect, floor, p_value, within, nothing, none, none, none, none, none, onset)
+
+
+@dataclass(frozen=True, eq=False)
+class Limits:
+    """tolerance: float64[S]. limit: float64[2, S], evidence at the alarm, on each scale (infinite: not used).
+    persistence: windows needed. shares: the streams are shares of rows, in cells (wrong, right), of which `both` may
+    also fall too low.
+    """
+
+    tolerance: Floats
+    limit: Floats
+    persistence: int
+    shares: bool = False
+    both: Bools = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+
+    @property
+    def active(self) -> Bools:
+        """Streams that may alarm."""
+        active: Bools = np.isfinite(self.limit[0])
+        return active
+
+    @property
+    def cap(self) -> Floats:
+        """Largest e-value, so that an alarm from nothing takes as many windows as it should persist."""
+        return np.where(np.isfinite(self.limit), self.limit ** (1.0 / self.persistence), 1.0)
