@@ -239,7 +239,7 @@ def test_a_reference_that_is_trusted_knows_every_hour() -> None:
 
 
 def test_windows_by_rows_alarm_by_their_number() -> None:
-    told = replace(SPEC, window=WindowSpec(ROWS, by_row=True))
+    told = replace(SPEC, window=WindowSpec(ROWS, "numbered rows"))
     batch = replace(hourly(4), time_ms=np.arange(4 * 24 * ROWS))
     run = Run(told, Reference.build(SCHEMA, batch, None, windows=("rows", ROWS)))
     assert not any(run.drifting(run.judge(usual(seed))) for seed in range(100))
@@ -272,7 +272,7 @@ def test_what_would_show_is_said_for_every_feature_that_is_judged() -> None:
     watch = Watch.of(SPEC, REFERENCE)
     found = watch.detectable(1_000)
     assert set(found) == set(watch.names)
-    assert all(each is not None and each.windows == 1 and 0.02 < each.effect < 0.2 for each in found.values())
+    assert all(each is not None and each.windows == 1 and 0.02 < each.effect < 0.25 for each in found.values())
     small = watch.detectable(5)
     assert small["amount"] is not None
     assert 1 < small["amount"].windows <= 5

@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from monitor.config import Columns
-from monitor.runtime.commands import backtest_lines
 from monitor.runtime.initialise import initialise
+from monitor.runtime.trial import Trial, trial_lines
 from tests.acceptance.figures import Figure
 
 SEEDS = (1, 2, 3)
@@ -60,9 +60,8 @@ def found(seed: int) -> tuple[dict[str, float], int]:
         live = table(rng, REFERENCE_HOURS, hours, changed_from=CLEAN_HOURS)
         live.to_parquet(directory / "live.parquet")
         initialise(directory / "reference.parquet", "planted", "binary", Columns(), directory)
-        lines = backtest_lines(
-            directory / "monitor.yaml", directory / "live.parquet", None, None, None, lambda done, total: None
-        )
+        trial = Trial(directory / "monitor.yaml", directory / "live.parquet")
+        lines = trial_lines(trial, lambda done, total: None)
         verdicts = [line for line in map(json.loads, lines) if line["kind"] == "verdict"]
     since = pd.Timestamp(START_MS + (REFERENCE_HOURS + CLEAN_HOURS) * HOUR_MS, unit="ms", tz="UTC")
     first: dict[str, float] = {}
