@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import ks_2samp, wasserstein_distance
 from sklearn.metrics import roc_auc_score
 
-from monitor.events.batch import OUTPUTS, NumericColumn, Predictions
+from monitor.events.batch import NumericColumn, Predictions
 from monitor.events.schema import Schema
 from monitor.profiles.layout import NumericLayout
 from monitor.profiles.numeric import NumericSummary
