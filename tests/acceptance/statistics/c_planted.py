@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from monitor.config import Columns
-from monitor.runtime.initialise import initialise
-from monitor.runtime.trial import Trial, trial_lines
 from tests.acceptance.figures import Figure
+from tests.acceptance.tables import HOUR_MS, START_MS, backtested
 
 SEEDS = (1, 2, 3)
-HOUR_MS = 3_600_000
-START_MS = 1_763_942_400_000  # A Monday.
 ROWS = 600
 REFERENCE_HOURS = 14 * 24
 CLEAN_HOURS = 60
@@ -53,26 +46,11 @@ def figures(seeds: Sequence[int]) -> Iterator[Figure]:
 def found(seed: int) -> tuple[dict[str, float], int]:
     """By feature reported since the change, after how many windows; how many were before it."""
     rng = np.random.default_rng(seed)
-    with TemporaryDirectory() as place:
-        directory = Path(place)
-        table(rng, 0, REFERENCE_HOURS, changed_from=None).to_parquet(directory / "reference.parquet")
-        hours = CLEAN_HOURS + CHANGED_HOURS
-        live = table(rng, REFERENCE_HOURS, hours, changed_from=CLEAN_HOURS)
-        live.to_parquet(directory / "live.parquet")
-        initialise(directory / "reference.parquet", "planted", "binary", Columns(), directory)
-        trial = Trial(directory / "monitor.yaml", directory / "live.parquet")
-        lines = trial_lines(trial, lambda done, total: None)
-        verdicts = [line for line in map(json.loads, lines) if line["kind"] == "verdict"]
-    since = pd.Timestamp(START_MS + (REFERENCE_HOURS + CLEAN_HOURS) * HOUR_MS, unit="ms", tz="UTC")
-    first: dict[str, float] = {}
-    early = 0
-    for line in verdicts:
-        if line["state"] != "drifting":
-            continue
-        window = (pd.Timestamp(line["window_end"]) - since) / pd.Timedelta(hours=1)
-        early += window <= 0
-        first.setdefault(line["feature"], window)
-    return first, early
+    reference = table(rng, 0, REFERENCE_HOURS, changed_from=None)
+    live = table(rng, REFERENCE_HOURS, CLEAN_HOURS + CHANGED_HOURS, changed_from=CLEAN_HOURS)
+    delays = backtested(reference, live).since(CLEAN_HOURS)
+    features = {name: float(delay) for name, delay in delays.items() if not name.startswith("@")}
+    return features, sum(delay <= 0 for delay in delays.values())
 
 
 def table(rng: np.random.Generator, first_hour: int, hours: int, changed_from: int | None) -> pd.DataFrame:

@@ -1,0 +1,110 @@
+"""Young, small and odd models: what is found, what is reported without cause, and that none is silently untested."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from tests.acceptance.figures import Figure
+from tests.acceptance.tables import HOUR_MS, START_MS, Found, backtested
+
+SEEDS = (1, 2, 3)
+DAY = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """rows an hour; reference and clean, changed hours; what the change is: deviations by feature. window: of the
+    back-test; timeless: whether the reference has no timestamps. within: windows in which each must be found, at the
+    median of the seeds.
+    """
+
+    name: str
+    rows: float
+    reference: int
+    clean: int
+    changed: int
+    shift: Mapping[str, float]
+    within: int
+    window: str = "1h"
+    timeless: bool = False
+    shuffled: bool = False
+    classes: int = 2
+    decisions: bool = True
+    labels: bool = True
+
+
+FORTNIGHT = 14 * DAY
+CASES = (
+    Case("50 rows an hour, 1 sd", 50, FORTNIGHT, 72, 24, {"steady": 1.0}, 3),
+    Case("50 rows an hour, 0.5 sd", 50, FORTNIGHT, 72, 48, {"steady": 0.5}, 12),
+    Case("50 rows a day, 0.5 sd", 50 / DAY, 60 * DAY, 30 * DAY, 30 * DAY, {"steady": 0.5}, 14, window="24h"),
+    Case(
+        "a daily batch in any order, 0.5 sd", 25, 30 * DAY, 5 * DAY, 5 * DAY, {"steady": 0.5}, 2, "24h", shuffled=True
+    ),
+    Case("no labels, 0.5 sd", 500, FORTNIGHT, 48, 6, {"cyclic": 0.5}, 2, labels=False),
+    Case("50 classes, shares of the likeliest", 500, FORTNIGHT, 48, 12, {"@prediction": 0.5}, 3, classes=50),
+    Case("scores without decisions, 0.5 sd of log-odds", 500, FORTNIGHT, 48, 12, {"@score": 0.5}, 3, decisions=False),
+    Case("10,000 categories, one of which takes a fifth", 500, FORTNIGHT, 48, 12, {"codes": 0.2}, 3),
+    Case("cold start, daily cycle, no timestamps known", 300, 40, 15 * DAY, 24, {"steady": 0.5}, 3, timeless=True),
+)
+
+
+def figures(seeds: Sequence[int]) -> Iterator[Figure]:
+    """Of each case: the median delay, reports without a change, verdicts that say nothing and do not say why."""
+    for case in CASES:
+        delays, false, silent = [], 0, 0
+        for seed in seeds:
+            found = run(case, np.random.default_rng([seed, len(case.name)]))
+            since = found.since(case.clean if case.window == "1h" else case.clean // DAY)
+            delays += [since.pop(name, np.inf) for name in case.shift]
+            # What a model answers may follow its features.
+            false += sum(delay <= 0 or not name.startswith("@") for name, delay in since.items())
+            silent += unexplained(found)
+        yield Figure.at_most("I", f"{case.name}: found after, windows", float(np.median(delays)), case.within)
+        yield Figure.none("I", f"{case.name}: reported without a change", false)
+        yield Figure.none("I", f"{case.name}: features never tested and not said to be", silent)
+
+
+def unexplained(found: Found) -> int:
+    """Features without a single test that the summary does not name."""
+    return len(found.untested - set(found.summary["untested"]))
+
+
+def run(case: Case, rng: np.random.Generator) -> Found:
+    reference = table(case, rng, 0, case.reference, None)
+    live = table(case, rng, case.reference, case.clean + case.changed, case.clean)
+    if case.timeless:
+        reference = reference.drop(columns="timestamp")
+    if case.shuffled:
+        live = live.sample(frac=1.0, random_state=int(rng.integers(1 << 31)))
+    return backtested(reference, live, window=case.window)
+
+
+def table(case: Case, rng: np.random.Generator, first: int, hours: int, changed_from: int | None) -> pd.DataFrame:
+    n = round(hours * case.rows)
+    hour = np.sort(rng.random(n)) * hours
+    new = np.zeros(n, dtype=np.bool_) if changed_from is None else hour >= changed_from
+    shift = {name: case.shift.get(name, 0.0) * new for name in ("steady", "cyclic", "@score", "@prediction", "codes")}
+    cycle = 0.3 * np.sin(2.0 * np.pi * ((first + hour) % DAY) / DAY)
+    codes = np.where(rng.random(n) < shift["codes"], 7, rng.integers(0, 10_000, n))
+    columns = {
+        "timestamp": START_MS + ((first + hour) * HOUR_MS).astype(np.int64),
+        "steady": rng.normal(shift["steady"], 1.0),
+        "cyclic": rng.normal(cycle + shift["cyclic"], 1.0),
+        "skewed": rng.lognormal(0.0, 1.0, n),
+        "letter": rng.choice(list("abcde"), n, p=[0.4, 0.3, 0.15, 0.1, 0.05]),
+        "codes": np.char.add("k", codes.astype(str)),
+    }
+    if case.classes == 2:
+        score = 1.0 / (1.0 + np.exp(-rng.normal(shift["@score"], 1.0)))
+        columns |= {"score": score} | ({"prediction": np.where(score > 0.5, "yes", "no")} if case.decisions else {})
+        label = np.where(rng.random(n) < score, "yes", "no")
+    else:
+        likeliest = rng.random(n) < shift["@prediction"]
+        label = np.char.add("c", np.where(likeliest, 0, rng.integers(0, case.classes, n)).astype(str))
+        columns |= {"prediction": label}
+    return pd.DataFrame(columns | ({"label": label} if case.labels else {}))
