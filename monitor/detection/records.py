@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from monitor.windows.window import Offsets, Window
 
@@ -14,11 +14,23 @@ Aspect = Literal["missing", "invalid", "out of range", "unseen"]
 IncidentEvent = Literal["opened", "joined", "worsened", "resolved"]
 
 
+class Moved(NamedTuple):
+    """cell: its values, for people: "20 to 45", or categories. usual, now: its share of the rows with a known value.
+    part: of the whole difference.
+    """
+
+    cell: str
+    usual: float
+    now: float
+    part: float
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What one window says of one feature. effect: de-biased, PSI units; noise_floor: what chance alone gives; p_value:
     of a difference within the tolerance. evidence_ratio: evidence over the alarm's limit. wrong: what is not as it
-    should be besides the distribution of values. onset_ms: start of the window from which the evidence has grown.
+    should be besides the distribution of values. moved: of a feature that drifts, the cells that moved most. onset_ms:
+    start of the window from which the evidence has grown.
     tested_ms: end of the newest window, this one included, that held enough rows to be tested; -1: none has yet.
     """
 
@@ -32,6 +44,7 @@ class Verdict:
     p_value: float | None = None
     evidence_ratio: float = 0.0
     wrong: tuple[Aspect, ...] = ()
+    moved: tuple[Moved, ...] = ()
     onset_ms: int = -1
     tested_ms: int = -1
 

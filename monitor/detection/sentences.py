@@ -24,7 +24,12 @@ def describe_drift(drifting: Sequence[Verdict]) -> str:
     """One sentence on the features that drift, worst first."""
     if not drifting:
         return "no feature drifts any more"
-    return f"{listed([_with_effect(verdict) for verdict in drifting])} drifted"
+    said = f"{listed([_with_effect(verdict) for verdict in drifting])} drifted"
+    worst = drifting[0]
+    if not worst.moved:
+        return said
+    cell = worst.moved[0]
+    return f"{said}; of {spoken(worst.feature)}, {cell.cell} went from {cell.usual:.0%} of rows to {cell.now:.0%}"
 
 
 def _with_effect(verdict: Verdict) -> str:

@@ -16,16 +16,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.detection.attribution import moved
 from monitor.detection.baseline import covered, learn
 from monitor.detection.budget import DAY_WINDOWS, evidence_limit, windows_a_month
 from monitor.detection.detector import Detector
-from monitor.detection.records import Aspect
+from monitor.detection.records import Aspect, Moved
 from monitor.detection.sensitivity import Detectable, sensitivity
 from monitor.detection.streams import Judged, Limits, StreamState
 from monitor.events.batch import OUTPUTS
-from monitor.profiles.decision import CELLS, INVALID, MISSING, UNUSUAL
+from monitor.profiles.decision import CELLS, INVALID, MISSING, UNUSUAL, DecisionCells
 from monitor.profiles.history import History
-from monitor.profiles.layout import Layout, NumericLayout
+from monitor.profiles.layout import NumericLayout
 from monitor.profiles.reference import Reference
 from monitor.spec import DAY_MS, AlarmSpec, FeatureSpec, ModelSpec
 from monitor.windows.season import days, week_hours
@@ -65,13 +66,14 @@ class WatchState:
 @dataclass(frozen=True, slots=True)
 class Findings:
     """What one window says, features in the order of the layout. known: whether windows like it are known. wrong: by
-    feature, the shares that are not as they should be.
+    feature, the shares that are not as they should be; moved: by feature that drifts, the cells that did.
     """
 
     values: Judged
     shares: Judged
     known: bool
     wrong: Mapping[str, tuple[Share, ...]]
+    moved: Mapping[str, tuple[Moved, ...]]
 
 
 class Watch:
@@ -80,13 +82,15 @@ class Watch:
     @classmethod
     def of(cls, spec: ModelSpec, reference: Reference) -> Watch:
         """Against a compiled reference."""
-        return cls(spec, reference.layout, reference.cells.tally(reference.profile), reference.history)
+        return cls(spec, reference.cells, reference.cells.tally(reference.profile), reference.history)
 
-    def __init__(self, spec: ModelSpec, layout: Layout, total: Counts, history: History | None) -> None:
+    def __init__(self, spec: ModelSpec, cells: DecisionCells, total: Counts, history: History | None) -> None:
         """total: int64[features, WIDTH], the tally of the whole reference; history: how its rows came."""
-        self.names = tuple(layout.features)
+        layouts = cells.layout.features
+        self.names = tuple(layouts)
         self._spec = spec
-        numeric = np.array([isinstance(part, NumericLayout) for part in layout.features.values()], dtype=np.bool_)
+        self._cells = cells
+        numeric = np.array([isinstance(part, NumericLayout) for part in layouts.values()], dtype=np.bool_)
         self._aspects: list[tuple[Aspect, ...]] = [
             ("missing", "invalid", "out of range" if is_numeric else "unseen") for is_numeric in numeric
         ]
@@ -168,7 +172,16 @@ class Watch:
         # A cause in the data is one whatever the hour: it does not wait until the seasons are known.
         shares = self.shares.judge(state.shares, counts, start_ms, hour, day, known=True)
         state.tested_ms[values.tested] = window.end_ms
-        return Findings(values, shares, known, self._wrong(values, shares, counts, hour))
+        moved = self._moved(values, tally, hour)
+        return Findings(values, shares, known, self._wrong(values, shares, counts, hour), moved)
+
+    def _moved(self, judged: Judged, tally: Counts, hour: int) -> dict[str, tuple[Moved, ...]]:
+        usual, cells = self.values.baseline.at(hour)[0], self._cells
+        found = {}
+        for place in np.flatnonzero(judged.drifting).tolist():
+            name, counts = self.names[place], tally[place, :CELLS].astype(np.float64)
+            found[name] = moved(cells.layout.features[name], cells.groups[name], usual[place], counts)
+        return found
 
     def _wrong(self, values: Judged, judged: Judged, counts: Floats, hour: int) -> dict[str, tuple[Share, ...]]:
         usual = self.shares.baseline.at(hour)[0][:, 0]

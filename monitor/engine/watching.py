@@ -150,7 +150,7 @@ class Watching:
         tallies = np.stack([tally for _, tally in kept])
         size = max(_HOUR_MS, self.spec.window.size)
         history = History("ms", size, np.array([start for start, _ in kept], dtype=np.int64), tallies)
-        watch = Watch(self.spec, self.references[reference].layout, tallies.sum(axis=0), history)
+        watch = Watch(self.spec, self.references[reference].cells, tallies.sum(axis=0), history)
         if watch.complete:
             self._learned[version] = watch
 
@@ -207,7 +207,8 @@ def _evidence(
     """What a window says of a cause, its incident moved on."""
     changes = tuple(incidents.update(window, cause, affected, reason))
     rows, digest = pane.profile.rows, pane.profile.digest
-    return Evidence(window, cause, changes, reason, rows, pane.offsets, digest, verdicts, calm=calm)
+    began = min((verdict.onset_ms for verdict in verdicts if verdict.onset_ms >= 0), default=None)
+    return Evidence(window, cause, changes, reason, rows, pane.offsets, digest, verdicts, calm=calm, onset_ms=began)
 
 
 def _verdict(
@@ -247,6 +248,7 @@ def _verdict(
         p_value=float(values.p_value[place]) if tested else None,
         evidence_ratio=float(values.ratio[place]),
         wrong=wrong,
+        moved=findings.moved.get(name, ()) if alarming else (),
         onset_ms=int(values.onset_ms[place]),
         tested_ms=int(remembered.tested_ms[place]),
     )

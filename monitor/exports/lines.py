@@ -84,7 +84,11 @@ def _verdict(verdict: Verdict, by_row: bool) -> Line:
         "evidence_ratio": verdict.evidence_ratio,
         "state": verdict.state,
     }
-    return line | {"wrong": list(verdict.wrong)} if verdict.wrong else line
+    if verdict.wrong:
+        line["wrong"] = list(verdict.wrong)
+    if verdict.moved:
+        line["moved"] = [cell._asdict() for cell in verdict.moved]
+    return line
 
 
 def _incident(change: IncidentChange, by_row: bool) -> Line:

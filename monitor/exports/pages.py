@@ -8,7 +8,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from monitor.detection.detector import MERGED_MAX
-from monitor.detection.records import Aspect, Incident, State, Trigger, Verdict
+from monitor.detection.records import Aspect, Incident, Moved, State, Trigger, Verdict
 from monitor.detection.sentences import spoken
 from monitor.detection.severity import MAJOR
 from monitor.events.batch import OUTPUTS
@@ -183,11 +183,16 @@ def _row(verdict: Verdict, part: Slice, scale: float) -> Markup:
     return tag(
         "tr",
         tag("th", spoken(verdict.feature), scope="row"),
-        tag("td", _badge(verdict.state), wrong),
+        tag("td", _badge(verdict.state), wrong, [_moved(cell) for cell in verdict.moved]),
         tag("td", _effect(verdict, scale), class_="number"),
         tag("td", _percent(verdict.evidence_ratio), reached, class_="number"),
         tag("td", _found_from(verdict, part), class_="number"),
     )
+
+
+def _moved(cell: Moved) -> Markup:
+    """Where a feature moved: from its usual share of the rows to the one now."""
+    return tag("div", f"{cell.cell}: {cell.usual:.0%} → {cell.now:.0%}", class_="quiet")
 
 
 def _effect(verdict: Verdict, scale: float) -> Content:

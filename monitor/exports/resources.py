@@ -54,6 +54,19 @@ class Span(Resource):
         return cls(window_start=utc(window.start_ms), window_end=utc(window.end_ms))
 
 
+class Moved(Resource):
+    """Cells of a feature that drifts: their values, their share of its rows, and their part of the difference."""
+
+    cell: Text
+    usual: float
+    now: float
+    part: float
+
+    @classmethod
+    def of(cls, moved: records.Moved) -> Self:
+        return cls(**moved._asdict())
+
+
 class Verdict(Resource):
     """What one window says of one feature."""
 
@@ -73,6 +86,8 @@ class Verdict(Resource):
     """Evidence of drift over the alarm's limit; the alarm is at 1."""
     wrong: list[Aspect]
     """What is wrong with its data, besides the distribution of values."""
+    moved: list[Moved]
+    """Where a feature that drifts moved most."""
     last_tested: datetime | None
     """End of the newest window so far that held enough rows to test it."""
 
@@ -90,6 +105,7 @@ class Verdict(Resource):
             p_value=verdict.p_value,
             evidence_ratio=verdict.evidence_ratio,
             wrong=list(verdict.wrong),
+            moved=[Moved.of(each) for each in verdict.moved],
             last_tested=None if verdict.tested_ms < 0 else utc(verdict.tested_ms),
         )
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from monitor.detection.records import Aspect, Incident, PerformanceEvidence, State, Trigger, Verdict
+from monitor.detection.records import Aspect, Incident, Moved, PerformanceEvidence, State, Trigger, Verdict
 from monitor.detection.sensitivity import Detectable
 from monitor.snapshot import (
     DeliveryView,
@@ -48,6 +48,7 @@ def verdict(
     *,
     p_value: float | None = None,
     wrong: tuple[Aspect, ...] = (),
+    moved: tuple[Moved, ...] = (),
     tested_ms: int | None = None,
 ) -> Verdict:
     """tested_ms: the end of the window, where it has an effect and nothing else is said."""
@@ -64,6 +65,7 @@ def verdict(
         p_value=p_value,
         evidence_ratio=evidence_ratio,
         wrong=wrong,
+        moved=moved,
         tested_ms=tested_ms,
     )
 
@@ -167,7 +169,17 @@ def drifting() -> Snapshot:
         window_view(
             second,
             [
-                verdict(second, "amount", "drifting", 0.31, 0.019, 4.2, p_value=1e-9, wrong=("out of range",)),
+                verdict(
+                    second,
+                    "amount",
+                    "drifting",
+                    0.31,
+                    0.019,
+                    4.2,
+                    p_value=1e-9,
+                    wrong=("out of range",),
+                    moved=(Moved("100 to 250", 0.05, 0.14, 0.6),),
+                ),
                 verdict(second, "country", "ok", 0.012, 0.02, 0.002, p_value=0.4),
             ],
             [

@@ -110,6 +110,7 @@ def test_a_model_is_shown_with_its_standing() -> None:
         "p_value": 1e-9,
         "evidence_ratio": 4.2,
         "wrong": ["out of range"],
+        "moved": [{"cell": "100 to 250", "usual": 0.05, "now": 0.14, "part": 0.6}],
         "last_tested": "2026-11-23T12:00:00Z",
     }
     assert standing["detectable"] == {"amount": {"effect": 0.085, "windows": 1}, "country": None}

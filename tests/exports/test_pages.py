@@ -71,7 +71,7 @@ def test_the_page_shows_what_drifts_performs_and_was_decided() -> None:
     for shown in (
         "2 models, 1 open incident",
         "No window has closed yet.",
-        "amount drifting out of range: 25.0% 0.310 chance 0.019 420% 0.085",
+        "amount drifting out of range: 25.0% 100 to 250: 5% → 14% 0.310 chance 0.019 420% 0.085",
         "country ok 0.012 chance 0.020 0.2% –",
         "0.840 0.830 to 0.850",
         "577 labels, 71% labelled, 2026-11-23 10:00 to 11:00 UTC",

@@ -28,24 +28,27 @@ RANK: list[Severity] = ["minor", "moderate", "major"]
 
 @dataclass
 class Incident:
-    """Of one cause. calm: its newest window showed nothing beyond the tolerance."""
+    """Of one cause. calm: its newest window showed nothing beyond the tolerance. began: since when that window's
+    evidence has grown.
+    """
 
     opened: Window
     severity: Severity
     features: tuple[str, ...]
     calm: bool = False
+    began: int | None = None
     said: list[str] = field(default_factory=list)
 
 
 @dataclass
 class Judgements:
     """verdicts: by window and name. changes: (window, cause, event, severity, features). triggers, of a model without
-    labels or cool-down: (window, the incident's first window, why not).
+    labels or cool-down: (window, onset, why not).
     """
 
     verdicts: dict[tuple[Window, str], Verdict] = field(default_factory=dict)
     changes: list[tuple[Window, Cause, str, Severity, tuple[str, ...]]] = field(default_factory=list)
-    triggers: list[tuple[Window, Window, str]] = field(default_factory=list)
+    triggers: list[tuple[Window, int, str]] = field(default_factory=list)
     _open: dict[tuple[str, Cause], Incident] = field(default_factory=dict)
 
     @classmethod
@@ -62,12 +65,14 @@ class Judgements:
                 state = states.setdefault(span.version, watch.blank()) if registered else watch.blank()
                 members = meaning.members[span]
                 findings = watch.judge(state, window, tally(members, references[name]))
-                found._take(watch, window, len(members), findings, registered)
+                found._take(watch, window, len(members), findings, registered, state)
                 windows.append(window)
             found._ask({window.version: window for window in windows})
         return found
 
-    def _take(self, watch: Watch, window: Window, rows: int, findings: Findings, registered: bool) -> None:
+    def _take(
+        self, watch: Watch, window: Window, rows: int, findings: Findings, registered: bool, remembered: WatchState
+    ) -> None:
         values = findings.values
         for place, name in enumerate(watch.names):
             tested = bool(values.tested[place])
@@ -97,7 +102,9 @@ class Judgements:
                 p_value=float(values.p_value[place]) if tested else None,
                 evidence_ratio=float(values.ratio[place]),
                 wrong=wrong,
+                moved=findings.moved.get(name, ()) if registered else (),
                 onset_ms=int(values.onset_ms[place]),
+                tested_ms=int(remembered.tested_ms[place]),
             )
         if registered:
             effects = {
@@ -108,6 +115,11 @@ class Judgements:
             judged = {name: effect for name, effect in effects.items() if effect is not None}
             calm = bool(judged) and all(effect < watch.tolerance[name] for name, effect in judged.items())
             self._live(window, "drift", {name: effect or 0.0 for name, effect in effects.items()}, calm)
+            onsets = [
+                int(values.onset_ms[place]) for place in np.flatnonzero(values.drifting) if values.onset_ms[place] >= 0
+            ]
+            if (window.version, "drift") in self._open:
+                self._open[window.version, "drift"].began = min(onsets, default=None)
             worst = {name: max(share.effect for share in shares) for name, shares in findings.wrong.items()}
             self._live(window, "data", worst, False)
 
@@ -149,7 +161,9 @@ class Judgements:
                 reason = "the data is wrong"
             if reason not in incident.said:
                 incident.said.append(reason)
-                self.triggers.append((newest[version], incident.opened, reason))
+                opened = incident.opened.start_ms
+                onset = opened if incident.began is None else min(opened, incident.began)
+                self.triggers.append((newest[version], onset, reason))
 
 
 def tally(members: list[Prediction], reference: Reference) -> NDArray[np.int64]:

@@ -83,7 +83,7 @@ class Evidence:
         pairs = zip(events, labels, strict=True)
         good = losses_of([(event["prediction"], event["score"], label["label"]) for event, label in pairs])
         self.bearable = {name: bearable(rows) for name, rows in good.items()}
-        self.windows = 730.5 * 3_600_000 / spec.window.size if spec.window.unit == "ms" else 730.0
+        self.windows = 730.5 * 3_600_000 / spec.window.size if spec.window.unit == "ms" else 730.5
         self.newest: dict[str, int] = {}
         self.wealth: dict[tuple[str, str], list[float]] = {}
         self.risen: set[tuple[str, str]] = set()

@@ -8,7 +8,7 @@ import numpy as np
 
 from monitor.detection.watch import Findings, Watch
 from monitor.events.schema import Schema
-from monitor.profiles.decision import CELLS, MISSING, UNUSUAL, WIDTH
+from monitor.profiles.decision import CELLS, MISSING, UNUSUAL, WIDTH, DecisionCells
 from monitor.profiles.history import History
 from monitor.profiles.layout import CategoricalLayout, Layout, OutcomeLayout
 from monitor.spec import AlarmSpec, ModelSpec, PerformanceSpec
@@ -23,6 +23,7 @@ LAYOUT = Layout(
     {name: CategoricalLayout(tuple(f"v{cell}" for cell in range(len(SHARES[name])))) for name in NAMES},
     OutcomeLayout("regression"),
 )
+CELLS_OF = DecisionCells(LAYOUT, {name: np.append(np.arange(len(SHARES[name])), -1) for name in NAMES})
 SPEC = ModelSpec(
     "odd",
     Schema("odd", "regression", dict.fromkeys(NAMES, "categorical")),
@@ -58,7 +59,7 @@ def figures(seeds: Sequence[int]) -> Iterator[Figure]:
 def watch_of(rng: np.random.Generator) -> Watch:
     history = np.stack([tally(rng, 1_000) for _ in range(14 * 24)])
     starts = HOUR_MS * np.arange(len(history))
-    return Watch(SPEC, LAYOUT, history.sum(axis=0), History("ms", HOUR_MS, starts, history))
+    return Watch(SPEC, CELLS_OF, history.sum(axis=0), History("ms", HOUR_MS, starts, history))
 
 
 def tally(rng: np.random.Generator, rows: int) -> np.ndarray:

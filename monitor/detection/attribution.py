@@ -1,0 +1,49 @@
+"""Which part of a feature moved: the cells that its difference from the reference consists of.
+
+8 JSD is a sum over cells, so each has its part of it, and the parts add up to one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import kl_div
+
+from monitor.detection.records import Moved
+from monitor.profiles.layout import FeatureLayout, NumericLayout
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+CELLS_SHOWN = 3
+"""Cells that are named, those with the greatest part first."""
+
+
+def moved(layout: FeatureLayout, groups: Counts, usual: Floats, counts: Floats) -> tuple[Moved, ...]:
+    """The cells that moved most; groups: as of `monitor.profiles.decision`; usual: float64[K], shares; counts:
+    float64[K], rows of the window.
+    """
+    now = counts / max(counts.sum(), 1.0)
+    middle = (usual + now) / 2.0
+    parts = kl_div(usual, middle) + kl_div(now, middle)
+    parts /= max(parts.sum(), 1e-300)
+    most = np.argsort(-parts, kind="stable")[:CELLS_SHOWN]
+    return tuple(
+        Moved(_named(layout, groups, cell), float(usual[cell]), float(now[cell]), float(parts[cell]))
+        for cell in most.tolist()
+        if parts[cell] > 0
+    )
+
+
+def _named(layout: FeatureLayout, groups: Counts, cell: int) -> str:
+    """What a decision cell holds."""
+    fine = np.flatnonzero(groups == cell)
+    if isinstance(layout, NumericLayout):
+        low, high = layout.edges[fine[0] - 1], layout.edges[fine[-1]]
+        return f"{low:.4g} to {high:.4g}"
+    named = [layout.vocabulary[place] for place in fine.tolist() if place < len(layout.vocabulary)]
+    rarer = len(fine) > len(named)
+    shown = named[:3]
+    more = len(named) - len(shown)
+    words = [*shown, *([f"{more} more"] if more else []), *(["rarer ones"] if rarer else [])]
+    return ", ".join(words)
