@@ -44,7 +44,7 @@ Log = Mapping[Place, Sequence[Record]]
 class Shape:
     """How much traffic there is. Partition counts are of the two topics."""
 
-    minutes: int = 12
+    minutes: int = 15
     predictions_a_minute: int = 240
     partitions: int = 3
     label_partitions: int = 2
@@ -55,7 +55,7 @@ class Shape:
 
     def drifted(self, minute: int) -> bool:
         """The world changes, changes back, and changes again."""
-        return minute % 6 >= 2
+        return 2 <= minute % 10 < 6
 
 
 class Traffic:
