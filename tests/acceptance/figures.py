@@ -38,7 +38,7 @@ class Point(Protocol):
     """A module of `tests.acceptance.statistics`, whose docstring begins with the promise in one line.
 
     SEEDS: of the whole measurement. `figures` yields as it goes; any subset of SEEDS is a smaller measurement of the
-    same promise, and one seed takes seconds.
+    same promise, and one seed takes seconds; where it does not, LONG is true and `make test` leaves the point out.
     """
 
     __doc__: str

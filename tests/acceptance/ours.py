@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.detection.baseline import learn
+from monitor.detection.baseline import Baseline, learn
 from monitor.detection.detector import Detector
 from monitor.detection.streams import StreamState
 from monitor.detection.watch import value_limits
@@ -40,8 +40,11 @@ class Ours:
         history = reference.merged(CELLS)
         at = reference.first + np.arange(reference.windows)
         ordered = np.ones(reference.features, dtype=np.bool_)
-        baseline = learn(history.sum(axis=0), ordered, history, at % WEEK, at // HOURS)
-        names = tuple(f"x{number}" for number in range(reference.features))
+        return self.limited(learn(history.sum(axis=0), ordered, history, at % WEEK, at // HOURS))
+
+    def limited(self, baseline: Baseline) -> Detector:
+        """Of what was learned before, by this budget and tolerance."""
+        names = tuple(f"x{number}" for number in range(len(baseline.season)))
         spec = ModelSpec(
             "simulated",
             Schema("simulated", "regression", dict.fromkeys(names, "numeric")),

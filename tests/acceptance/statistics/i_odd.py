@@ -12,6 +12,7 @@ from tests.acceptance.figures import Figure
 from tests.acceptance.tables import HOUR_MS, START_MS, Found, backtested
 
 SEEDS = (1, 2, 3)
+LONG = True
 DAY = 24
 
 
