@@ -7,14 +7,14 @@ registered is compared with an inherited reference: it reads as `learning` and a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.detection.incidents import Incidents
-from monitor.detection.records import Cause, Severity, State, Verdict
+from monitor.detection.records import State, Verdict
 from monitor.detection.sentences import describe_data, describe_drift
 from monitor.detection.severity import severity
 from monitor.detection.triggers import Evidence
@@ -113,9 +113,24 @@ class Watching:
         ranked = sorted(worst, key=lambda name: (-worst[name], name))
         broken = {name: severity(worst[name]) for name in ranked}
         said = describe_data({name: wrong[name] for name in ranked})
+        began = min((verdict.onset_ms for verdict in drifting if verdict.onset_ms >= 0), default=None)
+        reason = describe_drift(drifting)
+        drift = Evidence(
+            window=window,
+            cause="drift",
+            changes=tuple(incidents.update(window, "drift", affected, reason)),
+            reason=reason,
+            rows=pane.profile.rows,
+            offsets=pane.offsets,
+            profile=pane.profile.digest,
+            verdicts=tuple(drifting),
+            calm=calm,
+            onset_ms=began,
+        )
+        changes = tuple(incidents.update(window, "data", broken, said))
         return [
-            _evidence(window, pane, "drift", incidents, affected, describe_drift(drifting), tuple(drifting), calm=calm),
-            _evidence(window, pane, "data", incidents, broken, said, (), calm=False),
+            drift,
+            replace(drift, cause="data", changes=changes, reason=said, verdicts=(), calm=False, onset_ms=None),
         ]
 
     def _learn(self, window: Window, reference: str, tally: Counts) -> None:
@@ -191,24 +206,6 @@ class Watching:
             for start in self._starts.pop(version, []):
                 del self.lessons[version, start]
                 self.touched.add(("lesson", version, start))
-
-
-def _evidence(
-    window: Window,
-    pane: Pane,
-    cause: Cause,
-    incidents: Incidents,
-    affected: Mapping[str, Severity],
-    reason: str,
-    verdicts: tuple[Verdict, ...],
-    *,
-    calm: bool,
-) -> Evidence:
-    """What a window says of a cause, its incident moved on."""
-    changes = tuple(incidents.update(window, cause, affected, reason))
-    rows, digest = pane.profile.rows, pane.profile.digest
-    began = min((verdict.onset_ms for verdict in verdicts if verdict.onset_ms >= 0), default=None)
-    return Evidence(window, cause, changes, reason, rows, pane.offsets, digest, verdicts, calm=calm, onset_ms=began)
 
 
 def _verdict(
