@@ -25,6 +25,7 @@ from monitor.profiles.reference import Reference
 from monitor.snapshot import WatchView, WindowView
 from monitor.spec import DAY_MS, ModelSpec
 from monitor.statistics.reading import Reading
+from monitor.windows.season import days
 from monitor.windows.window import Window
 
 Counts = NDArray[np.int64]
@@ -79,7 +80,7 @@ class Watching:
         else:
             state = watch.blank()
         findings = watch.judge(state, window, tally)
-        if version not in self._learned and not (registered and watch.complete):
+        if not (findings.known if version in self._learned else registered and watch.complete):
             self._learn(window, pane.reference, tally)
         psi = {reading.feature: reading.value for reading in readings if reading.statistic == "psi"}
         verdicts = {
@@ -144,7 +145,12 @@ class Watching:
             tally = before.tally + tally
         self.keep(version, start, Lesson(reference, tally))
         self.touched.add(("lesson", version, start))
-        if window.end_ms - self._starts[version][0] >= alarms.learning_ms:
+        starts = self._starts[version]
+        if version not in self._learned:
+            enough = window.end_ms - starts[0] >= alarms.learning_ms
+        else:  # Hours that it had not seen then are learned of by the day: to learn takes seconds.
+            enough = before is None and len(np.unique(days(starts[-2:], self.spec.timezone))) == 2
+        if enough:
             self.conclude(version)
 
     def keep(self, version: str, start_ms: int, lesson: Lesson) -> None:
@@ -155,19 +161,25 @@ class Watching:
         self.lessons[version, start_ms] = lesson
 
     def conclude(self, version: str) -> None:
-        """Go by what a version's lessons of its newest reference say, where they tell of every hour."""
-        starts = self._starts.get(version, [])
-        if not starts or starts[-1] - starts[0] + max(_HOUR_MS, self.spec.window.size) < self.spec.alarms.learning_ms:
-            return
-        lessons = [self.lessons[version, start] for start in starts]
-        reference = lessons[-1].reference
-        kept = [(start, each.tally) for start, each in zip(starts, lessons, strict=True) if each.reference == reference]
-        tallies = np.stack([tally for _, tally in kept])
+        """Go by what a version's lessons of its newest reference say: those that it learned from at first, and of later
+        ones the days that have ended, so that a restart comes to the same.
+        """
+        starts, alarms = self._starts.get(version, []), self.spec.alarms
         size = max(_HOUR_MS, self.spec.window.size)
-        history = History("ms", size, np.array([start for start, _ in kept], dtype=np.int64), tallies)
-        watch = Watch(self.spec, self.references[reference].cells, tallies.sum(axis=0), history)
-        if watch.complete:
-            self._learned[version] = watch
+        if not starts or starts[-1] - starts[0] + size < alarms.learning_ms:
+            return
+        day = days(starts, self.spec.timezone)
+        reference = self.lessons[version, starts[-1]].reference
+        used = [
+            start
+            for start, date in zip(starts, day.tolist(), strict=True)
+            if start + size <= starts[0] + alarms.learning_ms or date < day[-1]
+        ]
+        used = [start for start in used if self.lessons[version, start].reference == reference]
+        if used:
+            tallies = np.stack([self.lessons[version, start].tally for start in used])
+            history = History("ms", size, np.array(used, dtype=np.int64), tallies)
+            self._learned[version] = Watch(self.spec, self.references[reference].cells, tallies.sum(axis=0), history)
 
     def conclude_all(self) -> None:
         """After a restart: versions that had learned go by it again."""

@@ -92,6 +92,24 @@ def test_learning_ends_after_a_fortnight_also_when_it_was_interrupted(version: s
     assert sum("/lesson/" in key for key in kept[0]) == FORTNIGHT
 
 
+def test_a_model_without_weekends_learns_of_its_first_ones_when_they_come() -> None:
+    """Time begins on a Thursday: the first Saturday is day 2."""
+    weekdays = [hour for hour in range(21 * 24) if hour // 24 % 7 not in (2, 3)]
+    engine = monitor()
+    states = feed(engine, weekdays)
+    assert "learning" not in states[weekdays.index(FORTNIGHT) :]
+    engine = restarted(engine)
+    weekend, later = range(23 * 24, 25 * 24), range(30 * 24, 32 * 24)
+    assert set(feed(engine, range(21 * 24, 23 * 24))) <= {"ok", "watch"}
+    assert set(feed(engine, weekend)) == {"learning"}
+    engine = restarted(engine)
+    assert "learning" not in feed(engine, range(25 * 24, 30 * 24))
+    first, *others = feed(engine, later)
+    assert first == "learning"
+    assert "learning" not in others
+    assert "learning" not in feed(restarted(engine), range(32 * 24, 33 * 24))
+
+
 def test_what_was_learned_is_the_usual_whatever_the_reference_says() -> None:
     """Training and production differ by a quarter of a standard deviation: that is no drift."""
     engine = monitor()
