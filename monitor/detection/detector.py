@@ -58,9 +58,20 @@ class Detector:
         self._ways: dict[tuple[int, int], Counts] = {}
         self._wanted = p_of(np.minimum(limits.cap, 1e14))
 
-    def judge(self, state: StreamState, counts: Floats, start_ms: int, hour: int, day: int, *, known: bool) -> Judged:
+    def judge(
+        self,
+        state: StreamState,
+        counts: Floats,
+        start_ms: int,
+        hour: int,
+        day: int,
+        *,
+        known: bool,
+        versions: int = 1,
+    ) -> Judged:
         """One more window. counts: float64[S, K]; hour, day: of the week, and a number, in local time. known: whether
-        the baseline knows windows like this one: others only alarm of what is major.
+        the baseline knows windows like this one: others only alarm of what is major. versions: how many of the model
+        share its budget now.
         """
         window = Counted(start_ms, counts, *self.baseline.at(hour))
         short, long = state.scales
@@ -68,14 +79,14 @@ class Detector:
         if known:
             begins = state.day != day
             if begins:
-                ended = self._look(state, 1)
+                ended = self._look(state, 1, versions)
                 short.onset_ms = np.where(ended.alarmed, ended.onset_ms, short.onset_ms)
                 state.day = day
             long.merged.add(window, begins=begins)
             short.merged.add(window)
             state.unknown.forget(np.ones_like(state.drifting))
             state.streak[:] = 0
-            judged = self._look(state, 0)
+            judged = self._look(state, 0, versions)
         else:
             state.unknown.add(window)
             judged = self._learn(state)
@@ -85,21 +96,23 @@ class Detector:
         limits = self.limits
         judged.drifting = state.drifting.copy()
         judged.untestable = state.untestable.copy()
-        judged.ratio = np.maximum(short.evidence / limits.limit[0], long.evidence / limits.limit[1])
-        judged.watch = limits.active & (judged.ratio >= limits.limit[0] ** -0.5)
+        limit, _ = limits.shared(versions)
+        judged.ratio = np.maximum(short.evidence / limit[0], long.evidence / limit[1])
+        judged.watch = limits.active & (judged.ratio >= limit[0] ** -0.5)
         return judged
 
-    def _look(self, state: StreamState, which: int) -> Judged:
+    def _look(self, state: StreamState, which: int, versions: int) -> Judged:
         """Judge what one scale has merged, where that is enough, and take it as evidence."""
         scale, limits = state.scales[which], self.limits
+        limit, cap = limits.shared(versions)
         judged, enough = self._test(which, scale.merged)
         judged.tested = enough & np.isfinite(limits.limit[which])
         fresh = judged.tested & ~state.drifting
-        e = e_value(judged.p_value, limits.cap[which])
+        e = e_value(judged.p_value, cap[which])
         scale.evidence = np.where(fresh, (scale.evidence + 1.0) * e, scale.evidence)
         scale.onset_ms = np.where(fresh & (scale.run <= 0.0), scale.merged.since_ms, scale.onset_ms)
         scale.run = np.where(fresh, np.maximum(scale.run + np.log(e), 0.0), scale.run)
-        judged.alarmed = fresh & (scale.evidence >= limits.limit[which]) & (judged.effect >= limits.tolerance)
+        judged.alarmed = fresh & (scale.evidence >= limit[which]) & (judged.effect >= limits.tolerance)
         judged.onset_ms = scale.onset_ms.copy()
         if which == 0:
             self._mark_untestable(state, scale.merged, judged)

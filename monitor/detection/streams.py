@@ -157,6 +157,10 @@ class Limits:
         active: Bools = np.isfinite(self.limit[0])
         return active
 
+    def shared(self, versions: int) -> tuple[Floats, Floats]:
+        """float64[2, S] each: `limit` and `cap` where so many versions share the budget."""
+        return self.limit * versions, self.cap * versions ** (1.0 / self.persistence)
+
     @property
     def cap(self) -> Floats:
         """Largest e-value, so that an alarm from nothing takes as many windows as it should persist."""

@@ -160,17 +160,21 @@ class Watch:
         hours = -(-(window.end_ms - window.start_ms) // _HOUR_MS)
         return bool(self._covered[(first + np.arange(min(hours, len(self._covered)))) % len(self._covered)].all())
 
-    def judge(self, state: WatchState, window: Window, tally: Counts) -> Findings:
-        """One more window of the version, in their order. tally: int64[features, WIDTH]."""
+    def judge(self, state: WatchState, window: Window, tally: Counts, versions: int = 1) -> Findings:
+        """One more window of the version, in their order. tally: int64[features, WIDTH]. versions: how many of the
+        model share its budget now.
+        """
         state.end_ms = window.end_ms
         by_clock = self._spec.window.timed
         hour = int(week_hours([window.start_ms], self._spec.timezone)[0]) if by_clock else 0
         day = int(days([window.start_ms], self._spec.timezone)[0]) if by_clock else 0
         known, start_ms = self.knows(window), window.start_ms
-        values = self.values.judge(state.values, tally[:, :CELLS].astype(np.float64), start_ms, hour, day, known=known)
+        values = self.values.judge(
+            state.values, tally[:, :CELLS].astype(np.float64), start_ms, hour, day, known=known, versions=versions
+        )
         counts = _shares_of(tally[None])[0].astype(np.float64)
         # A cause in the data is one whatever the hour: it does not wait until the seasons are known.
-        shares = self.shares.judge(state.shares, counts, start_ms, hour, day, known=True)
+        shares = self.shares.judge(state.shares, counts, start_ms, hour, day, known=True, versions=versions)
         state.tested_ms[values.tested] = window.end_ms
         moved = self._moved(values, tally, hour)
         return Findings(values, shares, known, self._wrong(values, shares, counts, hour), moved)

@@ -79,7 +79,7 @@ class Watching:
             self.touched.add(("watch", version, 0))
         else:
             state = watch.blank()
-        findings = watch.judge(state, window, tally)
+        findings = watch.judge(state, window, tally, max(1, len(self.states)))
         if not (findings.known if version in self._learned else registered and watch.complete):
             self._learn(window, pane.reference, tally)
         psi = {reading.feature: reading.value for reading in readings if reading.statistic == "psi"}

@@ -471,3 +471,16 @@ def effect_of(shift: float) -> float:
     p, q = USUAL, shifted(shift)
     middle = (p + q) / 2.0
     return 4.0 * float(stats.entropy(p, middle) + stats.entropy(q, middle))
+
+
+def test_versions_that_share_a_budget_need_as_many_times_the_evidence() -> None:
+    random = np.random.default_rng(5)
+    base, limit = baseline(random, 1_000, 1), limits(1)
+    counts = iid(random, 1_000, 2, shift=1.0)
+    ratios = []
+    for versions in (1, 4):
+        detector, state = Detector(base, limit), StreamState.empty(1, CELLS)
+        judged = [detector.judge(state, each, 0, 0, 0, known=True, versions=versions) for each in counts]
+        assert [bool(each.alarmed[0]) for each in judged] == [False, True], "persistence is the same"
+        ratios.append(float(judged[0].ratio[0]))
+    assert ratios[1] == pytest.approx(ratios[0] / 4**0.5)  # A window may give twice as much, of four times as much.

@@ -64,7 +64,7 @@ class Judgements:
                 registered = not span.version or name in (span.version, "")
                 state = states.setdefault(span.version, watch.blank()) if registered else watch.blank()
                 members = meaning.members[span]
-                findings = watch.judge(state, window, tally(members, references[name]))
+                findings = watch.judge(state, window, tally(members, references[name]), max(1, len(states)))
                 found._take(watch, window, len(members), findings, registered, state)
                 windows.append(window)
             found._ask({window.version: window for window in windows})
