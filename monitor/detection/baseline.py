@@ -169,7 +169,12 @@ class _Past:
 
     def _sums(self, group: Counts) -> Floats:
         """float64[S, groups, K]: counts of each group of windows."""
-        return _members(group) @ self.counts
+        sums = np.zeros((self.counts.shape[0], int(group.max(initial=-1)) + 1, self.counts.shape[2]))
+        if len(group):
+            order = np.argsort(group, kind="stable")
+            present, starts = np.unique(group[order], return_index=True)
+            sums[:, present] = np.add.reduceat(self.counts[:, order], starts, axis=1)
+        return sums
 
     def without_day(self, season: Season, kappa: float, overall: Floats) -> tuple[Floats, Floats]:
         """Shares float64[S, W, K] that other days' windows let expect of each window, and the rows they rest on."""
@@ -218,15 +223,17 @@ class _Past:
         """float64[C, S]: rho by moments, plus its standard error; NaN where too few windows say anything."""
         rho = np.full((coarser.number, len(counts)), np.nan)
         rows = counts.sum(axis=2)
+        noise = 1.0 / np.maximum(rows, 1.0) + 1.0 / resting
         for way in range(coarser.number):
-            matrix = coarser.matrix(way)
-            q, p = counts @ matrix, expected @ matrix
-            q = q / np.maximum(rows, 1.0)[:, :, None]
-            noise = 1.0 / np.maximum(rows, 1.0) + 1.0 / resting
-            excess = 8.0 * jensen_shannon_divergence(p, q) / noise
-            free = np.maximum(coarser.cells[way] - 1, 1)[:, None]
-            usable = rows * coarser.least[way][:, None] >= EXPECTED_MIN
-            a = np.where(usable, excess / free - 1.0, 0.0)
+            if counts.shape[2] == 2:
+                usable, excess = _of_shares(counts, expected, noise)
+            else:
+                matrix = coarser.matrix(way)
+                q = (counts @ matrix) / np.maximum(rows, 1.0)[:, :, None]
+                free = np.maximum(coarser.cells[way] - 1, 1)[:, None]
+                excess = 8.0 * jensen_shannon_divergence(expected @ matrix, q) / noise / free
+                usable = rows * coarser.least[way][:, None] >= EXPECTED_MIN
+            a = np.where(usable, excess - 1.0, 0.0)
             b = np.where(usable, rows - 1.0, 0.0)
             held = np.maximum(b.sum(axis=1), 1.0)
             ratio = a.sum(axis=1) / held
@@ -241,6 +248,16 @@ class _Past:
         for way in range(1, coarser.number):
             rho[way] = np.where(np.isnan(rho[way]), rho[way - 1], rho[way])
         return rho
+
+
+def _of_shares(counts: Floats, expected: Floats, noise: Floats) -> tuple[NDArray[np.bool_], Floats]:
+    """Which windows say how much a share varies, and by how often more than chance: by Pearson's statistic, whose mean
+    is right however rare the rows are. Values that are missing in bursts are rare in all windows but a few.
+    """
+    rows, share = counts.sum(axis=2), expected[:, :, 0]
+    usable = (rows > 0) & (share > 0) & (share < 1)
+    variance = np.where(usable, share * (1.0 - share) * noise, 1.0)
+    return usable, (counts[:, :, 0] / np.maximum(rows, 1.0) - share) ** 2 / variance
 
 
 def _mean_of_used(rows: Floats) -> Floats:

@@ -43,8 +43,8 @@ def e_value(p: Floats, cap: Floats | float) -> Floats:
 
 
 def p_of(e: Floats | float) -> Floats:
-    """float64[...]: the p-value whose e-value is `e` >= 1, within one part in a million."""
-    wanted = np.asarray(e, dtype=np.float64)
+    """float64[...]: the p-value whose e-value is `e`, or 1 where that is less, within one part in a million."""
+    wanted = np.maximum(np.asarray(e, dtype=np.float64), 1.0)
     log = np.log(wanted) + 2.0 * np.log(np.log(wanted) + 3.0)  # -ln p
     for _ in range(60):
         p = np.exp(-log)

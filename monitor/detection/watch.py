@@ -54,13 +54,14 @@ class Share(NamedTuple):
 @dataclass(slots=True)
 class WatchState:
     """What is remembered of one version. tested_ms: int64[F], end of the newest window that held enough rows to test a
-    feature's values. end_ms: of its newest window.
+    feature's values. end_ms: of its newest window. reference: digest of the one in whose cells it was counted.
     """
 
     values: StreamState
     shares: StreamState
     tested_ms: Counts
     end_ms: int = 0
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +95,11 @@ class Watch:
         self._aspects: list[tuple[Aspect, ...]] = [
             ("missing", "invalid", "out of range" if is_numeric else "unseen") for is_numeric in numeric
         ]
-        past = None if history is None or not len(history.starts) else history.in_windows_of(spec.window.size)
+        past = None if history is None or not len(history.starts) else history
+        if past is not None and spec.window.timed == (past.unit == "ms"):
+            past = past.in_windows_of(spec.window.size)
         tallies = np.zeros((0, *total.shape), dtype=np.int64) if past is None else past.tallies
-        hours, dates = _places(past, spec.timezone)
+        hours, dates = _places(past, spec)
         self._covered = _coverage(past, spec, hours)
         streams = len(self.names)
         values = learn(total[:, :CELLS], numeric, tallies[:, :, :CELLS], hours, dates)
@@ -212,14 +215,17 @@ class Watch:
         return np.concatenate([np.zeros(2 * streams, dtype=np.bool_), with_others])
 
 
-def _places(past: History | None, timezone: str) -> tuple[Counts, Counts]:
-    """Hour of the week and day of each window; windows by number of rows are each a day of their own."""
+def _places(past: History | None, spec: ModelSpec) -> tuple[Counts, Counts]:
+    """Hour of the week and day of each window; windows by number of rows are each a day of their own. Where the windows
+    to be judged have no hours, those of the history are all alike: what the hour makes of them is how much they vary.
+    """
     if past is None:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     if past.unit == "rows":
         return np.zeros(len(past.starts), dtype=np.int64), np.arange(len(past.starts))
     starts = past.starts.tolist()
-    return week_hours(starts, timezone), days(starts, timezone)
+    hours = week_hours(starts, spec.timezone)
+    return hours if spec.window.timed else np.zeros_like(hours), days(starts, spec.timezone)
 
 
 def _coverage(past: History | None, spec: ModelSpec, hours: Counts) -> NDArray[np.bool_]:

@@ -39,10 +39,13 @@ _SILENT_WINDOWS = 4  # At least as many, where windows are long.
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """Rows of one version in one hour, or longer window, in the decision cells of a reference."""
+    """Rows of one version in one hour, or longer window. reference: digest of the one in whose decision cells they are
+    counted. end_ms: of the newest window in it.
+    """
 
     reference: str
     tally: Counts
+    end_ms: int
 
 
 @dataclass(slots=True)
@@ -72,16 +75,19 @@ class Watching:
         self._forget_silent(window)
         version = window.version
         tally = self.references[pane.reference].cells.tally(pane.profile)
-        watch = self._learned.get(version) or self.watches[pane.reference]
+        identity = self.references[pane.reference].digest
+        self._forget_other_cells(version, identity)
+        watch = self._watch(version, pane.reference, registered)
         alarming = registered or version in self._learned
         if alarming:
             state = self.states.setdefault(version, watch.blank())
+            state.reference = identity
             self.touched.add(("watch", version, 0))
         else:
             state = watch.blank()
         findings = watch.judge(state, window, tally, max(1, len(self.states)))
         if not (findings.known if version in self._learned else registered and watch.complete):
-            self._learn(window, pane.reference, tally)
+            self._learn(window, identity, tally)
         psi = {reading.feature: reading.value for reading in readings if reading.statistic == "psi"}
         verdicts = {
             name: _verdict(window, pane.profile.rows, name, place, findings, psi.get(name), alarming, state)
@@ -141,13 +147,12 @@ class Watching:
             return
         start = window.start_ms // _HOUR_MS * _HOUR_MS
         before = self.lessons.get((version, start))
-        if before is not None and before.reference == reference:
-            tally = before.tally + tally
-        self.keep(version, start, Lesson(reference, tally))
+        tally = tally if before is None else before.tally + tally
+        self.keep(version, start, Lesson(reference, tally, window.end_ms))
         self.touched.add(("lesson", version, start))
         starts = self._starts[version]
         if version not in self._learned:
-            enough = window.end_ms - starts[0] >= alarms.learning_ms
+            enough = True
         else:  # Hours that it had not seen then are learned of by the day: to learn takes seconds.
             enough = before is None and len(np.unique(days(starts[-2:], self.spec.timezone))) == 2
         if enough:
@@ -165,21 +170,23 @@ class Watching:
         ones the days that have ended, so that a restart comes to the same.
         """
         starts, alarms = self._starts.get(version, []), self.spec.alarms
-        size = max(_HOUR_MS, self.spec.window.size)
-        if not starts or starts[-1] - starts[0] + size < alarms.learning_ms:
+        if not starts or self.lessons[version, starts[-1]].end_ms - starts[0] < alarms.learning_ms:
             return
+        digest = self.lessons[version, starts[-1]].reference
+        reference = next((each for each in self.references.values() if each.digest == digest), None)
+        if reference is None:
+            return  # It is not used any more: the version's next window drops what was counted in its cells.
+        size = max(_HOUR_MS, self.spec.window.size)
         day = days(starts, self.spec.timezone)
-        reference = self.lessons[version, starts[-1]].reference
         used = [
             start
             for start, date in zip(starts, day.tolist(), strict=True)
             if start + size <= starts[0] + alarms.learning_ms or date < day[-1]
         ]
-        used = [start for start in used if self.lessons[version, start].reference == reference]
         if used:
             tallies = np.stack([self.lessons[version, start].tally for start in used])
             history = History("ms", size, np.array(used, dtype=np.int64), tallies)
-            self._learned[version] = Watch(self.spec, self.references[reference].cells, tallies.sum(axis=0), history)
+            self._learned[version] = Watch(self.spec, reference.cells, tallies.sum(axis=0), history)
 
     def conclude_all(self) -> None:
         """After a restart: versions that had learned go by it again."""
@@ -189,7 +196,7 @@ class Watching:
     def view(self, windows: Sequence[WindowView], reference: str, registered: bool) -> WatchView:
         """How the version of these windows, oldest first, is watched."""
         newest = windows[-1].window
-        watch = self._learned.get(newest.version) or self.watches[reference]
+        watch = self._watch(newest.version, reference, registered)
         alarming = registered or newest.version in self._learned
         starts = self._starts.get(newest.version)
         learning = bool(starts) and not (alarming and watch.complete)
@@ -200,6 +207,26 @@ class Watching:
             if alarming and watch.knows(newest)
             else {},
         )
+
+    def _watch(self, version: str, reference: str, registered: bool) -> Watch:
+        """What a version is judged by: its own reference where that tells enough, else what it has learned, if any."""
+        given = self.watches[reference]
+        return given if registered and given.complete else self._learned.get(version) or given
+
+    def _forget_other_cells(self, version: str, identity: str) -> None:
+        """Begin anew with a version that is compared with another reference than before: its cells are others."""
+        state, starts = self.states.get(version), self._starts.get(version, [])
+        if state is not None and state.reference != identity:
+            del self.states[version]
+            self.touched.add(("watch", version, 0))
+        if starts and self.lessons[version, starts[-1]].reference != identity:
+            self._forget_lessons(version)
+
+    def _forget_lessons(self, version: str) -> None:
+        self._learned.pop(version, None)
+        for start in self._starts.pop(version, []):
+            del self.lessons[version, start]
+            self.touched.add(("lesson", version, start))
 
     def _forget_silent(self, window: Window) -> None:
         """Forget versions without a window for SILENT_MS, but for those that drift: a client that makes up versions
@@ -214,10 +241,7 @@ class Watching:
                 continue
             if self.states.pop(version, None) is not None:
                 self.touched.add(("watch", version, 0))
-            self._learned.pop(version, None)
-            for start in self._starts.pop(version, []):
-                del self.lessons[version, start]
-                self.touched.add(("lesson", version, start))
+            self._forget_lessons(version)
 
 
 def _verdict(

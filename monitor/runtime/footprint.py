@@ -57,7 +57,7 @@ class Rehearsal:
     def footprint(self, model: str, version: str) -> Footprint:
         engine = self._monitor.models[model]
         spec, reference = engine.spec, engine.references[version]
-        lesson = _size(Lesson(version, reference.cells.tally(reference.profile)))
+        lesson = _size(Lesson(reference.digest, reference.cells.tally(reference.profile), 0))
         lessons = 0
         if not engine.watching.watches[version].complete:
             lessons = -(-spec.alarms.learning_ms // max(_HOUR_MS, spec.window.size))

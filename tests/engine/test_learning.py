@@ -16,13 +16,13 @@ from monitor.spec import DAY_MS, AlarmSpec, ModelSpec, PerformanceSpec
 from monitor.windows.streams import Now
 from monitor.windows.window import WindowSpec
 from tests.engine.saved import saved
-from tests.profiles import rows
+from tests.profiles import rows as table
 
 HOUR_MS = 3_600_000
 FORTNIGHT, ROWS = 14 * 24, 60
 SPEC = ModelSpec(
     "m",
-    rows.SCHEMA,
+    table.SCHEMA,
     WindowSpec(HOUR_MS),
     PerformanceSpec("accuracy", 0.1),
     lateness_ms=0,
@@ -31,8 +31,9 @@ SPEC = ModelSpec(
 )
 
 
-def reference(version: str = "3") -> Reference:
-    return Reference.build(rows.SCHEMA, rows.predictions(np.random.default_rng(0), 4_000), None, version=version)
+def reference(version: str = "3", *, rows: int = 4_000, shift: float = 0.0) -> Reference:
+    drawn = table.predictions(np.random.default_rng(0), rows, shift=shift)
+    return Reference.build(table.SCHEMA, drawn, None, version=version)
 
 
 REFERENCE = reference()
@@ -40,15 +41,16 @@ WRITTEN: WeakKeyDictionary[Monitor, dict[str, bytes | None]] = WeakKeyDictionary
 """What a store would hold of each engine."""
 
 
-def monitor(spec: ModelSpec = SPEC) -> Monitor:
-    return Monitor([spec], {"m": {"3": REFERENCE}})
+def monitor(spec: ModelSpec = SPEC, **others: Reference) -> Monitor:
+    """others: references of later versions, by "vN"."""
+    return Monitor([spec], {"m": {"3": REFERENCE} | {name[1:]: each for name, each in others.items()}})
 
 
-def restarted(before: Monitor) -> Monitor:
+def restarted(before: Monitor, **others: Reference) -> Monitor:
     """From what was written step by step, which is to be everything."""
     written = {key: piece for key, piece in WRITTEN[before].items() if piece is not None}
     assert written == saved(before)
-    after = monitor(before.models["m"].spec)
+    after = monitor(before.models["m"].spec, **others)
     after.restore(written)
     WRITTEN[after] = dict(written)
     return after
@@ -61,7 +63,7 @@ def feed(engine: Monitor, windows: Iterable[int], shift: float = 0.0, version: s
     for window in windows:
         times = window * size + np.arange(ROWS, dtype=np.int64) * (size // ROWS)
         first = (window + 1) * ROWS
-        batch = rows.predictions(
+        batch = table.predictions(
             np.random.default_rng(window), ROWS, first=first, offset=first, time_ms=times, version=version, shift=shift
         )
         model.ingest(batch, (), {}, Now.at(1 << 50))
@@ -108,6 +110,38 @@ def test_a_model_without_weekends_learns_of_its_first_ones_when_they_come() -> N
     assert first == "learning"
     assert "learning" not in others
     assert "learning" not in feed(restarted(engine), range(32 * 24, 33 * 24))
+
+
+def test_a_version_that_learned_begins_anew_when_it_is_compared_with_another_reference() -> None:
+    """Version 4 inherits 3 and learns in its cells; then 6 is registered, and 4 inherits that one."""
+    engine = monitor()
+    feed(engine, range(FORTNIGHT + 5), version="4")
+    engine = restarted(engine, v6=reference("6", rows=3_000, shift=3.0))
+    assert feed(engine, [FORTNIGHT + 5], version="4") == ["learning"]
+    assert set(feed(engine, range(FORTNIGHT + 6, 2 * FORTNIGHT + 5), version="4")) == {"learning"}
+    engine = restarted(engine, v6=reference("6", rows=3_000, shift=3.0))
+    assert not {"learning", "drifting"} & set(feed(engine, range(2 * FORTNIGHT + 5, 2 * FORTNIGHT + 15), version="4"))
+
+
+def test_a_version_that_learned_goes_by_its_own_reference_once_it_has_one() -> None:
+    engine = monitor()
+    feed(engine, range(FORTNIGHT + 5), version="4")
+    engine = restarted(engine, v4=reference("4", rows=3_000))
+    assert feed(engine, [FORTNIGHT + 5], version="4") == ["learning"]
+    assert {lesson.reference for lesson in engine.models["m"].watching.lessons.values()} == {
+        engine.models["m"].references["4"].digest
+    }
+
+
+@pytest.mark.parametrize("before", range(1, 7))
+def test_windows_shorter_than_an_hour_end_learning_at_the_same_time_with_a_restart(before: int) -> None:
+    """Ten minutes, from Monday on, and two days to learn from; `before` windows before these end."""
+    short = replace(SPEC, window=WindowSpec(HOUR_MS // 6), alarms=AlarmSpec(learning_ms=2 * DAY_MS))
+    monday, end = 4 * 24 * 6, 6 * 24 * 6
+    engine = monitor(short)
+    feed(engine, range(monday, end - before))
+    states = feed(restarted(engine), range(end - before, end + 2))
+    assert [state == "learning" for state in states] == [True] * before + [False] * 2
 
 
 def test_what_was_learned_is_the_usual_whatever_the_reference_says() -> None:
