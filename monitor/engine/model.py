@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from monitor.detection.records import IncidentChange, Trigger
 from monitor.engine.control import Closed, Note
-from monitor.engine.drift import DriftReader
 from monitor.engine.intake import Earlier, Judged, Result, by_pane, judge_predictions, known_labels
 from monitor.engine.labels import Due
 from monitor.engine.ledger import Ledger
 from monitor.engine.pane import OTHER, Pane, fold_parts, surplus
-from monitor.engine.performance import PerformanceReader, worst_shown
+from monitor.engine.performance import worst_shown
 from monitor.engine.progress import VIEWS_MAX, Progress, surplus_views
+from monitor.engine.references import References
 from monitor.engine.settlement import Changes, Settlement, changes_of, windows_of
 from monitor.engine.spans import Span, Totals
 from monitor.engine.watching import Watching
@@ -55,33 +55,21 @@ class ModelMonitor:
     """One model's part of the `Monitor`; the same rules hold: no I/O, no clock."""
 
     def __init__(self, spec: ModelSpec, references: Mapping[str, Reference]) -> None:
-        """references: by version, oldest first; at least one."""
+        """references: compiled ones by version, oldest first; none where one is to be made of what arrives."""
         self.spec = spec
-        self.references = dict(references)
-        self.drift_readers = {version: DriftReader(spec, reference) for version, reference in references.items()}
-        self.performance_readers = {
-            version: PerformanceReader(spec, reference) for version, reference in references.items()
-        }
+        self.references = References(spec, references)
         batch = spec.arrival == "batch"
         self.progress = Progress(Streams(spec.lateness_ms, batch), Streams(spec.lateness_ms), spec.window)
         self.settlement = Settlement(spec.performance, spec.window.grid_ms)
         self.panes: dict[tuple[int, str], Pane] = {}
         self.gathered: dict[str, tuple[int, Pane]] = {}
         self.seen: dict[int, Seen] = {}
-        self.watching = Watching.of(spec, self.references)
+        self.watching = Watching(spec, self.references)
         self.windows: dict[tuple[str, int], WindowView] = {}
         self.performance: dict[tuple[str, int], PerformanceView] = {}
         self.dirty: set[tuple[str, str, int]] = set()
         self.notes: list[Note] = []
         self.saved: bytes | None = None
-
-    def inherited(self, version: str) -> str:
-        """The version whose reference a version is compared with: its own, or the newest."""
-        return next(name for name in (version, "", next(reversed(self.references))) if name in self.references)
-
-    def learning(self, version: str, reference: str) -> bool:
-        """Whether a version is compared with another's reference; an unnamed version, or reference, fits any."""
-        return bool(version) and reference not in (version, "")
 
     def expect(self, predictions: Iterable[Place], labels: Iterable[Place], now: Now) -> None:
         """Count on these partitions of the prediction and label topics."""
@@ -175,8 +163,8 @@ class ModelMonitor:
         """The open pane of a version, about to change."""
         self.dirty.add(("pane", version, end_ms))
         if (end_ms, version) not in self.panes:
-            reference = self.inherited(version)
-            self.panes[(end_ms, version)] = Pane(reference, Profile.empty(self.references[reference].layout))
+            key = self.references.key(version, end_ms - self.spec.window.grid_ms)
+            self.panes[(end_ms, version)] = Pane(key, Profile.empty(self.references[key].reference.layout))
         return self.panes[(end_ms, version)]
 
     def ingest_labels(self, batch: Labels, now: Now) -> tuple[Judged, NDArray[np.int64]]:
@@ -271,14 +259,11 @@ class ModelMonitor:
     def _judge(self, closed: Sequence[tuple[Window, Pane]], output: Output) -> None:
         """Evaluate windows in their order; those with one reference are read together."""
         read: dict[Window, list[Reading]] = {}
-        for reference, reader in self.drift_readers.items():
-            mine = [(window, pane.profile) for window, pane in closed if pane.reference == reference]
-            if mine:
-                read |= zip((window for window, _ in mine), reader.read(mine), strict=True)
+        for key in {pane.reference for _, pane in closed}:
+            mine = [(window, pane.profile) for window, pane in closed if pane.reference == key]
+            read |= zip((window for window, _ in mine), self.references[key].drift.read(mine), strict=True)
         for window, pane in closed:
-            registered = not self.learning(window.version, pane.reference)
-            incidents = self.progress.incidents
-            verdicts, evidence = self.watching.judge(window, pane, read[window], incidents, registered)
+            verdicts, evidence = self.watching.judge(window, pane, read[window], self.progress.incidents)
             view = WindowView(window, pane.profile.rows, tuple(read[window]), verdicts)
             self.settlement.open(window, pane, evidence[0].profile)
             self._show("window", self.windows, view)
@@ -318,7 +303,7 @@ class ModelMonitor:
             waiting, expired = self.progress.label_flow.settle(matched, self.spec, since, due.until_ms)
             self.progress.count("waiting", waiting)
             self.progress.count("expired", expired)
-        layouts = {version: reference.layout.outcome for version, reference in self.references.items()}
+        layouts = {key: standard.reference.layout.outcome for key, standard in self.references.items()}
         topic = min((topic for topic, _ in self.progress.labels.streams), default="")
         output = Output()
         labelled_ms = np.unique(changes.boundary_ms)
@@ -359,10 +344,10 @@ class ModelMonitor:
             self.settlement.drop(window.version, window.start_ms)
             return
         self.settlement.read(ledger, span, verdict)
-        reader = self.performance_readers[ledger.reference]
+        reader = self.references[ledger.reference].performance
         # A window that had to wait for its labels must not overrule what newer ones have said since.
         newest = window.end_ms > self.progress.judged.get(window.version, NEVER)
-        judged = verdict and newest and not self.learning(window.version, ledger.reference)
+        judged = verdict and newest and self.references.owns(window.version, ledger.reference)
         before = self.performance.get((window.version, window.end_ms))
         found = reader.losses.follow(ledger, self.progress.losses) if judged else worst_shown(before)
         view = reader.read(ledger, span, totals.of(ledger, span, reader.layout), ledger.settled or verdict, found)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from monitor.engine import state
 from monitor.engine.model import ModelMonitor
 from monitor.profiles.reference import Reference
-from monitor.snapshot import LABEL_RESULTS, ModelView, WatchView, WindowView
+from monitor.snapshot import LABEL_RESULTS, ModelView, WindowView
 from monitor.spec import ModelSpec
 from monitor.windows.streams import NEVER
 from monitor.windows.window import Place
@@ -31,8 +31,8 @@ class Monitor:
     """
 
     def __init__(self, specs: Sequence[ModelSpec], references: Mapping[str, Mapping[str, Reference]]) -> None:
-        """references: by model and version, oldest version first; every model has at least one."""
-        self.models = {spec.name: ModelMonitor(spec, references[spec.name]) for spec in specs}
+        """references: compiled ones by model and version, oldest version first."""
+        self.models = {spec.name: ModelMonitor(spec, references.get(spec.name, {})) for spec in specs}
 
     def changes(self) -> dict[str, bytes | None]:
         """The pieces of state that changed since the last call, by key; None for one that is gone."""
@@ -93,15 +93,8 @@ def _view(model: ModelMonitor) -> ModelView:
         triggers=tuple(progress.triggers),
         decided=dict(progress.decided),
         alarms=spec.alarms,
-        watches={version: _watch(model, mine) for version, mine in by_version.items()},
+        watches={version: model.watching.view(mine) for version, mine in by_version.items()},
     )
-
-
-def _watch(model: ModelMonitor, windows: Sequence[WindowView]) -> WatchView:
-    """How the version of these windows is watched."""
-    version = windows[-1].window.version
-    reference = model.inherited(version)
-    return model.watching.view(windows, reference, not model.learning(version, reference))
 
 
 def _time(time_ms: int) -> int | None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence, Set
+from collections.abc import Container, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.engine.references import References
 from monitor.errors import LayoutMismatchError
 from monitor.events.batch import Predictions
 from monitor.events.ids import digest
 from monitor.profiles import codec, profile
 from monitor.profiles.profile import Profile
-from monitor.profiles.reference import Reference
 from monitor.windows.window import reaching, reaching_rows
 
 VERSIONS_MAX = 20
@@ -27,7 +27,7 @@ _VERSION = 1
 
 @dataclass(slots=True)
 class Pane:
-    """reference: the version whose reference its cells are of. offsets: [first, last + 1) of the rows' records, by
+    """reference: key of the one that its cells are of. offsets: [first, last + 1) of the rows' records, by
     "topic/partition".
     """
 
@@ -46,14 +46,14 @@ class Pane:
         return codec.pack("PANE", _VERSION, (self.reference, self.profile.dump(), self.offsets))
 
     @classmethod
-    def load(cls, references: Mapping[str, Reference], data: bytes) -> Pane:
+    def load(cls, references: References, data: bytes) -> Pane:
         """The pane of `dump`; LayoutMismatchError where its reference is there no more, or another."""
         reference, profile, offsets = codec.unpack(
             "PANE", _VERSION, data, tuple[str, bytes, dict[str, tuple[int, int]]]
         )
         if reference not in references:
             raise LayoutMismatchError(f"the reference of version {reference!r}, which open windows use, is gone")
-        return cls(reference, Profile.load(references[reference].layout, profile), offsets)
+        return cls(reference, Profile.load(references[reference].reference.layout, profile), offsets)
 
 
 def fold_parts(panes: Sequence[Pane], batch: Predictions, starts: NDArray[np.intp]) -> None:

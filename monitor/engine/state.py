@@ -68,7 +68,7 @@ def _dump(model: ModelMonitor, kind: str, version: str, number: int) -> bytes | 
             value = (gathered[0], gathered[1].dump()) if gathered else None
         case "ledger":
             ledger = model.settlement.ledgers.get((version, number))
-            value = (model.references[ledger.reference].layout.outcome.plain(), ledger) if ledger else None
+            value = (model.references[ledger.reference].reference.layout.outcome.plain(), ledger) if ledger else None
         case "window":
             value = model.windows.get((version, number))
         case "watch":
@@ -92,8 +92,8 @@ def _load(model: ModelMonitor, kind: str, version: str, number: int, data: bytes
             model.gathered[version] = (start_ms, Pane.load(model.references, pane))
         case "ledger":
             outcome, ledger = codec.unpack("STAT", _VERSION, data, tuple[list[Any], Ledger])
-            reference = model.references.get(ledger.reference)
-            if ledger.outcome and (reference is None or outcome != reference.layout.outcome.plain()):
+            known = model.references.get(ledger.reference)
+            if ledger.outcome and (known is None or outcome != known.reference.layout.outcome.plain()):
                 raise LayoutMismatchError("these labels were counted under another layout: its reference was replaced")
             model.settlement.hold(ledger)
         case "window":

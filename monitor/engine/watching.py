@@ -20,8 +20,8 @@ from monitor.detection.severity import severity
 from monitor.detection.triggers import Evidence
 from monitor.detection.watch import Findings, Watch, WatchState
 from monitor.engine.pane import Pane
+from monitor.engine.references import References
 from monitor.profiles.history import History
-from monitor.profiles.reference import Reference
 from monitor.snapshot import WatchView, WindowView
 from monitor.spec import DAY_MS, ModelSpec
 from monitor.statistics.reading import Reading
@@ -39,8 +39,8 @@ _SILENT_WINDOWS = 4  # At least as many, where windows are long.
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """Rows of one version in one hour, or longer window. reference: digest of the one in whose decision cells they are
-    counted. end_ms: of the newest window in it.
+    """Rows of one version in one hour, or longer window. reference: `Standard.cells` of the one in whose decision cells
+    they are counted. end_ms: of the newest window in it.
     """
 
     reference: str
@@ -55,29 +55,23 @@ class Watching:
     """
 
     spec: ModelSpec
-    watches: dict[str, Watch]
-    references: Mapping[str, Reference]
+    references: References
     states: dict[str, WatchState] = field(default_factory=dict)
     lessons: dict[tuple[str, int], Lesson] = field(default_factory=dict)
     touched: set[tuple[str, str, int]] = field(default_factory=set)
     _learned: dict[str, Watch] = field(default_factory=dict)
     _starts: dict[str, list[int]] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, spec: ModelSpec, references: Mapping[str, Reference]) -> Watching:
-        watches = {version: Watch.of(spec, reference) for version, reference in references.items()}
-        return cls(spec, watches, references)
-
     def judge(
-        self, window: Window, pane: Pane, readings: list[Reading], incidents: Incidents, registered: bool
+        self, window: Window, pane: Pane, readings: list[Reading], incidents: Incidents
     ) -> tuple[tuple[Verdict, ...], list[Evidence]]:
         """What a closed window says, windows in their order; evidence: of drift, then of causes in the data."""
         self._forget_silent(window)
-        version = window.version
-        tally = self.references[pane.reference].cells.tally(pane.profile)
-        identity = self.references[pane.reference].digest
+        version, standard = window.version, self.references[pane.reference]
+        registered = self.references.owns(version, pane.reference)
+        tally, identity = standard.reference.cells.tally(pane.profile), standard.cells
         self._forget_other_cells(version, identity)
-        watch = self._watch(version, pane.reference, registered)
+        watch = self._watch(version, pane.reference)
         alarming = registered or version in self._learned
         if alarming:
             state = self.states.setdefault(version, watch.blank())
@@ -172,9 +166,9 @@ class Watching:
         starts, alarms = self._starts.get(version, []), self.spec.alarms
         if not starts or self.lessons[version, starts[-1]].end_ms - starts[0] < alarms.learning_ms:
             return
-        digest = self.lessons[version, starts[-1]].reference
-        reference = next((each for each in self.references.values() if each.digest == digest), None)
-        if reference is None:
+        cells = self.lessons[version, starts[-1]].reference
+        standard = next((each for each in self.references.values() if each.cells == cells), None)
+        if standard is None:
             return  # It is not used any more: the version's next window drops what was counted in its cells.
         size = max(_HOUR_MS, self.spec.window.size)
         day = days(starts, self.spec.timezone)
@@ -186,19 +180,20 @@ class Watching:
         if used:
             tallies = np.stack([self.lessons[version, start].tally for start in used])
             history = History("ms", size, np.array(used, dtype=np.int64), tallies)
-            self._learned[version] = Watch(self.spec, reference.cells, tallies.sum(axis=0), history)
+            self._learned[version] = Watch(self.spec, standard.reference.cells, tallies.sum(axis=0), history)
 
     def conclude_all(self) -> None:
         """After a restart: versions that had learned go by it again."""
         for version in self._starts:
             self.conclude(version)
 
-    def view(self, windows: Sequence[WindowView], reference: str, registered: bool) -> WatchView:
+    def view(self, windows: Sequence[WindowView]) -> WatchView:
         """How the version of these windows, oldest first, is watched."""
         newest = windows[-1].window
-        watch = self._watch(newest.version, reference, registered)
-        alarming = registered or newest.version in self._learned
-        starts = self._starts.get(newest.version)
+        version, key = newest.version, self.references.key(newest.version, newest.end_ms)
+        registered, watch = self.references.owns(version, key), self._watch(version, key)
+        alarming = registered or version in self._learned
+        starts = self._starts.get(version)
         learning = bool(starts) and not (alarming and watch.complete)
         return WatchView(
             registered=registered,
@@ -208,10 +203,10 @@ class Watching:
             else {},
         )
 
-    def _watch(self, version: str, reference: str, registered: bool) -> Watch:
+    def _watch(self, version: str, key: str) -> Watch:
         """What a version is judged by: its own reference where that tells enough, else what it has learned, if any."""
-        given = self.watches[reference]
-        return given if registered and given.complete else self._learned.get(version) or given
+        given = self.references[key].watch
+        return given if self.references.owns(version, key) and given.complete else self._learned.get(version) or given
 
     def _forget_other_cells(self, version: str, identity: str) -> None:
         """Begin anew with a version that is compared with another reference than before: its cells are others."""

@@ -50,16 +50,16 @@ class Rehearsal:
         timed = [spec if spec.window.timed else replace(spec, window=WindowSpec(_HOUR_MS)) for spec in specs.values()]
         self._monitor = Monitor(timed, references)
         for model in self._monitor.models.values():
-            for version, reference in model.references.items():
-                model.panes[model.spec.window.size, version] = Pane(version, reference.profile)
+            for version, standard in model.references.items():
+                model.panes[model.spec.window.size, version] = Pane(version, standard.reference.profile)
             model.finish()
 
     def footprint(self, model: str, version: str) -> Footprint:
         engine = self._monitor.models[model]
-        spec, reference = engine.spec, engine.references[version]
+        spec, reference = engine.spec, engine.references[version].reference
         lesson = _size(Lesson(reference.digest, reference.cells.tally(reference.profile), 0))
         lessons = 0
-        if not engine.watching.watches[version].complete:
+        if not engine.references[version].watch.complete:
             lessons = -(-spec.alarms.learning_ms // max(_HOUR_MS, spec.window.size))
         return Footprint(
             len(Pane(version, reference.profile).dump()),

@@ -45,11 +45,6 @@ class Service:
         specs, references = config.specs(), config.references()
         self._receivers = {name: spec.retrain.receiver for name, spec in specs.items() if spec.retrain}
         self._digest = config.digest
-        self._reference_digests = {
-            (name, version): reference.digest
-            for name, versions in references.items()
-            for version, reference in versions.items()
-        }
         client = config.kafka_settings()
         webhooks = [Webhook(each.name, each.url, keys_of(each)) for each in config.webhooks()]
         try:
@@ -121,12 +116,11 @@ class Service:
 
     def _messages(self, trigger: Trigger, now_ms: int) -> list[Message]:
         window = trigger.window
+        references = self._loop.monitor.models[window.model].references
         receipt = Receipt(
             monitor=__version__,
             config=self._digest,
-            reference=self._reference_digests.get(
-                (window.model, self._loop.monitor.models[window.model].inherited(window.version))
-            ),
+            reference=references[references.key(window.version, window.start_ms)].reference.digest,
             profile=trigger.profile,
         )
         return [retrain_request(trigger, receipt, self._receivers[window.model], now_ms)]

@@ -129,7 +129,7 @@ def test_a_version_that_learned_goes_by_its_own_reference_once_it_has_one() -> N
     engine = restarted(engine, v4=reference("4", rows=3_000))
     assert feed(engine, [FORTNIGHT + 5], version="4") == ["learning"]
     assert {lesson.reference for lesson in engine.models["m"].watching.lessons.values()} == {
-        engine.models["m"].references["4"].digest
+        engine.models["m"].references["4"].cells
     }
 
 

@@ -1,0 +1,140 @@
+"""What the windows of a model's versions are compared with: compiled references, and those made in production."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from monitor.detection.watch import Watch
+from monitor.engine.drift import DriftReader
+from monitor.engine.performance import PerformanceReader
+from monitor.profiles import codec
+from monitor.profiles.layout import Layout, OutcomeLayout
+from monitor.profiles.profile import Profile
+from monitor.profiles.reference import Reference
+from monitor.spec import ModelSpec
+from monitor.windows.streams import NEVER
+
+SEED = ""
+"""Key, and version, of the reference without features that windows are counted under while a model has no other."""
+
+_SINCE = "\x1f"  # Between version and time in a key: no name of a version holds it.
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Standard:
+    """One reference in use. version: whose it is, empty of any. since_ms: windows that start from then on are compared
+    with it. why: what it was made for here, empty of one that was compiled. labels_until_ms: labels of the windows that
+    start before then are its own, once they have come; NEVER where it has all that it will have.
+    """
+
+    spec: ModelSpec
+    version: str
+    reference: Reference
+    since_ms: int = NEVER
+    why: str = ""
+    labels_until_ms: int = NEVER
+
+    @cached_property
+    def drift(self) -> DriftReader:
+        return DriftReader(self.spec, self.reference)
+
+    @cached_property
+    def performance(self) -> PerformanceReader:
+        return PerformanceReader(self.spec, self.reference)
+
+    @cached_property
+    def watch(self) -> Watch:
+        return Watch.of(self.spec, self.reference)
+
+    @cached_property
+    def cells(self) -> str:
+        """Digest of its cells and of the rows in them: what evidence against it rests on."""
+        return self.reference.profile.digest
+
+    def dump(self) -> bytes:
+        kept = (self.version, self.reference.dump(), self.since_ms, self.why, self.labels_until_ms)
+        return codec.pack("MADE", _VERSION, kept)
+
+    @classmethod
+    def load(cls, spec: ModelSpec, data: bytes) -> Standard:
+        kept = codec.unpack("MADE", _VERSION, data, tuple[str, bytes, int, str, int])
+        version, reference, since_ms, why, labels_until_ms = kept
+        return cls(spec, version, Reference.load(reference), since_ms, why, labels_until_ms)
+
+
+class References(Mapping[str, Standard]):
+    """By key: the version of a compiled reference, or the version and the time of one that was made here."""
+
+    def __init__(self, spec: ModelSpec, compiled: Mapping[str, Reference]) -> None:
+        """compiled: by version, oldest first; a version "" is of any. Without any, the model is to make one."""
+        self.spec = spec
+        self._standards = {version: Standard(spec, version, each) for version, each in compiled.items()}
+        if not compiled:
+            self._standards[SEED] = _seed(spec)
+        for standard in self._standards.values():
+            standard.watch  # noqa: B018 - Learned now: it takes seconds, and a step should not.
+
+    def __getitem__(self, key: str) -> Standard:
+        return self._standards[key]
+
+    def __iter__(self) -> Iterator[str]:
+        """Compiled ones first, then by time."""
+        return iter(self._standards)
+
+    def __len__(self) -> int:
+        return len(self._standards)
+
+    @property
+    def made(self) -> dict[str, Standard]:
+        return {key: each for key, each in self._standards.items() if each.why}
+
+    @property
+    def seeded(self) -> bool:
+        """Whether there was no compiled one."""
+        return not self._standards[next(iter(self))].reference.layout.features
+
+    def key(self, version: str, start_ms: int) -> str:
+        """Of the reference that a window is compared with: the version's own, of any, or the newest of another."""
+        found = [key for key, each in self._standards.items() if each.since_ms <= start_ms]
+        told = found[1:] if self.seeded and len(found) > 1 else found
+        mine = [key for key in told if self._standards[key].version == version]
+        return (mine or [key for key in told if not self._standards[key].version] or told)[-1]
+
+    def owns(self, version: str, key: str) -> bool:
+        """Whether it is the version's own; an unnamed version, or reference, fits any."""
+        return not version or self._standards[key].version in (version, "")
+
+    def add(self, standard: Standard) -> str:
+        """One more that was made here; its key."""
+        key = f"{standard.version}{_SINCE}{standard.since_ms}"
+        made = {**self.made, key: standard}
+        compiled = {key: each for key, each in self._standards.items() if not each.why}
+        self._standards = compiled | dict(sorted(made.items(), key=lambda each: (each[1].since_ms, each[0])))
+        standard.watch  # noqa: B018 - As above.
+        return key
+
+    def drop(self, used: Container[str], since_ms: int) -> list[str]:
+        """Forget what was made here and has been replaced for windows that start from `since_ms` on, unless it is used;
+        the keys.
+        """
+        made = list(self.made.items())
+        old = [
+            key
+            for place, (key, each) in enumerate(made)
+            if key not in used
+            and any(newer.version == each.version and newer.since_ms <= since_ms for _, newer in made[place + 1 :])
+        ]
+        for key in old:
+            del self._standards[key]
+        return old
+
+
+def _seed(spec: ModelSpec) -> Standard:
+    """Without features: what windows are counted under while a model has no reference."""
+    schema = spec.schema
+    classes = () if schema.positive is None else (schema.positive,)
+    layout = Layout({}, OutcomeLayout(schema.task, classes, schema.positive, spec.performance.threshold))
+    return Standard(spec, SEED, Reference("", layout, Profile.empty(layout), None))
