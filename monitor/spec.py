@@ -64,12 +64,29 @@ class RetrainSpec:
     labels_min: int = 2000
 
 
+Against = Literal["first", "rolling", "previous"]
+
+
+@dataclass(frozen=True, slots=True)
+class MadeSpec:
+    """A reference that is made of what arrives: cells, and what is usual, of the first `size` milliseconds of event
+    time, or rows. against: what windows are compared with: those first ones; the newest `windows` before them together;
+    or the one so many before.
+    """
+
+    size: int
+    unit: Literal["ms", "rows", "numbered rows"] = "ms"
+    against: Against = "first"
+    windows: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """One model. arrival: rows as they happen, or in batches that a `batch_end` or `idle_after_ms` closes.
 
     future_ms: how far event time may run ahead of the broker's clock. timezone: whose hours and days the model lives
-    by. retention_ms: how long a prediction waits for its label; labelled False keeps none waiting.
+    by. retention_ms: how long a prediction waits for its label; labelled False keeps none waiting. made: how a model
+    without a compiled reference comes by one.
     """
 
     name: str
@@ -86,3 +103,4 @@ class ModelSpec:
     retention_ms: int = 90 * DAY_MS
     alarms: AlarmSpec = AlarmSpec()
     timezone: str = "UTC"
+    made: MadeSpec | None = None

@@ -9,6 +9,7 @@ from monitor.config.problems import Problem, listed, near
 from monitor.config.references import kinds
 from monitor.profiles.reference import Reference
 from monitor.statistics.performance import METRICS
+from monitor.windows.window import WindowSpec
 
 if TYPE_CHECKING:
     from monitor.config.models import Model
@@ -62,6 +63,16 @@ def label_problems(model: Model) -> list[Problem]:
         problems.append((("performance", "wait"), text))
     if model.labels == "none" and model.retrain is not None and "performance" in model.retrain.on:
         problems.append((("retrain", "on"), "names performance, which needs labels, but labels is none: remove one"))
+    return problems
+
+
+def made_problems(model: Model, learn: WindowSpec | None) -> list[Problem]:
+    """What cannot be learned as it is told."""
+    problems: list[Problem] = []
+    if not model.watched:
+        problems.append((("features",), "names nothing to watch, and there is no compiled reference: add features"))
+    if learn is not None and learn.timed < model.window.timed:
+        problems.append((("reference", "learn"), "is a number of rows, but windows are spans of time: write as in 14d"))
     return problems
 
 

@@ -15,14 +15,15 @@ from pydantic import ValidationError
 from monitor.config import document
 from monitor.config.client import check_client
 from monitor.config.document import Document, Location
-from monitor.config.models import Context, File, Kafka, Model, Server
+from monitor.config.models import Context, File, Kafka, Made, Model, Server
 from monitor.config.problems import Problem, problems_of, sentences
 from monitor.config.references import References, kinds
 from monitor.errors import ConfigError
 from monitor.events.schema import Schema
 from monitor.profiles import codec
 from monitor.profiles.reference import Reference
-from monitor.spec import AlarmSpec, FeatureSpec, ModelSpec, PerformanceSpec, RetrainSpec
+from monitor.spec import DAY_MS, Against, AlarmSpec, FeatureSpec, MadeSpec, ModelSpec, PerformanceSpec, RetrainSpec
+from monitor.windows.window import WindowSpec
 
 
 class Receiver(NamedTuple):
@@ -87,13 +88,13 @@ class Config:
         return {name: _spec(model, self.references()[name]) for name, model in self.models.items()}
 
     def references(self) -> dict[str, dict[str, Reference]]:
-        """The reference of each model by version; a version "" is of every version that has none of its own."""
-        found: dict[str, dict[str, Reference]] = {}
+        """The compiled references of each model by version; a version "" is of every one that has none of its own."""
+        found: dict[str, dict[str, Reference]] = {name: {} for name in self.models}
         for name, model in self.models.items():
-            for version, path in model.reference.items():
+            for version, path in model.compiled.items():
                 reference = self._references.get(path)
                 assert isinstance(reference, Reference), "a valid file names references that can be read"
-                found.setdefault(name, {})[version or reference.version] = reference
+                found[name][version or reference.version] = reference
         return found
 
     def webhooks(self) -> list[Receiver]:
@@ -202,7 +203,7 @@ def _repeated_models(content: Mapping[str, object]) -> list[Problem]:
 
 def _spec(model: Model, references: Mapping[str, Reference]) -> ModelSpec:
     # Cells exist for every feature of a reference, so each of these is decoded even where nobody watches it.
-    celled = {name for reference in references.values() for name in kinds(reference)}
+    celled = {name for reference in references.values() for name in kinds(reference)} or set(model.features)
     classes = {name for reference in references.values() for name in reference.layout.outcome.classes}
     schema = Schema(
         model=model.name,
@@ -211,9 +212,11 @@ def _spec(model: Model, references: Mapping[str, Reference]) -> ModelSpec:
         positive=model.positive,
         feature_order=model.feature_order,
         kafka_time=model.kafka_time,
-        classes=frozenset(classes) if model.task == "multiclass" else None,
+        classes=frozenset(classes) if model.task == "multiclass" and references else None,
     )
     judged = model.performance
+    # A change from one window to the next shows in one window.
+    sudden = isinstance(model.reference, Made) and model.reference.previous is not None
     return ModelSpec(
         name=model.name,
         schema=schema,
@@ -231,9 +234,25 @@ def _spec(model: Model, references: Mapping[str, Reference]) -> ModelSpec:
         arrival=model.arrival,
         labelled=model.labels == "late",
         retention_ms=model.retention,
-        alarms=AlarmSpec(model.alarms.budget, model.alarms.tolerance, model.alarms.persistence, model.alarms.learning),
+        alarms=AlarmSpec(
+            model.alarms.budget, model.alarms.tolerance, 1 if sudden else model.alarms.persistence, model.alarms.learning
+        ),
         timezone=model.timezone,
+        made=_made(model.reference, model.window) if isinstance(model.reference, Made) else None,
     )
+
+
+def _made(told: Made, window: WindowSpec) -> MadeSpec:
+    """Where `learn` is left out, of three days or twenty windows, or of as many as are compared with."""
+    against: Against = "previous" if told.previous else "rolling" if told.rolling else "first"
+    windows = told.previous or told.rolling or 0
+    if told.learn is not None:
+        size = told.learn.size
+    elif window.timed:
+        size = max(3 * DAY_MS, windows * window.size)
+    else:
+        size = max(20, windows) * window.size
+    return MadeSpec(size, window.unit if told.learn is None else told.learn.unit, against, windows)
 
 
 def _retrain(model: Model) -> RetrainSpec | None:

@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    TypeAdapter,
     ValidationInfo,
     field_serializer,
     field_validator,
@@ -24,10 +25,10 @@ from pydantic import (
 )
 
 from monitor.config import units
-from monitor.config.agreement import feature_problems, label_problems, reference_problems, task_problems
+from monitor.config.agreement import feature_problems, label_problems, made_problems, reference_problems, task_problems
 from monitor.config.client import bootstrap_servers
 from monitor.config.network import loopback_host, receiver_url
-from monitor.config.problems import later, near, refuse
+from monitor.config.problems import near, refuse
 from monitor.config.references import References
 from monitor.events.canonical import canonical
 from monitor.events.schema import Kind, Task
@@ -97,6 +98,7 @@ Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 Names = Annotated[tuple[Text, ...], BeforeValidator(_one_or_more)]
 TimeZone = Annotated[str, AfterValidator(_zone)]
 Score = Annotated[Any, BeforeValidator(_score)]
+Files = Annotated[dict[str, Text], Field(min_length=1)]
 
 
 class Settings(BaseModel):
@@ -210,13 +212,43 @@ class Retrain(Settings):
         return self
 
 
+class Made(Settings):
+    """A reference made of what arrives. learn: of so much of it, for good; of windows by rows, so many rows. rolling:
+    the so many windows before each; previous: the one so many before it; both in cells made of what `learn` says.
+    """
+
+    learn: Window | None = None
+    rolling: int | None = Field(None, ge=1, le=1000)
+    previous: int | None = Field(None, ge=1, le=1000)
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if self.rolling is not None and self.previous is not None:
+            refuse(((), "has both rolling and previous: keep one"))
+        if (self.rolling, self.previous, self.learn) == (None, None, None):
+            refuse(((), "says nothing: write a compiled profile, or one of learn, rolling and previous"))
+        return self
+
+
+def _compared(value: object) -> object:
+    """Compiled profiles by version, or how one is made."""
+    if isinstance(value, Mapping) and value.keys() & Made.model_fields.keys():
+        return Made.model_validate(value)
+    return _FILES.validate_python({"": value} if isinstance(value, str) else value)
+
+
+_FILES: TypeAdapter[dict[str, str]] = TypeAdapter(Files, config=ConfigDict(strict=True))
+Compared = Annotated[Any, BeforeValidator(_compared)]
+"""Validated by hand: of a union, pydantic would tell the problems of every member."""
+
+
 class Model(Settings):
     """One model. A value that is left out comes from the top of the file, or from the reference where it knows it."""
 
     name: Text
     task: Task
     positive: Canonical | None = None
-    reference: Annotated[dict[str, Text], Field(min_length=1)]
+    reference: Compared
     features: dict[str, Feature]
     performance: Performance
     retrain: Retrain | None = None
@@ -232,20 +264,13 @@ class Model(Settings):
     retention: Span = units.duration_ms("90d")
     kafka_time: bool = False
 
-    @field_validator("reference", mode="before")
-    @classmethod
-    def _compiled(cls, value: object) -> object:
-        kinds = [key for key in value if later(("models", 0, "reference", key))] if isinstance(value, dict) else []
-        refuse(*(((kind,), "is not available in this version: name a compiled profile") for kind in kinds))
-        return {"": value} if isinstance(value, str) else value
-
     @field_validator("reference")
     @classmethod
-    def _readable(cls, paths: dict[str, str], info: ValidationInfo) -> dict[str, str]:
-        if isinstance(info.context, Context):
-            found = {version: info.context.references.get(path) for version, path in paths.items()}
+    def _readable(cls, compared: dict[str, str] | Made, info: ValidationInfo) -> dict[str, str] | Made:
+        if isinstance(info.context, Context) and not isinstance(compared, Made):
+            found = {version: info.context.references.get(path) for version, path in compared.items()}
             refuse(*((_version(key), text) for key, text in found.items() if isinstance(text, str)))
-        return paths
+        return compared
 
     @model_validator(mode="before")
     @classmethod
@@ -266,16 +291,25 @@ class Model(Settings):
     @model_validator(mode="after")
     def _agree(self, info: ValidationInfo) -> Self:
         problems = [*task_problems(self), *feature_problems(self), *label_problems(self)]
+        if isinstance(self.reference, Made):
+            problems += made_problems(self, self.reference.learn)
         if isinstance(info.context, Context):
-            for path in self.reference.values():
+            for path in self.compiled.values():
                 reference = info.context.references.get(path)
                 problems += reference_problems(self, path, reference) if isinstance(reference, Reference) else []
         refuse(*problems)
         return self
 
     @field_serializer("reference", when_used="json")
-    def _as_written(self, paths: dict[str, str]) -> str | dict[str, str]:
-        return paths.get("", paths)
+    def _as_written(self, compared: dict[str, str] | Made) -> Any:
+        if isinstance(compared, Made):
+            return compared.model_dump(mode="json", exclude_none=True)
+        return compared.get("", compared)
+
+    @property
+    def compiled(self) -> Mapping[str, str]:
+        """Paths of compiled references by version; none where one is made of what arrives."""
+        return {} if isinstance(self.reference, Made) else self.reference
 
     @property
     def watched(self) -> Mapping[str, Feature]:

@@ -12,7 +12,7 @@ Dirichlet-multinomial counts of n rows vary by 1 + (n - 1) rho times as much as 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,11 @@ class Baseline:
     rho: Floats
     typical: Floats
     season: tuple[Season, ...]
+
+    def of(self, total: Counts) -> Baseline:
+        """Other rows, int64[S, K], that stray as these do."""
+        rows = np.maximum(total.sum(axis=1), 1).astype(np.float64)
+        return replace(self, shares=_shares(total)[None], rows=rows[None], total=rows)
 
     def at(self, hour: int) -> tuple[Floats, Floats]:
         """Shares and rows of an hour of the week."""

@@ -7,6 +7,8 @@ share the budget: the window, and the day, on which smaller and slower changes s
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
@@ -56,7 +58,14 @@ class Detector:
         self.limits = limits
         self._streams = np.arange(baseline.rows.shape[1])
         self._ways: dict[tuple[int, int], Counts] = {}
+        self._chosen = self._best  # Of this detector also where another compares with other rows.
         self._wanted = p_of(np.minimum(limits.cap, 1e14))
+
+    def facing(self, total: Counts) -> Detector:
+        """A detector that compares with other rows, int64[S, K], whatever the hour."""
+        other = copy(self)
+        other.baseline = self.baseline.of(total)
+        return other
 
     def judge(
         self,
@@ -226,7 +235,7 @@ class Detector:
         for kind in np.unique(kinds).tolist():
             if (which, kind) not in self._ways:
                 size, windows = divmod(kind, _BUCKETS)
-                self._ways[which, kind] = self._best(which, 2.0 ** (size / 2.0), 2.0 ** (windows / 2.0))
+                self._ways[which, kind] = self._chosen(which, 2.0 ** (size / 2.0), 2.0 ** (windows / 2.0))
             way = np.where(kinds == kind, self._ways[which, kind], way)
         return np.maximum(way, 0), way >= 0
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -92,6 +93,7 @@ class Watch:
         self._spec = spec
         self._cells = cells
         numeric = np.array([isinstance(part, NumericLayout) for part in layouts.values()], dtype=np.bool_)
+        self._numeric = numeric
         self._aspects: list[tuple[Aspect, ...]] = [
             ("missing", "invalid", "out of range" if is_numeric else "unseen") for is_numeric in numeric
         ]
@@ -114,6 +116,14 @@ class Watch:
         self.values = Detector(values, limits)
         self.shares = Detector(shares, _share_limits(spec, self.names))
         self._by_size: dict[int, dict[str, Detectable | None]] = {}
+
+    def facing(self, total: Counts) -> Watch:
+        """A watch that compares with other rows, int64[features, WIDTH] in the same cells, whatever the hour."""
+        other = copy(self)
+        other.values = self.values.facing(total[:, :CELLS])
+        other.shares = self.shares.facing(_shares(total, self._numeric))
+        other._covered = np.ones_like(self._covered)
+        return other
 
     def watches(self, name: str) -> bool:
         """Whether a feature's distribution is to be judged."""

@@ -15,6 +15,8 @@ from monitor.engine.control import Closed, Note
 from monitor.engine.intake import Earlier, Judged, Result, by_pane, judge_predictions, known_labels
 from monitor.engine.labels import Due
 from monitor.engine.ledger import Ledger
+from monitor.engine.maker import Maker
+from monitor.engine.memory import Memory
 from monitor.engine.pane import OTHER, Pane, fold_parts, surplus
 from monitor.engine.performance import worst_shown
 from monitor.engine.progress import VIEWS_MAX, Progress, surplus_views
@@ -24,7 +26,6 @@ from monitor.engine.spans import Span, Totals
 from monitor.engine.watching import Watching
 from monitor.errors import StateError
 from monitor.events.batch import BatchEnd, Labels, Matched, Predictions
-from monitor.profiles.profile import Profile
 from monitor.profiles.reference import Reference
 from monitor.snapshot import PerformanceView, WindowView
 from monitor.spec import ModelSpec
@@ -65,6 +66,7 @@ class ModelMonitor:
         self.gathered: dict[str, tuple[int, Pane]] = {}
         self.seen: dict[int, Seen] = {}
         self.watching = Watching(spec, self.references)
+        self.maker = Maker(spec, self.references, Memory(spec))
         self.windows: dict[tuple[str, int], WindowView] = {}
         self.performance: dict[tuple[str, int], PerformanceView] = {}
         self.dirty: set[tuple[str, str, int]] = set()
@@ -163,8 +165,8 @@ class ModelMonitor:
         """The open pane of a version, about to change."""
         self.dirty.add(("pane", version, end_ms))
         if (end_ms, version) not in self.panes:
-            key = self.references.key(version, end_ms - self.spec.window.grid_ms)
-            self.panes[(end_ms, version)] = Pane(key, Profile.empty(self.references[key].reference.layout))
+            start_ms = end_ms - self.spec.window.grid_ms
+            self.panes[(end_ms, version)] = self.maker.empty(version, start_ms, self.panes)
         return self.panes[(end_ms, version)]
 
     def ingest_labels(self, batch: Labels, now: Now) -> tuple[Judged, NDArray[np.int64]]:
@@ -229,7 +231,8 @@ class ModelMonitor:
         progress.predictions.raise_idle(progress.closed_ms)
         progress.labels.raise_idle(progress.joint_ms)
         output = Output()
-        for part in _parts(self._closed(), READ_AT_ONCE):
+        # A window that a reference is made of changes how the next one is counted.
+        for part in _parts(self._closed(), 1 if self.maker.singly else READ_AT_ONCE):
             self._judge(part, output)
         self._trim("window", self.windows, self.watching.states)
         return output
@@ -238,7 +241,8 @@ class ModelMonitor:
         """The windows that have ended, in order, each with what it holds."""
         for end, version in sorted(key for key in self.panes if key[0] <= self.progress.closed_ms):
             self.dirty.add(("pane", version, end))
-            yield from self._close(end, version, self.panes.pop((end, version)))
+            pane = self.maker.counted(version, end - self.spec.window.grid_ms, self.panes.pop((end, version)))
+            yield from self._close(end, version, pane)
 
     def _close(self, end_ms: int, version: str, pane: Pane) -> Iterator[tuple[Window, Pane]]:
         start_ms = end_ms - self.spec.window.grid_ms
@@ -258,12 +262,17 @@ class ModelMonitor:
 
     def _judge(self, closed: Sequence[tuple[Window, Pane]], output: Output) -> None:
         """Evaluate windows in their order; those with one reference are read together."""
+        standards = [self.maker.compared(window, pane) for window, pane in closed]
         read: dict[Window, list[Reading]] = {}
-        for key in {pane.reference for _, pane in closed}:
-            mine = [(window, pane.profile) for window, pane in closed if pane.reference == key]
-            read |= zip((window for window, _ in mine), self.references[key].drift.read(mine), strict=True)
-        for window, pane in closed:
-            verdicts, evidence = self.watching.judge(window, pane, read[window], self.progress.incidents)
+        for standard in set(standards):
+            mine = [
+                (window, pane.profile)
+                for (window, pane), each in zip(closed, standards, strict=True)
+                if each is standard
+            ]
+            read |= zip((window for window, _ in mine), standard.drift.read(mine), strict=True)
+        for (window, pane), standard in zip(closed, standards, strict=True):
+            verdicts, evidence = self.watching.judge(window, pane, standard, read[window], self.progress.incidents)
             view = WindowView(window, pane.profile.rows, tuple(read[window]), verdicts)
             self.settlement.open(window, pane, evidence[0].profile)
             self._show("window", self.windows, view)
@@ -275,8 +284,10 @@ class ModelMonitor:
                     self.progress.arbiter.note(each)
                 output.changes.extend(each.changes)
                 self.progress.note(each.changes)
-        self.dirty |= self.watching.touched
+            self.maker.take(window, pane)
+        self.dirty |= self.watching.touched | self.maker.touched
         self.watching.touched.clear()
+        self.maker.touched.clear()
 
     def due(self) -> Due | None:
         """What performance can be settled now."""
@@ -336,6 +347,8 @@ class ModelMonitor:
         for version, start in self.settlement.forget(boundary_ms):
             self.dirty.add(("ledger", version, start))
         self.progress.judged = self.settlement.held(self.progress.judged)
+        self.maker.settle(boundary_ms, self.settlement)
+        self.dirty |= self.maker.touched
 
     def _read_performance(self, ledger: Ledger, span: Span, verdict: bool, totals: Totals, output: Output) -> None:
         window = ledger.window

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from monitor.detection.watch import Watch
@@ -11,6 +11,7 @@ from monitor.engine.drift import DriftReader
 from monitor.engine.performance import PerformanceReader
 from monitor.profiles import codec
 from monitor.profiles.layout import Layout, OutcomeLayout
+from monitor.profiles.outcome import Outcome
 from monitor.profiles.profile import Profile
 from monitor.profiles.reference import Reference
 from monitor.spec import ModelSpec
@@ -23,7 +24,7 @@ _SINCE = "\x1f"  # Between version and time in a key: no name of a version holds
 _VERSION = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Standard:
     """One reference in use. version: whose it is, empty of any. since_ms: windows that start from then on are compared
     with it. why: what it was made for here, empty of one that was compiled. labels_until_ms: labels of the windows that
@@ -53,6 +54,14 @@ class Standard:
     def cells(self) -> str:
         """Digest of its cells and of the rows in them: what evidence against it rests on."""
         return self.reference.profile.digest
+
+    def facing(self, profile: Profile) -> Standard:
+        """With other rows instead, counted in the same cells; how much windows stray remains."""
+        reference = replace(self.reference, profile=profile)
+        cells = reference.__dict__["cells"] = self.reference.cells
+        other = replace(self, reference=reference)
+        other.__dict__.update(cells=self.cells, watch=self.watch.facing(cells.tally(profile)))
+        return other
 
     def dump(self) -> bytes:
         kept = (self.version, self.reference.dump(), self.since_ms, self.why, self.labels_until_ms)
@@ -115,6 +124,17 @@ class References(Mapping[str, Standard]):
         self._standards = compiled | dict(sorted(made.items(), key=lambda each: (each[1].since_ms, each[0])))
         standard.watch  # noqa: B018 - As above.
         return key
+
+    def replace(self, key: str, outcome: Outcome | None) -> None:
+        """The same reference, with the labels that have come for it; none are awaited any more."""
+        before = self._standards[key]
+        after = replace(before, reference=replace(before.reference, outcome=outcome), labels_until_ms=NEVER)
+        after.__dict__["watch"] = before.watch  # Labels change nothing of how features are watched.
+        self._standards[key] = after
+
+    def leaving(self, version: str, start_ms: int) -> bool:
+        """Whether a version's reference was replaced, but not yet for the window that starts then."""
+        return any(each.version == version and each.since_ms > start_ms for each in self.made.values())
 
     def drop(self, used: Container[str], since_ms: int) -> list[str]:
         """Forget what was made here and has been replaced for windows that start from `since_ms` on, unless it is used;

@@ -176,7 +176,7 @@ class Settlement:
 
     def between(self, version: str, reference: str, since_ms: int, until_ms: int) -> Iterator[Ledger]:
         """Windows that start in [since_ms, until_ms) and are compared with one reference, in order."""
-        starts = self._starts[version]
+        starts = self._starts.get(version, [])
         for place in range(bisect_left(starts, since_ms), bisect_left(starts, until_ms)):
             ledger = self.ledgers[(version, starts[place])]
             if ledger.reference == reference:

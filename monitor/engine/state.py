@@ -8,12 +8,15 @@ from urllib.parse import quote, unquote
 
 from monitor.detection.watch import WatchState
 from monitor.engine.ledger import Ledger
+from monitor.engine.memory import Remembered
 from monitor.engine.model import ModelMonitor
 from monitor.engine.pane import Pane
 from monitor.engine.progress import Progress
+from monitor.engine.references import Standard
 from monitor.engine.watching import Lesson
 from monitor.errors import LayoutMismatchError, StateError
 from monitor.profiles import codec
+from monitor.profiles.sample import Sample
 from monitor.snapshot import PerformanceView, WindowView
 
 _VERSION = 1
@@ -45,9 +48,10 @@ def restore(model: ModelMonitor, pieces: Mapping[str, bytes]) -> None:
     model.watching.conclude_all()
 
 
-def _order(key: str) -> tuple[str, str, str, int]:
+def _order(key: str) -> tuple[str, bool, str, str, int]:
+    """References before the panes that are counted in their cells."""
     name, kind, version, number = key.split("/")
-    return name, kind, version, int(number)
+    return name, kind != "reference", kind, version, int(number)
 
 
 def _key(model: str, place: tuple[str, str, int]) -> str:
@@ -75,6 +79,16 @@ def _dump(model: ModelMonitor, kind: str, version: str, number: int) -> bytes | 
             value = model.watching.states.get(version)
         case "lesson":
             value = model.watching.lessons.get((version, number))
+        case "memory":
+            kept = model.maker.memory.kept.get((version, number))
+            value = (kept.end_ms, kept.sample.plain()) if kept else None
+        case "recent":
+            pane = model.maker.recent.get((version, number))
+            return pane.dump() if pane else None
+        case "reference":
+            made = (each for each in model.references.made.values() if each.version == version)
+            standard = next((each for each in made if each.since_ms == number), None)
+            return standard.dump() if standard else None
         case _:
             value = model.performance.get((version, number))
     return None if value is None else codec.pack("STAT", _VERSION, value)
@@ -104,3 +118,17 @@ def _load(model: ModelMonitor, kind: str, version: str, number: int, data: bytes
             model.watching.keep(version, number, codec.unpack("STAT", _VERSION, data, Lesson))
         case "performance":
             model.performance[(version, number)] = codec.unpack("STAT", _VERSION, data, PerformanceView)
+        case _:
+            _load_made(model, kind, version, number, data)
+
+
+def _load_made(model: ModelMonitor, kind: str, version: str, number: int, data: bytes) -> None:
+    """What references are made of, and those that were."""
+    match kind:
+        case "memory":
+            end_ms, sample = codec.unpack("STAT", _VERSION, data, tuple[int, list[Any]])
+            model.maker.memory.put(version, number, Remembered(end_ms, Sample.of_plain(sample)))
+        case "recent":
+            model.maker.recent[version, number] = Pane.load(model.references, data)
+        case "reference":
+            model.references.add(Standard.load(model.spec, data))

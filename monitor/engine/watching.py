@@ -20,7 +20,7 @@ from monitor.detection.severity import severity
 from monitor.detection.triggers import Evidence
 from monitor.detection.watch import Findings, Watch, WatchState
 from monitor.engine.pane import Pane
-from monitor.engine.references import References
+from monitor.engine.references import References, Standard
 from monitor.profiles.history import History
 from monitor.snapshot import WatchView, WindowView
 from monitor.spec import DAY_MS, ModelSpec
@@ -63,16 +63,18 @@ class Watching:
     _starts: dict[str, list[int]] = field(default_factory=dict)
 
     def judge(
-        self, window: Window, pane: Pane, readings: list[Reading], incidents: Incidents
+        self, window: Window, pane: Pane, standard: Standard, readings: list[Reading], incidents: Incidents
     ) -> tuple[tuple[Verdict, ...], list[Evidence]]:
         """What a closed window says, windows in their order; evidence: of drift, then of causes in the data."""
         self._forget_silent(window)
-        version, standard = window.version, self.references[pane.reference]
+        version = window.version
         registered = self.references.owns(version, pane.reference)
         tally, identity = standard.reference.cells.tally(pane.profile), standard.cells
         self._forget_other_cells(version, identity)
-        watch = self._watch(version, pane.reference)
+        watch = self._watch(version, registered, standard.watch)
         alarming = registered or version in self._learned
+        leaving = self.references.leaving(version, window.start_ms)
+        alarming = alarming and not leaving and bool(watch.names)
         if alarming:
             state = self.states.setdefault(version, watch.blank())
             state.reference = identity
@@ -88,7 +90,16 @@ class Watching:
             for place, name in enumerate(watch.names)
             if watch.watches(name)
         }
-        return tuple(verdicts.values()), self._evidence(window, pane, watch, findings, verdicts, incidents, alarming)
+        said = tuple(verdicts.values()) or self._unsaid(window, pane)
+        # What the last windows before a new reference say is neither here nor there.
+        followed = Incidents() if leaving else incidents
+        return said, self._evidence(window, pane, watch, findings, verdicts, followed, alarming)
+
+    def _unsaid(self, window: Window, pane: Pane) -> tuple[Verdict, ...]:
+        """Of a window that no reference is there for."""
+        told = self.spec.features
+        watched = [name for name in self.spec.schema.features if name not in told or told[name].monitor == "drift"]
+        return tuple(Verdict(window, name, pane.profile.rows, "learning") for name in watched)
 
     def _evidence(
         self,
@@ -137,7 +148,7 @@ class Watching:
     def _learn(self, window: Window, reference: str, tally: Counts) -> None:
         """Keep a window of a version that is still learning; from enough of them, what is usual follows."""
         alarms, version = self.spec.alarms, window.version
-        if not self.spec.window.timed or alarms.learning_ms == 0:
+        if not self.spec.window.timed or alarms.learning_ms == 0 or not len(tally):
             return
         start = window.start_ms // _HOUR_MS * _HOUR_MS
         before = self.lessons.get((version, start))
@@ -191,7 +202,8 @@ class Watching:
         """How the version of these windows, oldest first, is watched."""
         newest = windows[-1].window
         version, key = newest.version, self.references.key(newest.version, newest.end_ms)
-        registered, watch = self.references.owns(version, key), self._watch(version, key)
+        registered = self.references.owns(version, key)
+        watch = self._watch(version, registered, self.references[key].watch)
         alarming = registered or version in self._learned
         starts = self._starts.get(version)
         learning = bool(starts) and not (alarming and watch.complete)
@@ -203,10 +215,9 @@ class Watching:
             else {},
         )
 
-    def _watch(self, version: str, key: str) -> Watch:
+    def _watch(self, version: str, registered: bool, given: Watch) -> Watch:
         """What a version is judged by: its own reference where that tells enough, else what it has learned, if any."""
-        given = self.references[key].watch
-        return given if self.references.owns(version, key) and given.complete else self._learned.get(version) or given
+        return given if registered and given.complete else self._learned.get(version) or given
 
     def _forget_other_cells(self, version: str, identity: str) -> None:
         """Begin anew with a version that is compared with another reference than before: its cells are others."""

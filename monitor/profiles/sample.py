@@ -7,6 +7,7 @@ sketches", PODC 2007. Memory: SIZE rows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,9 @@ from monitor.events.batch import MISSING, MISSING_CODE, CategoricalColumn, Colum
 
 SIZE = 500
 """Rows that a sample keeps: enough for a report a person reads, about 10 kB a feature column of text."""
+
+WHOLE = 1 << 62
+"""Limit of a sample that is to keep every row."""
 
 _VALUES_MAX = 4 * SIZE  # Categories that are carried along unused; dropping them each time would cost more.
 
@@ -32,29 +36,38 @@ def mix(key: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 @dataclass(slots=True)
 class Sample:
-    """order: uint64[k], ascending, k <= SIZE; columns: k rows of "feature:NAME", "prediction" and "score:CLASS"."""
+    """order: uint64[k], ascending, k <= limit; columns: k rows of "feature:NAME", "prediction" and "score:CLASS".
+    limit: WHOLE keeps every row, where none can be counted in cells yet.
+    """
 
     order: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
     columns: dict[str, Column] = field(default_factory=dict)
+    limit: int = SIZE
 
     def fold(self, batch: Predictions) -> None:
         """Add rows, keeping those with the smallest order."""
         order = mix(batch.key)
-        rows = np.flatnonzero(order < self.order[-1]) if len(self.order) == SIZE else np.arange(len(order))
-        if len(rows) > SIZE:
-            rows = rows[np.argpartition(order[rows], SIZE - 1)[:SIZE]]
+        rows = np.flatnonzero(order < self.order[-1]) if len(self.order) == self.limit else np.arange(len(order))
+        if len(rows) > self.limit:
+            rows = rows[np.argpartition(order[rows], self.limit - 1)[: self.limit]]
         if len(rows):
             rows = rows[np.argsort(order[rows], kind="stable")]
-            added = Sample(order[rows], _columns(batch, rows))
+            added = Sample(order[rows], _columns(batch, rows), self.limit)
             joined = self.merge(added) if len(self.order) else added
             self.order, self.columns = joined.order, joined.columns
 
     def merge(self, other: Sample) -> Sample:
         """The sample of both samples' rows; the two stay as they are."""
-        order = np.concatenate([self.order, other.order])
-        keep = np.argsort(order, kind="stable")[:SIZE]
+        order, limit = np.concatenate([self.order, other.order]), max(self.limit, other.limit)
+        keep = np.argsort(order, kind="stable")[:limit]
         names = {*self.columns, *other.columns}
-        return Sample(order[keep], {name: _joined(self, other, name).take(keep) for name in names})
+        return Sample(order[keep], {name: joined([self, other], name).take(keep) for name in names}, limit)
+
+    def first(self, rows: int) -> Sample:
+        """A sample of at most so many of its rows."""
+        kept = slice(min(rows, len(self.order)))
+        # Copies: a view would keep the whole column in memory.
+        return Sample(self.order[kept].copy(), {name: _copy(each.take(kept)) for name, each in self.columns.items()})
 
     def plain(self) -> list[Any]:
         """The same rows give the same plain value, whatever they were cut from."""
@@ -64,12 +77,13 @@ class Sample:
             for name, column in columns.items()
             if name.startswith("feature:") or not _all_missing(column)
         }
-        return [self.order.tobytes(), kept]
+        return [self.order.tobytes(), kept, *([] if self.limit == SIZE else [self.limit])]
 
     @classmethod
     def of_plain(cls, plain: list[Any]) -> Sample:
-        order, columns = plain
-        return cls(np.frombuffer(order, dtype="<u8"), {name: _of_plain(column) for name, column in columns.items()})
+        order, columns, *limit = plain
+        kept = {name: _of_plain(column) for name, column in columns.items()}
+        return cls(np.frombuffer(order, dtype="<u8"), kept, *limit)
 
 
 def _columns(batch: Predictions, rows: NDArray[np.int64]) -> dict[str, Column]:
@@ -80,18 +94,24 @@ def _columns(batch: Predictions, rows: NDArray[np.int64]) -> dict[str, Column]:
     return columns
 
 
-def _joined(one: Sample, other: Sample, name: str) -> Column:
-    """One column of both samples' rows; missing where a sample does not have it."""
-    parts = [sample.columns.get(name) for sample in (one, other)]
+def joined(samples: Sequence[Sample], name: str) -> Column:
+    """One column of all samples' rows, in their order; missing where a sample does not have it."""
+    parts = [sample.columns.get(name) for sample in samples]
     numeric = any(isinstance(part, NumericColumn) for part in parts)
     filled = [
         absent(numeric, len(sample.order)) if part is None else part
-        for part, sample in zip(parts, (one, other), strict=True)
+        for part, sample in zip(parts, samples, strict=True)
     ]
     if numeric:
         return NumericColumn.concatenate([part for part in filled if isinstance(part, NumericColumn)])
     column = CategoricalColumn.concatenate([part for part in filled if isinstance(part, CategoricalColumn)])
     return _compact(column) if len(column.values) > _VALUES_MAX else column
+
+
+def _copy(column: Column) -> Column:
+    if isinstance(column, NumericColumn):
+        return NumericColumn(column.values.copy(), column.state.copy())
+    return _compact(column)
 
 
 def _all_missing(column: Column) -> bool:

@@ -1,0 +1,131 @@
+"""Which references a model makes in production, and when.
+
+A model without a compiled reference learns one: its first windows are counted in no cells, since there are none, and a
+sample of their rows is kept; when there are enough, these are the reference of their version. Rows of later windows
+that arrive before that are kept whole, and counted when it is there, so that no interleaving of partitions matters.
+Where windows are to be compared with newer ones than those, the cells, and how much windows stray, remain as learned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from monitor.engine.ledger import unpacked
+from monitor.engine.making import enough, made_of
+from monitor.engine.memory import Memory, rows_of
+from monitor.engine.pane import Pane
+from monitor.engine.references import SEED, References, Standard
+from monitor.engine.settlement import Settlement
+from monitor.profiles.outcome import Outcome
+from monitor.profiles.profile import Profile
+from monitor.profiles.sample import WHOLE
+from monitor.spec import ModelSpec
+from monitor.windows.streams import NEVER
+from monitor.windows.window import Window
+
+
+@dataclass(slots=True)
+class Maker:
+    """One model's. recent: the newest windows of versions that are compared with such, by (version, start), in order.
+    touched: pieces that have changed since they were saved, as (kind, version, time).
+    """
+
+    spec: ModelSpec
+    references: References
+    memory: Memory
+    recent: dict[tuple[str, int], Pane] = field(default_factory=dict)
+    touched: set[tuple[str, str, int]] = field(default_factory=set)
+
+    @property
+    def singly(self) -> bool:
+        """Whether what one window holds may change what the next one is counted in, or compared with."""
+        made = self.spec.made
+        return made is not None and (made.against != "first" or not self.references.made)
+
+    def compared(self, window: Window, pane: Pane) -> Standard:
+        """What a closed window is compared with."""
+        made, standard = self.spec.made, self.references[pane.reference]
+        if made is None or made.against == "first" or pane.reference == SEED:
+            return standard
+        before = [pane for (version, _), pane in self.recent.items() if version == window.version]
+        if len(before) < made.windows or any(each.reference != pane.reference for each in before):
+            return standard
+        if made.against == "previous":
+            before = before[-made.windows :][:1]
+        profile = before[0].profile
+        for each in before[1:]:
+            profile = profile.merge(each.profile)
+        return standard.facing(profile)
+
+    def empty(self, version: str, start_ms: int, panes: Iterable[tuple[int, str]]) -> Pane:
+        """What the rows of a window, or of a part of one, are to be counted in. panes: (end, version) of open ones."""
+        key = self.references.key(version, start_ms)
+        profile = Profile.empty(self.references[key].reference.layout)
+        if self.spec.made is not None and not profile.layout.features:
+            grid = self.spec.window.grid_ms
+            opened = [end - grid for end, each in panes if each == version]
+            earliest = min([start_ms, *opened, *self.memory.starts(version, NEVER, start_ms)[:1]])
+            # How long so many rows take is not known before they have come.
+            if self.spec.made.unit != "rows" and start_ms >= earliest + self.spec.made.size:
+                profile.sample.limit = WHOLE
+        return Pane(key, profile)
+
+    def counted(self, version: str, start_ms: int, pane: Pane) -> Pane:
+        """A pane whose rows were kept whole, in the cells of a reference made since; any other as it is."""
+        key = self.references.key(version, start_ms)
+        sample = pane.profile.sample
+        if key == pane.reference or sample.limit != WHOLE:
+            return pane
+        profile = Profile.empty(self.references[key].reference.layout)
+        profile.fold(rows_of(self.spec.schema, version, [sample], [start_ms]))
+        profile.sample = sample.first(profile.sample.limit)
+        return Pane(key, profile, pane.offsets)
+
+    def take(self, window: Window, pane: Pane) -> None:
+        """Remember a window that has closed, and learn where it was the last one needed."""
+        self.touched |= {("memory", version, start) for version, start in self.memory.keep(window, pane.profile.sample)}
+        made, version = self.spec.made, window.version
+        if made is None:
+            return
+        if made.against != "first" and pane.reference != SEED:
+            self._recall(window, pane, made.windows)
+        if pane.reference != SEED or self.references.made:
+            return
+        starts = self.memory.starts(version, NEVER, window.end_ms)
+        if not starts:
+            return
+        seen = len(starts) * self.spec.window.size if made.unit == "rows" else window.end_ms - starts[0]
+        if (seen >= made.size or len(starts) == self.memory.windows) and enough(self.memory, version, starts):
+            reference = made_of(self.spec, self.memory, version, starts)
+            labels = 2 * window.end_ms - starts[0] if self.spec.labelled else NEVER
+            self._add(Standard(self.spec, version, reference, window.end_ms, "learned", labels))
+
+    def _recall(self, window: Window, pane: Pane, windows: int) -> None:
+        """Keep a window for those that will be compared with it. A version that has been silent begins anew."""
+        version = window.version
+        silent = [key for key in self.recent if key[1] < window.start_ms - self.memory.span_ms]
+        mine = [key for key in self.recent if key[0] == version]
+        for key in {*silent, *mine[: max(0, len(mine) - windows + 1)]}:
+            del self.recent[key]
+            self.touched.add(("recent", *key))
+        self.recent[version, window.start_ms] = pane
+        self.touched.add(("recent", version, window.start_ms))
+
+    def _add(self, standard: Standard) -> None:
+        self.references.add(standard)
+        self.touched.add(("reference", standard.version, standard.since_ms))
+
+    def settle(self, boundary_ms: int, settlement: Settlement) -> None:
+        """Take in the labels that a reference waits for, once the windows they are of have had their verdicts."""
+        for key, standard in self.references.made.items():
+            if standard.labels_until_ms == NEVER or boundary_ms < standard.labels_until_ms:
+                continue
+            ledgers = list(settlement.between(standard.version, key, standard.since_ms, standard.labels_until_ms))
+            if all(ledger.settled for ledger in ledgers):
+                layout = standard.reference.layout.outcome
+                outcome = Outcome.empty(layout)
+                for ledger in ledgers:
+                    outcome = outcome.merge(unpacked(layout, ledger.outcome))
+                self.references.replace(key, outcome if outcome.rows else None)
+                self.touched.add(("reference", standard.version, standard.since_ms))
