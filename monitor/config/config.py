@@ -235,7 +235,10 @@ def _spec(model: Model, references: Mapping[str, Reference]) -> ModelSpec:
         labelled=model.labels == "late",
         retention_ms=model.retention,
         alarms=AlarmSpec(
-            model.alarms.budget, model.alarms.tolerance, 1 if sudden else model.alarms.persistence, model.alarms.learning
+            model.alarms.budget,
+            model.alarms.tolerance,
+            1 if sudden else model.alarms.persistence,
+            model.alarms.learning,
         ),
         timezone=model.timezone,
         made=_made(model.reference, model.window) if isinstance(model.reference, Made) else None,

@@ -19,7 +19,7 @@ from monitor.runtime.loop import Loop, Topics
 from monitor.runtime.source import Polled
 from monitor.runtime.store import Store
 from monitor.runtime.tables import Table
-from monitor.spec import ModelSpec
+from monitor.spec import MadeSpec, ModelSpec
 from monitor.windows.streams import FOREVER, Now
 from monitor.windows.window import Place, WindowSpec
 
@@ -86,7 +86,8 @@ class TableSource:
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """What a run over tables gave. spec: in force, windows by rows included. by_row: windows are spans of row numbers.
+    """What a run over tables gave. spec: in force, windows by rows included. references: by version, also
+    those made of the table's rows. by_row: windows are spans of row numbers.
     seconds: of reading, not of loading.
     """
 
@@ -118,6 +119,7 @@ def run_backtest(
     by_row = table.by_row or spec.window.unit == "rows"
     if table.by_row and spec.window.unit == "ms":
         raise ConfigError("the table has no timestamps to cut windows by: give --window '500 rows', or name the column")
+    spec = replace(spec, made=_made(spec, predictions, by_row=by_row, timed=not table.by_row))
     if by_row:
         spec = replace(spec, window=WindowSpec(spec.window.size, "numbered rows"))
         predictions, given = _timed_by_row(predictions, given, labels is None)
@@ -146,9 +148,27 @@ def run_backtest(
     for (_, result), rows in loop.snapshot.service.events.items():
         results[result] = results.get(result, 0) + rows
     seconds = time.perf_counter() - started
-    return Backtest(
-        spec, references, outputs, by_row, results, len(predictions), 0 if given is None else len(given), seconds
-    )
+    known = loop.monitor.models[spec.name].references
+    used = {each.version: each.reference for each in known.values() if each.reference.layout.features}
+    return Backtest(spec, used, outputs, by_row, results, len(predictions), 0 if given is None else len(given), seconds)
+
+
+def _made(spec: ModelSpec, predictions: Predictions, *, by_row: bool, timed: bool) -> MadeSpec | None:
+    """How a reference is made of the rows; of a span of time in rows, where windows are by rows."""
+    made = spec.made
+    if made is None or (made.unit == "ms" and not by_row):
+        return made
+    if not by_row:
+        raise ConfigError(f"--window cannot be a span of time: the reference of {spec.name} is learned of rows")
+    if made.unit == "rows":
+        return replace(made, unit="numbered rows")
+    if not timed:
+        raise ConfigError(
+            f"the table has no timestamps, and the reference of {spec.name} is learned of a span of time: write a "
+            "number of rows instead, as in reference: {learn: 5000 rows}"
+        )
+    rows = int((predictions.time_ms < predictions.time_ms.min() + made.size).sum()) if len(predictions) else 0
+    return replace(made, size=rows, unit="numbered rows")
 
 
 def _in_order(batch: Batch, topic: str) -> Batch:

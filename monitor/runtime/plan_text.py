@@ -31,6 +31,12 @@ def plan(config: Path, rows: float | None, as_json: bool) -> Iterator[str]:
     specs, references = loaded.specs(), loaded.references()
     rehearsal = Rehearsal(specs, references)
     for name, spec in specs.items():
+        if not references[name] and not as_json:
+            yield (
+                f"{name}: its reference is made of what arrives, so nothing can be said of it yet; `monitor backtest` "
+                "shows what it would find"
+            )
+            yield ""
         for version, reference in references[name].items():
             planned, size = plan_version(spec, version, reference, rows), rehearsal.footprint(name, version)
             if as_json:

@@ -179,9 +179,11 @@ def _learning(learning: Learning, findings: Findings) -> str:
     by_row = findings.run.by_row
     span = f"{_start(learning.first, by_row)} to {_end(learning.last, by_row)}"
     which = f"version {learning.version}" if learning.version else "the model"
-    why = (
-        "it has no reference of its own" if learning.foreign else "its reference does not cover their hours of the week"
-    )
+    why = "its reference does not cover their hours of the week"
+    if learning.foreign:
+        why = "it has no reference of its own"
+    if findings.run.spec.made is not None:
+        why = "its reference was being learned"
     return f"{which} was learning in {learning.windows} of {counted(total, 'window')}, {span}: {why}"
 
 
@@ -198,6 +200,8 @@ def _performance(shown: Sequence[Line], result: Backtest) -> Iterator[str]:
 
 def _target(result: Backtest, version: str, metric: str) -> str:
     known = result.references
+    if not known:
+        return "no reference has been learned yet to compare it with"
     reference = next(known[name] for name in (version, "", list(known)[-1]) if name in known)
     if reference.outcome is not None:
         _, estimate = performance(reference.layout.outcome, reference.outcome, metric)

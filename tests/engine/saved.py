@@ -23,4 +23,7 @@ def _pieces(model: ModelMonitor) -> set[tuple[str, str, int]]:
         *(("performance", version, end) for version, end in model.performance),
         *(("watch", version, 0) for version in model.watching.states),
         *(("lesson", version, start) for version, start in model.watching.lessons),
+        *(("memory", version, start) for version, start in model.maker.memory.kept),
+        *(("recent", version, start) for version, start in model.maker.recent),
+        *(("reference", made.version, made.since_ms) for made in model.references.made.values()),
     }
