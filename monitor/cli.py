@@ -167,6 +167,23 @@ def plan(
     _print(lines(config, rows, as_json))
 
 
+@app.command()
+def rebaseline(
+    model: Annotated[str, typer.Argument(help="Name of the model.")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept.")],
+    config: ConfigFile = DEFAULT,
+    features: Annotated[str | None, typer.Option(help="Only these, with commas between them.")] = None,
+    version: Annotated[str | None, typer.Option(help="Only this version.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", help="Of windows from this time on, as in 2026-11-23T10:00:00Z.")
+    ] = None,
+) -> None:
+    """Accept a new normal: recent data becomes the reference of a model that a running service watches."""
+    from monitor.runtime.orders import rebaseline as lines
+
+    _print(lines(config, model, reason, features.split(",") if features else [], version, since))
+
+
 def _scores(options: list[str]) -> str | dict[str, str] | None:
     """One column, or one a class."""
     if len(options) <= 1 and not any("=" in option for option in options):

@@ -1,6 +1,7 @@
 """An incident's life: opened by the first feature, joined by others, worsened, resolved when none is left.
 
-One model version has at most one open incident of a cause, so fifty drifting features are one message, not fifty.
+One model version has at most one incident of a cause that nobody has acknowledged, so fifty drifting features are one
+message, not fifty. What goes wrong after somebody has acknowledged it is a new one.
 """
 
 from __future__ import annotations
@@ -10,16 +11,29 @@ from dataclasses import dataclass, field, replace
 
 from monitor.detection.identity import identity
 from monitor.detection.records import Cause, Incident, IncidentChange, IncidentEvent, Severity
+from monitor.errors import RefusedError
 from monitor.windows.window import Window
 
 _RANK: Mapping[Severity, int] = {"minor": 0, "moderate": 1, "major": 2}
 
+Key = tuple[str, str, Cause] | str
+"""Of an incident that nobody has acknowledged; or the id of one that somebody has."""
+
 
 @dataclass(slots=True)
 class Incidents:
-    """The open incidents of one model, by (version, segment, cause)."""
+    """The incidents of one model that are not over. open: by (version, segment, cause); acknowledged: by id."""
 
     open: dict[tuple[str, str, Cause], Incident] = field(default_factory=dict)
+    acknowledged: dict[str, Incident] = field(default_factory=dict)
+
+    def all(self) -> list[tuple[Key, Incident]]:
+        """Both kinds."""
+        return [*self.open.items(), *self.acknowledged.items()]
+
+    @property
+    def standing(self) -> list[Incident]:
+        return [incident for _, incident in self.all()]
 
     def update(
         self, window: Window, cause: Cause, affected: Mapping[str, Severity], reason: str
@@ -28,14 +42,25 @@ class Incidents:
 
         For `performance` the one "feature" is the metric. reason: one sentence for people.
         """
+        changes, rest = [], dict(affected)
+        for incident in list(self.acknowledged.values()):
+            if (incident.opened.version, incident.opened.segment, incident.cause) == (*window[2:4], cause):
+                mine = {name: rest.pop(name) for name in incident.features if name in rest}
+                changes += self._follow(incident.id, incident, window, mine, reason)
         key = (window.version, window.segment, cause)
-        incident = self.open.get(key)
-        if incident is None:
-            return [self._open(window, cause, affected, reason)] if affected else []
+        known = self.open.get(key)
+        if known is not None:
+            changes += self._follow(key, known, window, rest, reason)
+        elif rest:
+            changes.append(self._open(window, cause, rest, reason))
+        return changes
+
+    def _follow(
+        self, key: Key, incident: Incident, window: Window, affected: Mapping[str, Severity], reason: str
+    ) -> list[IncidentChange]:
         if not affected:
-            del self.open[key]
-            ended = replace(incident, latest=window, open=False)
-            return [IncidentChange(ended, "resolved", window, reason)]
+            self._put(key, replace(incident, latest=window))
+            return [self.close(key, reason)]
         joined = tuple(name for name in affected if name not in incident.features)
         worst = max(affected.values(), key=_RANK.__getitem__)
         event: IncidentEvent | None = None
@@ -45,11 +70,32 @@ class Incidents:
             event = "joined"
         severity = worst if event == "worsened" else incident.severity
         incident = replace(incident, latest=window, features=incident.features + joined, severity=severity)
-        self.open[key] = incident
+        self._put(key, incident)
         return [] if event is None else [IncidentChange(incident, event, window, reason)]
+
+    def _put(self, key: Key, incident: Incident) -> None:
+        if isinstance(key, str):
+            self.acknowledged[key] = incident
+        else:
+            self.open[key] = incident
 
     def _open(self, window: Window, cause: Cause, affected: Mapping[str, Severity], reason: str) -> IncidentChange:
         worst = max(affected.values(), key=_RANK.__getitem__)
         incident = Incident(identity("inc", cause, window), cause, worst, window, window, tuple(affected))
         self.open[(window.version, window.segment, cause)] = incident
         return IncidentChange(incident, "opened", window, reason)
+
+    def close(self, key: Key, reason: str) -> IncidentChange:
+        """An incident is over."""
+        incident = self.acknowledged.pop(key) if isinstance(key, str) else self.open.pop(key)
+        return IncidentChange(replace(incident, open=False), "resolved", incident.latest, reason)
+
+    def acknowledge(self, name: str, note: str) -> IncidentChange:
+        """Somebody looks after the incident of this id. RefusedError where it is over, or was acknowledged."""
+        if name in self.acknowledged:
+            raise RefusedError(f"incident {name} was acknowledged before: nothing is left to be done")
+        key = next((key for key, incident in self.open.items() if incident.id == name), None)
+        if key is None:
+            raise RefusedError(f"incident {name} is not open: /api/v1/incidents?open=true lists those that are")
+        incident = self.acknowledged[name] = replace(self.open.pop(key), acknowledged=True)
+        return IncidentChange(incident, "acknowledged", incident.latest, note or "somebody looks after it")

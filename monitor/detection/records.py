@@ -11,7 +11,7 @@ State = Literal["learning", "insufficient", "untestable", "ok", "watch", "drifti
 Cause = Literal["drift", "performance", "data"]
 Severity = Literal["minor", "moderate", "major"]
 Aspect = Literal["missing", "invalid", "out of range", "unseen"]
-IncidentEvent = Literal["opened", "joined", "worsened", "resolved"]
+IncidentEvent = Literal["opened", "joined", "worsened", "acknowledged", "resolved"]
 
 
 class Moved(NamedTuple):
@@ -51,7 +51,9 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One problem of one model version, from the window that opened it on. `features` in the order they joined."""
+    """One problem of one model version, from the window that opened it on. `features` in the order they joined.
+    acknowledged: whether somebody has said to look after it.
+    """
 
     id: str
     cause: Cause
@@ -60,6 +62,7 @@ class Incident:
     latest: Window
     features: tuple[str, ...]
     open: bool = True
+    acknowledged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,17 @@ class StreamState:
             np.zeros(streams, dtype=np.int64),
         )
 
+    def forget(self, which: Bools) -> None:
+        """Begin anew with some streams."""
+        for scale in self.scales:
+            scale.merged.forget(which)
+            scale.evidence[which] = scale.run[which] = 0.0
+            scale.onset_ms[which] = -1
+        self.unknown.forget(which)
+        self.recent.forget(which)
+        self.drifting[which] = self.untestable[which] = False
+        self.streak[which] = 0
+
 
 @dataclass(slots=True)
 class Judged:

@@ -64,6 +64,12 @@ class WatchState:
     end_ms: int = 0
     reference: str = ""
 
+    def forget(self, which: NDArray[np.bool_]) -> None:
+        """Begin anew with some features."""
+        self.values.forget(which)
+        self.shares.forget(np.tile(which, 3))
+        self.tested_ms[which] = -1
+
 
 @dataclass(frozen=True, slots=True)
 class Findings:

@@ -2,7 +2,8 @@
 
 from monitor.engine.intake import Result
 from monitor.engine.labels import Due
-from monitor.engine.model import Output
 from monitor.engine.monitor import Monitor
+from monitor.engine.orders import Acknowledge, Order, Rebaseline
+from monitor.engine.output import Output
 
-__all__ = ["Due", "Monitor", "Output", "Result"]
+__all__ = ["Acknowledge", "Due", "Monitor", "Order", "Output", "Rebaseline", "Result"]

@@ -1,4 +1,5 @@
-"""What the clock decided, and the events alone do not tell: noted with every step, so that a replay can do the same.
+"""What the clock and people decided, and the events alone do not tell: noted with every step, so that a replay can do
+the same.
 
 That an idle partition holds nothing up changes no figure while it stays silent. It does when the partition wakes, as
 what was closed without it stays closed: hence `Woke`.
@@ -47,4 +48,28 @@ class Closed:
     joint_ms: int
 
 
-Note = Woke | Quarantined | Closed
+@dataclass(frozen=True, slots=True)
+class Rebaselined:
+    """Somebody took recent data for the new normal: windows that start from `since_ms` on are compared with it.
+    features: only these; none means all.
+    """
+
+    kind: ClassVar = "rebaselined"
+    model: str
+    version: str
+    features: tuple[str, ...]
+    since_ms: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """Somebody looks after an incident."""
+
+    kind: ClassVar = "acknowledged"
+    model: str
+    incident: str
+    note: str
+
+
+Note = Woke | Quarantined | Closed | Rebaselined | Acknowledged

@@ -8,7 +8,7 @@ Where windows are to be compared with newer ones than those, the cells, and how 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 from monitor.engine.ledger import unpacked
@@ -99,7 +99,7 @@ class Maker:
         if (seen >= made.size or len(starts) == self.memory.windows) and enough(self.memory, version, starts):
             reference = made_of(self.spec, self.memory, version, starts)
             labels = 2 * window.end_ms - starts[0] if self.spec.labelled else NEVER
-            self._add(Standard(self.spec, version, reference, window.end_ms, "learned", labels))
+            self.add(Standard(self.spec, version, reference, window.end_ms, "learned", labels))
 
     def _recall(self, window: Window, pane: Pane, windows: int) -> None:
         """Keep a window for those that will be compared with it. A version that has been silent begins anew."""
@@ -112,9 +112,14 @@ class Maker:
         self.recent[version, window.start_ms] = pane
         self.touched.add(("recent", version, window.start_ms))
 
-    def _add(self, standard: Standard) -> None:
+    def add(self, standard: Standard) -> None:
+        """One more reference."""
         self.references.add(standard)
         self.touched.add(("reference", standard.version, standard.since_ms))
+
+    def drop(self, used: Container[str], since_ms: int) -> None:
+        """Forget references that were made here and replaced for windows from `since_ms` on, unless they are used."""
+        self.touched |= {("reference", *place) for place in self.references.drop(used, since_ms)}
 
     def settle(self, boundary_ms: int, settlement: Settlement) -> None:
         """Take in the labels that a reference waits for, once the windows they are of have had their verdicts."""

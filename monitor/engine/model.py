@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.detection.records import IncidentChange, Trigger
 from monitor.engine.control import Closed, Note
 from monitor.engine.intake import Earlier, Judged, Result, by_pane, judge_predictions, known_labels
 from monitor.engine.labels import Due
 from monitor.engine.ledger import Ledger
 from monitor.engine.maker import Maker
 from monitor.engine.memory import Memory
+from monitor.engine.output import Output
 from monitor.engine.pane import OTHER, Pane, fold_parts, surplus
 from monitor.engine.performance import worst_shown
 from monitor.engine.progress import VIEWS_MAX, Progress, surplus_views
@@ -39,17 +38,6 @@ READ_AT_ONCE = 16
 
 T = TypeVar("T")
 V = TypeVar("V", WindowView, PerformanceView)
-
-
-@dataclass(slots=True)
-class Output:
-    """What one step of one model says, in the order it came about."""
-
-    readings: list[Reading] = field(default_factory=list)
-    changes: list[IncidentChange] = field(default_factory=list)
-    triggers: list[Trigger] = field(default_factory=list)
-    windows: list[WindowView] = field(default_factory=list)
-    performance: list[PerformanceView] = field(default_factory=list)
 
 
 class ModelMonitor:
@@ -285,9 +273,20 @@ class ModelMonitor:
                 output.changes.extend(each.changes)
                 self.progress.note(each.changes)
             self.maker.take(window, pane)
-        self.dirty |= self.watching.touched | self.maker.touched
-        self.watching.touched.clear()
-        self.maker.touched.clear()
+        self._touch()
+
+    def _touch(self) -> None:
+        """What the parts have changed is to be saved."""
+        for touched in (self.watching.touched, self.maker.touched):
+            self.dirty |= touched
+            touched.clear()
+
+    def tidy_references(self) -> None:
+        """Forget those that were replaced and that nothing is counted under any more."""
+        panes = [*self.panes.values(), *(pane for _, pane in self.gathered.values())]
+        used = {pane.reference for pane in panes} | {each.reference for each in self.settlement.ledgers.values()}
+        self.maker.drop(used, self.progress.closed_ms)
+        self._touch()
 
     def due(self) -> Due | None:
         """What performance can be settled now."""
@@ -348,7 +347,7 @@ class ModelMonitor:
             self.dirty.add(("ledger", version, start))
         self.progress.judged = self.settlement.held(self.progress.judged)
         self.maker.settle(boundary_ms, self.settlement)
-        self.dirty |= self.maker.touched
+        self._touch()
 
     def _read_performance(self, ledger: Ledger, span: Span, verdict: bool, totals: Totals, output: Output) -> None:
         window = ledger.window

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from monitor.detection.sentences import listed
 from monitor.engine import state
 from monitor.engine.model import ModelMonitor
+from monitor.engine.orders import Order, Rebaseline, acknowledge, rebaseline
+from monitor.engine.output import Output
+from monitor.errors import RefusedError
 from monitor.profiles.reference import Reference
 from monitor.snapshot import LABEL_RESULTS, ModelView, WindowView
 from monitor.spec import ModelSpec
@@ -43,6 +47,24 @@ class Monitor:
         for model in self.models.values():
             state.restore(model, pieces)
 
+    def obey(self, order: Order) -> tuple[Output, str]:
+        """What a person asks: what it changes, and a sentence on it. RefusedError, and nothing has changed, where it
+        cannot be done.
+        """
+        if isinstance(order, Rebaseline):
+            model = self.models.get(order.model)
+            if model is None:
+                raise RefusedError(
+                    f"there is no model {order.model!r}; the configured ones are {listed(sorted(self.models))}"
+                )
+            return rebaseline(model, order)
+        holding = (
+            model
+            for model in self.models.values()
+            if order.incident in [each.id for each in model.progress.incidents.standing]
+        )
+        return acknowledge(next(holding, next(iter(self.models.values()))), order)
+
     def far_ahead(self) -> frozenset[Place]:
         """Partitions to read no further for now: some model would have more and more windows open.
 
@@ -75,7 +97,7 @@ def _view(model: ModelMonitor) -> ModelView:
     by_version: dict[str, list[WindowView]] = {}
     for view in windows:
         by_version.setdefault(view.window.version, []).append(view)
-    incidents = sorted([*progress.resolved, *progress.incidents.open.values()], key=lambda incident: incident.opened)
+    incidents = sorted([*progress.resolved, *progress.incidents.standing], key=lambda incident: incident.opened)
     return ModelView(
         name=spec.name,
         task=spec.schema.task,

@@ -6,6 +6,9 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
+from numpy.typing import NDArray
+
 from monitor.detection.watch import Watch
 from monitor.engine.drift import DriftReader
 from monitor.engine.performance import PerformanceReader
@@ -62,6 +65,18 @@ class Standard:
         other = replace(self, reference=reference)
         other.__dict__.update(cells=self.cells, watch=self.watch.facing(cells.tally(profile)))
         return other
+
+    def other_features(self, newer: Standard) -> NDArray[np.bool_]:
+        """bool[F]: which features, the same of both, have other cells or rows in the newer one."""
+        ours, theirs = self.reference, newer.reference
+        return np.array(
+            [
+                part.plain() != theirs.layout.features[name].plain()
+                or ours.profile.features[name].plain() != theirs.profile.features[name].plain()
+                for name, part in ours.layout.features.items()
+            ],
+            dtype=np.bool_,
+        )
 
     def dump(self) -> bytes:
         kept = (self.version, self.reference.dump(), self.since_ms, self.why, self.labels_until_ms)
@@ -136,20 +151,22 @@ class References(Mapping[str, Standard]):
         """Whether a version's reference was replaced, but not yet for the window that starts then."""
         return any(each.version == version and each.since_ms > start_ms for each in self.made.values())
 
-    def drop(self, used: Container[str], since_ms: int) -> list[str]:
+    def drop(self, used: Container[str], since_ms: int) -> list[tuple[str, int]]:
         """Forget what was made here and has been replaced for windows that start from `since_ms` on, unless it is used;
-        the keys.
+        versions and times of those.
         """
-        made = list(self.made.items())
-        old = [
-            key
-            for place, (key, each) in enumerate(made)
+        made = self.made
+        old = {
+            key: (each.version, each.since_ms)
+            for key, each in made.items()
             if key not in used
-            and any(newer.version == each.version and newer.since_ms <= since_ms for _, newer in made[place + 1 :])
-        ]
+            and any(
+                each.version == newer.version and each.since_ms < newer.since_ms <= since_ms for newer in made.values()
+            )
+        }
         for key in old:
             del self._standards[key]
-        return old
+        return list(old.values())
 
 
 def _seed(spec: ModelSpec) -> Standard:

@@ -70,7 +70,7 @@ class Watching:
         version = window.version
         registered = self.references.owns(version, pane.reference)
         tally, identity = standard.reference.cells.tally(pane.profile), standard.cells
-        self._forget_other_cells(version, identity)
+        self._forget_other_cells(version, standard)
         watch = self._watch(version, registered, standard.watch)
         alarming = registered or version in self._learned
         leaving = self.references.leaving(version, window.start_ms)
@@ -219,13 +219,17 @@ class Watching:
         """What a version is judged by: its own reference where that tells enough, else what it has learned, if any."""
         return given if registered and given.complete else self._learned.get(version) or given
 
-    def _forget_other_cells(self, version: str, identity: str) -> None:
-        """Begin anew with a version that is compared with another reference than before: its cells are others."""
+    def _forget_other_cells(self, version: str, standard: Standard) -> None:
+        """Begin anew with the features of a version that are compared with other rows than before."""
         state, starts = self.states.get(version), self._starts.get(version, [])
-        if state is not None and state.reference != identity:
-            del self.states[version]
+        if state is not None and state.reference != standard.cells:
+            before = next((each for each in self.references.values() if each.cells == state.reference), None)
+            if before is None or list(before.reference.layout.features) != list(standard.reference.layout.features):
+                del self.states[version]
+            else:
+                state.forget(before.other_features(standard))
             self.touched.add(("watch", version, 0))
-        if starts and self.lessons[version, starts[-1]].reference != identity:
+        if starts and self.lessons[version, starts[-1]].reference != standard.cells:
             self._forget_lessons(version)
 
     def _forget_lessons(self, version: str) -> None:

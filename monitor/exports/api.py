@@ -11,8 +11,9 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from monitor import __version__
+from monitor.engine import Acknowledge, Order
 from monitor.events.batch import OUTPUTS
-from monitor.exports import decisions, pages, problems, prometheus, reference, resources
+from monitor.exports import decisions, orders, pages, problems, prometheus, reference, resources
 from monitor.exports.guard import BODY_MAX_BYTES, Guard, own_names
 from monitor.exports.resources import Item, Page
 from monitor.exports.text import named
@@ -25,6 +26,7 @@ _Entry = TypeVar("_Entry")
 
 def create_app(
     current: Callable[[], Snapshot],
+    obey: Callable[[Order], str] = orders.nobody,
     *,
     host: str = "127.0.0.1",
     series_budget: int = prometheus.SERIES_BUDGET,
@@ -32,6 +34,7 @@ def create_app(
 ) -> FastAPI:
     """The application over the snapshot that `current` returns.
 
+    obey: carries out what a person asks and says what came of it; RefusedError or UnavailableError where it does not.
     host: the address it is bound to; on a loopback address only requests for that name are answered.
     """
     app = FastAPI(
@@ -42,6 +45,7 @@ def create_app(
         redoc_url=None,
     )
     app.state.current = current
+    app.state.obey = obey
     app.state.registry = prometheus.registry(current, series_budget)
     app.add_middleware(Guard, names=own_names(host), body_max_bytes=body_max_bytes)
     problems.add_handlers(app)
@@ -184,6 +188,18 @@ def show_incident(incident: str, snapshot: Newest) -> decisions.Incident:
             if candidate.id == incident:
                 return decisions.Incident.of(candidate)
     raise HTTPException(404, "there is no such incident; /api/v1/incidents lists those that are still held")
+
+
+@_api.post("/incidents/{incident}/acknowledge")
+def acknowledge(incident: str, asked: orders.Acknowledgement, request: Request) -> orders.Done:
+    """Say that somebody looks after an incident: what goes wrong from now on is another one."""
+    return orders.carried_out(request.app.state.obey, Acknowledge(incident, asked.note))
+
+
+@_api.post("/models/{model:path}/rebaseline")
+def rebaseline(model: FoundModel, asked: orders.NewNormal, request: Request) -> orders.Done:
+    """Accept a new normal: from the next window on, recent data is the reference, and evidence starts again."""
+    return orders.carried_out(request.app.state.obey, asked.of(model.name))
 
 
 @_api.get("/triggers")

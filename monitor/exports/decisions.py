@@ -23,6 +23,8 @@ class Incident(Resource):
     cause: Cause
     severity: Severity
     open: bool
+    acknowledged: bool
+    """Whether somebody looks after it."""
     opened: Span
     """The window that opened it."""
     latest: Span
@@ -40,6 +42,7 @@ class Incident(Resource):
             cause=incident.cause,
             severity=incident.severity,
             open=incident.open,
+            acknowledged=incident.acknowledged,
             opened=Span.of(incident.opened),
             latest=Span.of(incident.latest),
             features=list(incident.features),

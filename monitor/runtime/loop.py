@@ -28,6 +28,7 @@ from monitor.events.decoder import Decoded, RawRecords
 from monitor.events.reject import Reason, Reject
 from monitor.runtime.counts import Counts
 from monitor.runtime.dead_letters import DeadLetter, dead_letters
+from monitor.runtime.orders import Orders
 from monitor.runtime.source import Gap, Polled, Source
 from monitor.runtime.store import Store
 from monitor.snapshot import ServiceView, Snapshot
@@ -124,6 +125,7 @@ class Loop:
         self._commits, self._commit_seconds = 0, 0.0
         self._committed_ms: int | None = None
         self._stepped_s = time.monotonic()
+        self.orders = Orders()
         self.begin()
 
     def begin(self) -> None:
@@ -167,7 +169,8 @@ class Loop:
         now = self._clock()
         attempts = self._outbound.outcomes() if self._outbound else []
         delivered = self._sender.delivered() if self._sender else []
-        quiet = not (polled.decoded or polled.next_offset or polled.gaps or attempts or delivered)
+        asked = self.orders.taken()
+        quiet = not (polled.decoded or polled.next_offset or polled.gaps or attempts or delivered or asked)
         if quiet and now.steady_ms < self._quiet_until_ms:
             return 0, []
         self._quiet_until_ms = now.steady_ms + QUIET_MS
@@ -175,7 +178,9 @@ class Loop:
         try:
             with self._store.transaction():
                 letters = self._take_in(polled, now)
-                outputs = self._decide(polled.caught_up, now)
+                outputs = self._decide(polled.caught_up, now) + [
+                    output for each in asked if (output := each.obeyed(self.monitor)) is not None
+                ]
                 messages = self._record(outputs, now.wall_ms)
                 self._note(polled.gaps, now.wall_ms)
                 self._fold_back(letters, attempts, delivered)
@@ -188,8 +193,11 @@ class Loop:
                 raise  # What fails the same way every time is not mended by trying for ever.
             _log.exception("a step kept nothing; it is repeated from what the store holds")
             self.begin()
+            self.orders.put_back(asked)
             return 0, []
         self._failures = 0
+        for each in asked:
+            each.answer()
         self._source.hold(self.monitor.far_ahead())
         if self._store.sequence > before:
             self._commits += 1

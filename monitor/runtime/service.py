@@ -70,7 +70,7 @@ class Service:
                 sender,
             )
             self.server = HttpServer(
-                create_app(self.snapshot, host=config.server.host),
+                create_app(self.snapshot, self._loop.orders.give, host=config.server.host),
                 config.server.host,
                 config.server.port if port is None else port,
             )

@@ -1,0 +1,164 @@
+"""What people ask of a running service, carried out at the next step and kept as a control event.
+
+An order counts from the boundary that comes next, whatever has been closed: a window that is open when it is given ends
+under what it began with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from monitor.detection.incidents import Key
+from monitor.detection.records import IncidentChange
+from monitor.detection.sentences import listed
+from monitor.detection.triggers import Evidence
+from monitor.engine.control import Acknowledged, Rebaselined
+from monitor.engine.ledger import unpacked
+from monitor.engine.making import ROWS_MIN, WINDOWS_MIN, enough, made_of, with_features
+from monitor.engine.model import ModelMonitor
+from monitor.engine.output import Output
+from monitor.engine.references import SEED, Standard
+from monitor.errors import RefusedError
+from monitor.events.timestamps import iso
+from monitor.profiles.layout import Layout
+from monitor.profiles.outcome import Outcome
+from monitor.profiles.profile import Profile
+from monitor.profiles.reference import Reference
+from monitor.statistics.performance import labels_by_class
+from monitor.windows.streams import NEVER
+
+
+@dataclass(frozen=True, slots=True)
+class Rebaseline:
+    """Take what is now for what is usual. features: only these; none means all, and performance too. version: only
+    this. from_ms: of windows that start from then on; None: since the incident that is open, or all that are kept.
+    """
+
+    kind: ClassVar = "rebaseline"
+    model: str
+    reason: str
+    features: tuple[str, ...] = ()
+    version: str | None = None
+    from_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """Somebody looks after an incident: what goes wrong from now on is another one."""
+
+    kind: ClassVar = "acknowledge"
+    incident: str
+    note: str = ""
+
+
+Order = Rebaseline | Acknowledge
+
+
+def acknowledge(model: ModelMonitor, order: Acknowledge) -> tuple[Output, str]:
+    """RefusedError where the incident is over."""
+    change = model.progress.incidents.acknowledge(order.incident, order.note)
+    model.notes.append(Acknowledged(model.spec.name, order.incident, order.note))
+    return Output(changes=[change]), f"incident {order.incident} is acknowledged"
+
+
+def rebaseline(model: ModelMonitor, order: Rebaseline) -> tuple[Output, str]:
+    """What it changes, and a sentence; RefusedError, and nothing has changed, where there is too little to go by."""
+    versions = _versions(model, order)
+    made = [_made(model, version, order) for version in versions]
+    output = Output()
+    for standard in made:
+        model.maker.add(standard)
+        model.notes.append(
+            Rebaselined(model.spec.name, standard.version, order.features, standard.since_ms, order.reason)
+        )
+        if not order.features:
+            model.progress.losses.pop(standard.version, None)
+        for key in _over(model, standard.version, order.features):
+            output.changes.append(_accept(model, key, f"accepted as normal: {order.reason}"))
+    model.progress.note(output.changes)
+    model.tidy_references()
+    what = listed(order.features) if order.features else "every feature"
+    which = listed([version or "(unnamed)" for version in versions])
+    return output, (
+        f"{what} of version {which} of {model.spec.name} is compared with a reference of recent data from "
+        f"{iso(made[0].since_ms)} on"
+    )
+
+
+def _versions(model: ModelMonitor, order: Rebaseline) -> list[str]:
+    kept = model.maker.memory.versions
+    references = model.references
+    own = [each for each in kept if references.owns(each, references.key(each, model.progress.closed_ms))]
+    if order.version is not None and order.version not in own:
+        raise RefusedError(
+            f"version {order.version!r} of model {model.spec.name!r} has no reference of its own and recent windows: "
+            f"those that have are {listed([repr(each) for each in own]) or 'none'}"
+        )
+    if not own:
+        raise RefusedError(
+            f"no version of model {model.spec.name!r} has a reference of its own and windows that have closed: wait "
+            "for the first ones"
+        )
+    return own if order.version is None else [order.version]
+
+
+def _made(model: ModelMonitor, version: str, order: Rebaseline) -> Standard:
+    spec, progress = model.spec, model.progress
+    grid, closed = spec.window.grid_ms, progress.closed_ms
+    since = max([-(-closed // grid) * grid, *(end for end, _ in model.panes)])
+    key = model.references.key(version, closed)
+    if key == SEED and model.references.seeded:
+        raise RefusedError(f"model {spec.name!r} is still learning its first reference: wait until it has")
+    old = model.references[key].reference
+    unknown = [name for name in order.features if name not in old.layout.features]
+    if unknown:
+        known = listed(sorted(old.layout.features))
+        raise RefusedError(f"model {spec.name!r} has no feature {listed(unknown)}: it has {known}")
+    begun = [each.opened.start_ms for each in progress.incidents.standing if each.opened.version == version]
+    from_ms = min(begun, default=NEVER) if order.from_ms is None else order.from_ms
+    starts = model.maker.memory.starts(version, from_ms, closed)
+    if not enough(model.maker.memory, version, starts):
+        since_when = "" if from_ms == NEVER else f" since {iso(from_ms)}"
+        raise RefusedError(
+            f"{len(starts)} windows of version {version!r} of model {spec.name!r} have closed{since_when}, and a "
+            f"reference needs {WINDOWS_MIN} with {ROWS_MIN} rows: wait, or go by earlier ones with --from"
+        )
+    new = made_of(spec, model.maker.memory, version, starts)
+    if order.features:
+        reference = with_features(old, new, order.features)
+    else:
+        layout = Layout(new.layout.features, old.layout.outcome)
+        profile = Profile(layout, new.profile.rows, new.profile.features, new.profile.sample)
+        reference = Reference(version, layout, profile, _outcome(model, version, key, starts, old), new.history)
+    return Standard(spec, version, reference, since, order.reason)
+
+
+def _outcome(model: ModelMonitor, version: str, key: str, starts: Sequence[int], old: Reference) -> Outcome | None:
+    """Labels of the same windows, where there are enough to be compared with; else those there were."""
+    layout, spec = old.layout.outcome, model.spec.performance
+    outcome = Outcome.empty(layout)
+    for ledger in model.settlement.between(version, key, starts[0], starts[-1] + 1):
+        outcome = outcome.merge(unpacked(layout, ledger.outcome))
+    by_class = labels_by_class(layout, outcome)
+    enough_labels = outcome.rows >= spec.labels_min and all(each >= spec.class_min for each in by_class.values())
+    return outcome if enough_labels else old.outcome
+
+
+def _over(model: ModelMonitor, version: str, features: Sequence[str]) -> list[Key]:
+    """Incidents that are over when these features are as they should be; no features: all."""
+    return [
+        key
+        for key, incident in model.progress.incidents.all()
+        if incident.opened.version == version
+        and (not features or (incident.cause != "performance" and set(incident.features) <= set(features)))
+    ]
+
+
+def _accept(model: ModelMonitor, key: Key, reason: str) -> IncidentChange:
+    change = model.progress.incidents.close(key, reason)
+    latest = change.incident.latest
+    evidence = Evidence(latest, change.incident.cause, (change,), reason, 0, {}, "")
+    model.progress.arbiter.note(replace(evidence, calm=True))
+    return change

@@ -1,0 +1,20 @@
+"""What a step says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from monitor.detection.records import IncidentChange, Trigger
+from monitor.snapshot import PerformanceView, WindowView
+from monitor.statistics.reading import Reading
+
+
+@dataclass(slots=True)
+class Output:
+    """What one step of one model says, in the order it came about."""
+
+    readings: list[Reading] = field(default_factory=list)
+    changes: list[IncidentChange] = field(default_factory=list)
+    triggers: list[Trigger] = field(default_factory=list)
+    windows: list[WindowView] = field(default_factory=list)
+    performance: list[PerformanceView] = field(default_factory=list)

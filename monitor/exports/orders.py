@@ -1,0 +1,63 @@
+"""What the API takes from people, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import HTTPException
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from monitor.engine import Order, Rebaseline
+from monitor.errors import RefusedError, UnavailableError
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, populate_by_name=True)
+
+
+class Acknowledgement(_Body):
+    """Who looks after it, or whatever else is to be remembered."""
+
+    note: Text = ""
+
+
+class NewNormal(_Body):
+    """What is to be taken for usual."""
+
+    reason: Reason
+    """Why; kept with the reference and in the control events."""
+    features: list[Text] = Field([], max_length=100_000)
+    """Only these; none means all, and performance too."""
+    version: str | None = None
+    """Only this one; without it, every version with a reference of its own."""
+    since: AwareDatetime | None = Field(None, alias="from")
+    """Of windows that start from then on; without it, since the open incident, or all rows that are kept."""
+
+    def of(self, model: str) -> Rebaseline:
+        from_ms = None if self.since is None else int(self.since.timestamp() * 1000)
+        return Rebaseline(model, self.reason, tuple(dict.fromkeys(self.features)), self.version, from_ms)
+
+
+class Done(BaseModel):
+    """What came of it."""
+
+    detail: str
+
+
+def nobody(order: Order) -> str:
+    """Where there is no loop that orders could be given to."""
+    raise UnavailableError("this service only shows what was: it takes no orders")
+
+
+def carried_out(obey: Callable[[Order], str], order: Order) -> Done:
+    """409 where it cannot be done as things are, 503 where the service does not come to it."""
+    try:
+        return Done(detail=obey(order))
+    except RefusedError as error:
+        raise HTTPException(409, str(error)) from None
+    except UnavailableError as error:
+        raise HTTPException(503, str(error)) from None

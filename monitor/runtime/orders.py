@@ -1,0 +1,114 @@
+"""What people ask of a running service: handed from their threads to the loop, and answered when it is committed."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+
+from monitor.config import load
+from monitor.engine import Monitor, Order, Output
+from monitor.errors import ConfigError, RefusedError, UnavailableError
+
+ANSWER_S = 30.0
+"""Longest wait for an order to be carried out; a step takes a fraction of a second."""
+
+WAITING_MAX = 100
+"""Orders that wait at most: whoever sends more is told to wait."""
+
+
+def rebaseline(
+    config: Path, model: str, reason: str, features: Sequence[str], version: str | None, since: str | None
+) -> Iterator[str]:
+    """Ask the running service of a configuration; RefusedError, UnavailableError or ConfigError as it answers."""
+    server = load(config).server
+    host = f"[{server.host}]" if ":" in server.host else server.host
+    url = f"http://{host}:{server.port}/api/v1/models/{quote(model, safe='')}/rebaseline"
+    body = {"reason": reason, "features": list(features), "version": version, "from": since}
+    try:
+        answer = httpx.post(url, json=body, timeout=2 * ANSWER_S, trust_env=False)
+        said = answer.json()["detail"]
+    except (httpx.HTTPError, ValueError, KeyError) as error:
+        raise UnavailableError(
+            f"no service answers at http://{host}:{server.port} ({type(error).__name__}): start it with `monitor run`, "
+            "as only it knows recent data"
+        ) from error
+    match answer.status_code:
+        case 200:
+            yield said
+        case 404 | 422:
+            raise ConfigError(said)
+        case 409:
+            raise RefusedError(said)
+        case _:
+            raise UnavailableError(said)
+
+
+@dataclass(slots=True)
+class Asked:
+    """An order, and what became of it."""
+
+    order: Order
+    future: Future[str]
+    _said: str = ""
+    _refused: RefusedError | None = None
+
+    def obeyed(self, monitor: Monitor) -> Output | None:
+        """What it changes, if it can be carried out."""
+        self._refused = None
+        try:
+            output, self._said = monitor.obey(self.order)
+        except RefusedError as error:
+            self._refused = error
+            return None
+        return output
+
+    def answer(self) -> None:
+        """It is committed, or refused."""
+        if self._refused is None:
+            self.future.set_result(self._said)
+        else:
+            self.future.set_exception(self._refused)
+
+
+@dataclass(slots=True)
+class Orders:
+    """Those that wait for the next step."""
+
+    _waiting: queue.SimpleQueue[Asked] = field(default_factory=queue.SimpleQueue)
+
+    def give(self, order: Order, timeout_s: float = ANSWER_S) -> str:
+        """Have an order carried out; a sentence on it. For any thread but the loop's. RefusedError where it cannot be
+        done, UnavailableError where the loop does not come to it in time.
+        """
+        if self._waiting.qsize() >= WAITING_MAX:
+            raise UnavailableError(f"{WAITING_MAX} orders wait for the loop: try again later")
+        asked = Asked(order, Future())
+        self._waiting.put(asked)
+        try:
+            return asked.future.result(timeout_s)
+        except FutureTimeoutError:
+            raise UnavailableError(
+                f"the loop has not come to it for {timeout_s:g} s, and will carry it out if it still can: look whether "
+                "it has before you ask again"
+            ) from None
+
+    def taken(self) -> list[Asked]:
+        """Those that wait, in their order. For the loop."""
+        found = []
+        while True:
+            try:
+                found.append(self._waiting.get_nowait())
+            except queue.Empty:
+                return found
+
+    def put_back(self, asked: Iterable[Asked]) -> None:
+        """A step that took these kept nothing."""
+        for each in asked:
+            self._waiting.put(each)
