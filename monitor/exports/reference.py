@@ -33,11 +33,13 @@ def _operation(method: str, path: str, operation: _Node) -> Content:
     parameters = [
         (each["name"], each["schema"], each.get("description", "")) for each in operation.get("parameters", ())
     ]
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
     answer = operation["responses"]["200"].get("content", {}).get("application/json", {}).get("schema")
     return [
         tag("h2", tag("code", f"{method.upper()} {path}")),
         tag("p", operation.get("description", "")),
         _table(parameters),
+        tag("p", "Takes ", _type(body), class_="quiet") if body else None,
         tag("p", "Answers with ", _type(answer), class_="quiet") if answer else None,
     ]
 

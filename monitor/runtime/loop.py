@@ -196,14 +196,14 @@ class Loop:
             self.orders.put_back(asked)
             return 0, []
         self._failures = 0
-        for each in asked:
-            each.answer()
         self._source.hold(self.monitor.far_ahead())
         if self._store.sequence > before:
             self._commits += 1
             self._commit_seconds += time.perf_counter() - started
             self._committed_ms = now.wall_ms
         self.snapshot = self._snapshot()
+        for each in asked:
+            each.answer()
         self._hand_over(messages, polled, letters=bool(letters or delivered))
         return sum(decoded.read for decoded, _ in polled.decoded), outputs
 

@@ -251,6 +251,7 @@ def test_an_incident_is_shown() -> None:
         "cause": "drift",
         "severity": "major",
         "open": True,
+        "acknowledged": False,
         "opened": {"window_start": "2026-11-23T11:00:00Z", "window_end": "2026-11-23T12:00:00Z"},
         "latest": {"window_start": "2026-11-23T11:00:00Z", "window_end": "2026-11-23T12:00:00Z"},
         "features": ["amount"],
@@ -353,6 +354,8 @@ def test_the_openapi_document_describes_every_route_and_field() -> None:
         "/api/v1/models/{model}/features/{feature}",
         "/api/v1/incidents",
         "/api/v1/incidents/{incident}",
+        "/api/v1/incidents/{incident}/acknowledge",
+        "/api/v1/models/{model}/rebaseline",
         "/api/v1/triggers",
         "/api/v1/triggers/{trigger}",
     }
@@ -369,8 +372,9 @@ def test_the_openapi_document_describes_every_route_and_field() -> None:
 def test_the_reference_page_lists_every_route_and_loads_nothing() -> None:
     page = client().get("/docs")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    for path in got("/openapi.json")["paths"]:
-        assert f"GET {path}</code>" in page.text
+    for path, operations in got("/openapi.json")["paths"].items():
+        for method in operations:
+            assert f"{method.upper()} {path}</code>" in page.text
     assert "<script" not in page.text
     assert "src=" not in page.text
     assert "http" not in page.text
