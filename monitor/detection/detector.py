@@ -84,9 +84,8 @@ class Detector:
         """
         window = Counted(start_ms, counts, *self.baseline.at(hour))
         short, long = state.scales
-        ended = None
+        ended, begins = None, known and state.day != day
         if known:
-            begins = state.day != day
             if begins:
                 ended = self._look(state, 1, versions)
                 short.onset_ms = np.where(ended.alarmed, ended.onset_ms, short.onset_ms)
@@ -100,10 +99,13 @@ class Detector:
             state.unknown.add(window)
             judged = self._learn(state)
         if ended is not None:
+            state.by_day = np.where(judged.alarmed, False, state.by_day | ended.alarmed)
+            state.day_effect = np.where(ended.tested, ended.effect, state.day_effect)
             judged.alarmed = judged.alarmed | ended.alarmed
-        self._recover(state, window, judged)
+        self._recover(state, window, judged, ended, begins=begins)
         limits = self.limits
         judged.drifting = state.drifting.copy()
+        judged.day_effect = np.where(state.drifting & state.by_day, state.day_effect, np.nan)
         judged.untestable = state.untestable.copy()
         limit, _ = limits.shared(versions)
         judged.ratio = np.maximum(short.evidence / limit[0], long.evidence / limit[1])
@@ -157,20 +159,34 @@ class Detector:
         for part in (judged.effect, judged.floor, judged.p_value, judged.within):
             part[~judged.tested] = np.nan
 
-    def _recover(self, state: StreamState, window: Counted, judged: Judged) -> None:
+    def _recover(
+        self, state: StreamState, window: Counted, judged: Judged, ended: Judged | None, *, begins: bool
+    ) -> None:
         """End the drift of streams that look as they should: of several windows together, as one is too noisy, and of
-        as many as show that it is not mere luck; MERGED_MAX are enough.
+        as many as show that it is not mere luck; MERGED_MAX are enough. Where the day alarmed, of several days: what
+        takes a day to be seen is not over because some hours do not show it.
+
+        ended: what the day before says, where this window begins another.
         """
         if not state.drifting.any():
             return
-        recent = state.recent
-        recent.add(window)
-        recent.forget(~state.drifting | judged.alarmed | (judged.p_value < STILL) | (recent.windows > MERGED_MAX))
+        recent, daily = state.recent, state.drifting & state.by_day
+        recent.add(window, begins=begins | ~daily)
+        wrong = judged.p_value < STILL
+        if daily.any():
+            wrong = np.where(daily, False if ended is None else ended.p_value < STILL, wrong)
+        recent.forget(~state.drifting | judged.alarmed | wrong | (recent.windows > MERGED_MAX))
         found, enough = self._test(0, recent)
+        effect, within = found.effect, found.within
+        if daily.any():
+            found, held = self._test(1, recent)
+            effect, within = np.where(daily, found.effect, effect), np.where(daily, found.within, within)
+            enough = np.where(daily, held, enough)
         calm = recent.windows >= CALM * self.limits.persistence
-        sure = (found.within <= SURE) | (recent.windows == MERGED_MAX)
-        over = state.drifting & enough & calm & sure & (found.effect < self.limits.tolerance / 2.0)
+        sure = (within <= SURE) | (recent.windows == MERGED_MAX)
+        over = state.drifting & enough & calm & sure & (effect < self.limits.tolerance / 2.0)
         state.drifting &= ~over
+        state.by_day &= ~over
         state.streak[over] = 0
         for scale in state.scales:
             scale.evidence[over] = 0.0

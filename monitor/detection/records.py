@@ -32,6 +32,7 @@ class Verdict:
     should be besides the distribution of values. moved: of a feature that drifts, the cells that moved most. onset_ms:
     start of the window from which the evidence has grown.
     tested_ms: end of the newest window, this one included, that held enough rows to be tested; -1: none has yet.
+    day_effect: of the newest whole day, where it took days to find that the feature drifts.
     """
 
     window: Window
@@ -47,6 +48,12 @@ class Verdict:
     moved: tuple[Moved, ...] = ()
     onset_ms: int = -1
     tested_ms: int = -1
+    day_effect: float | None = None
+
+    @property
+    def standing(self) -> float | None:
+        """The effect by which it drifts: the day's, where the windows do not show it."""
+        return self.effect if self.day_effect is None else self.day_effect
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ def describe_drift(drifting: Sequence[Verdict]) -> str:
 
 def _with_effect(verdict: Verdict) -> str:
     name = spoken(verdict.feature)
+    if verdict.day_effect is not None:
+        return f"{name} (effect {verdict.day_effect:.2g} by the day)"
     return name if verdict.effect is None else f"{name} (effect {verdict.effect:.2f})"
 
 

@@ -49,8 +49,10 @@ class Merged:
         held: Floats = self.counts.sum(axis=1)
         return held
 
-    def add(self, window: Counted, *, begins: bool = True) -> None:
-        """One more window; begins: as one of its own, or as the first of a day, and not as more of the newest day."""
+    def add(self, window: Counted, *, begins: bool | Bools = True) -> None:
+        """One more window; begins: as one of its own, or as the first of a day, and not as more of the newest day; of
+        all streams, or bool[S].
+        """
         first = self.windows == 0
         self.since_ms[:] = np.where(first, window.start_ms, self.since_ms)
         rows = window.counts.sum(axis=1)
@@ -86,9 +88,10 @@ class Scale:
 
 @dataclass(slots=True)
 class StreamState:
-    """What is remembered of S streams. unknown: windows that the baseline does not know, together. recent: windows
-    since a drifting stream last looked wrong. streak: windows in a row with a major effect that the baseline does not
-    know. untestable: whether the last MERGED_MAX windows held too few rows.
+    """What is remembered of S streams. unknown: windows that the baseline does not know, together. recent: windows, or
+    days, since a drifting stream last looked wrong. by_day: whether it was the day that alarmed of a drifting stream;
+    day_effect: float64[S], the effect of the newest whole day. streak: windows in a row with a major effect that the
+    baseline does not know. untestable: whether the last MERGED_MAX windows held too few rows.
     """
 
     scales: tuple[Scale, Scale]
@@ -97,6 +100,8 @@ class StreamState:
     drifting: Bools
     untestable: Bools
     streak: Counts
+    by_day: Bools
+    day_effect: Floats
     day: int = -1
 
     @classmethod
@@ -108,6 +113,8 @@ class StreamState:
             np.zeros(streams, dtype=np.bool_),
             np.zeros(streams, dtype=np.bool_),
             np.zeros(streams, dtype=np.int64),
+            np.zeros(streams, dtype=np.bool_),
+            np.zeros(streams),
         )
 
     def forget(self, which: Bools) -> None:
@@ -118,7 +125,7 @@ class StreamState:
             scale.onset_ms[which] = -1
         self.unknown.forget(which)
         self.recent.forget(which)
-        self.drifting[which] = self.untestable[which] = False
+        self.drifting[which] = self.untestable[which] = self.by_day[which] = False
         self.streak[which] = 0
 
 
@@ -126,7 +133,8 @@ class StreamState:
 class Judged:
     """What one window says of S streams; NaN where it says nothing. effect: de-biased; floor: what chance alone gives;
     p_value: of no more than the tolerance; within: of no less; ratio: float64[S], evidence over the alarm's limit, of
-    the scale where it is greater; alarmed: began to drift now.
+    the scale where it is greater; alarmed: began to drift now. day_effect: of the newest whole day, of streams of which
+    the day alarmed, else NaN.
     """
 
     effect: Floats
@@ -140,13 +148,15 @@ class Judged:
     watch: Bools
     untestable: Bools
     onset_ms: Counts
+    day_effect: Floats
 
     @classmethod
     def of(cls, effect: Floats, floor: Floats, p_value: Floats, within: Floats) -> Judged:
         """Of streams of which nothing follows yet."""
         none, nothing = np.zeros(len(effect), dtype=np.bool_), np.zeros(len(effect))
         onset = np.full(len(effect), -1)
-        return cls(effect, floor, p_value, within, nothing, none, none, none, none, none, onset)
+        unsaid = np.full(len(effect), np.nan)
+        return cls(effect, floor, p_value, within, nothing, none, none, none, none, none, onset, unsaid)
 
 
 @dataclass(frozen=True, eq=False)

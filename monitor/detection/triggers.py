@@ -92,7 +92,7 @@ class Arbiter:
             if not newest or newest[0].calm:
                 return ()
             evidence = newest[0]
-        return tuple(sorted(evidence.verdicts, key=lambda verdict: (-(verdict.effect or 0.0), verdict.feature)))
+        return tuple(sorted(evidence.verdicts, key=lambda verdict: (-(verdict.standing or 0.0), verdict.feature)))
 
     def _take_in(self, evidence: Evidence) -> None:
         for change in evidence.changes:
@@ -102,7 +102,7 @@ class Arbiter:
                 del self.open[incident.id]
                 self.asked.discard(incident.id)
                 self.withheld.pop(incident.id, None)
-        if evidence.cause == "drift" and all(verdict.effect is None for verdict in evidence.verdicts):
+        if evidence.cause == "drift" and all(verdict.standing is None for verdict in evidence.verdicts):
             return  # A window that could not be judged says nothing new.
         for incident, _ in list(self.open.values()):
             same = (incident.cause, incident.latest.version, incident.latest.segment)

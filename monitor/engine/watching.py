@@ -114,10 +114,10 @@ class Watching:
         """Move the version's incidents on."""
         places = np.flatnonzero(findings.values.drifting).tolist() if alarming else []
         drifting = [verdicts[watch.names[place]] for place in places]
-        drifting.sort(key=lambda verdict: (-(verdict.effect or 0.0), verdict.feature))
-        affected = {verdict.feature: severity(verdict.effect or 0.0) for verdict in drifting}
+        drifting.sort(key=lambda verdict: (-(verdict.standing or 0.0), verdict.feature))
+        affected = {verdict.feature: severity(verdict.standing or 0.0) for verdict in drifting}
         judged = [
-            (verdict.effect, watch.tolerance[verdict.feature]) for verdict in drifting if verdict.effect is not None
+            (verdict.standing, watch.tolerance[verdict.feature]) for verdict in drifting if verdict.standing is not None
         ]
         calm = bool(judged) and all(effect < tolerance for effect, tolerance in judged)
         wrong = findings.wrong if alarming else {}
@@ -294,4 +294,5 @@ def _verdict(
         moved=findings.moved.get(name, ()) if alarming else (),
         onset_ms=int(values.onset_ms[place]),
         tested_ms=int(remembered.tested_ms[place]),
+        day_effect=None if np.isnan(values.day_effect[place]) else float(values.day_effect[place]),
     )

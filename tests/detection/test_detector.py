@@ -161,6 +161,22 @@ def test_of_thirty_windows_without_enough_rows_it_is_said_that_they_cannot_be_te
     assert not run.said[-1].untestable.any()
 
 
+@pytest.mark.parametrize("tolerance", [0.02, 0.005])
+def test_what_took_a_day_to_be_found_lasts_until_days_look_as_they_should(tolerance: float) -> None:
+    """Hours that do not show it, of which there are many, are no end of it."""
+    random = np.random.default_rng(18)
+    base, shift = baseline(random, 200, 12, days=28), 0.2 if tolerance == 0.02 else 0.12
+    run = Run.of(base, limits(12, tolerance=tolerance)).judge(iid(random, 200, 24 * 20, shift=shift, streams=12))
+    first = [run.alarms(stream) for stream in range(12)]
+    by_day = [stream for stream, hours in enumerate(first) if hours and hours[0] % 24 == 0]
+    assert len(by_day) >= 3
+    assert all(len(first[stream]) == 1 and run.said[-1].drifting[stream] for stream in by_day)
+    assert all(run.said[-1].day_effect[stream] > tolerance / 2 for stream in by_day)
+    run.judge(iid(random, 200, 24 * 7, streams=12))
+    assert not run.said[-1].drifting[by_day].any()
+    assert np.isnan(run.said[-1].day_effect).all()
+
+
 def test_days_find_what_single_windows_cannot() -> None:
     random = np.random.default_rng(8)
     base = baseline(random, 200, 4)
