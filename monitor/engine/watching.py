@@ -224,7 +224,12 @@ class Watching:
         state, starts = self.states.get(version), self._starts.get(version, [])
         if state is not None and state.reference != standard.cells:
             before = next((each for each in self.references.values() if each.cells == state.reference), None)
-            if before is None or list(before.reference.layout.features) != list(standard.reference.layout.features):
+            registered = self.references.owns(version, self.references.key(version, state.end_ms))
+            if (
+                not registered
+                or before is None
+                or list(before.reference.layout.features) != list(standard.reference.layout.features)
+            ):
                 del self.states[version]
             else:
                 state.forget(before.other_features(standard))
