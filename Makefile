@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SEED ?= 1
 DURATION ?= 60
+WORKERS ?= auto
 
 .PHONY: help demo test check acceptance bench bench-detection simulate lock clean
 
@@ -20,8 +21,8 @@ $(VENV)/installed: requirements.lock pyproject.toml
 demo: $(VENV)/installed  ## the main job on the embedded broker: drift, falling performance, a signed retrain request
 	$(BIN)/monitor demo --duration $(DURATION)
 
-test: $(VENV)/installed  ## every test; on Apache Kafka where Java is present, else on the embedded broker
-	$(BIN)/pytest
+test: $(VENV)/installed  ## every test, on all cores; on Apache Kafka where Java is present, else on the embedded broker
+	$(BIN)/pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal
 
 check: $(VENV)/installed  ## formatting, lint, strict types, import rules
 	$(BIN)/ruff format --check .

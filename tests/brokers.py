@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -30,6 +32,7 @@ Produce = Callable[..., None]
 _POM = Path(__file__).parent / "broker" / "pom.xml"
 _READY_S = 60.0
 _ANSWER_S = 30.0
+_PORTS = range(20_000, 32_000)
 
 
 class Broker(Protocol):
@@ -170,19 +173,21 @@ def jars() -> Path:
     """The folder of Kafka's jars: fetched by Maven once, then kept in the user's cache for every later run."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "model-monitor"
     folder = cache / f"kafka-{KAFKA}"
-    if folder.is_dir():
-        return folder
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as staging:
+    if not folder.is_dir():
+        cache.mkdir(parents=True, exist_ok=True)
+        with (cache / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # Maven's own folder is not made for two of them at a time.
+            if not folder.is_dir():
+                _fetch(folder)
+    return folder
+
+
+def _fetch(folder: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=folder.parent) as staging:
         fetched = Path(staging) / "lib"
         command = ["mvn", "-q", "-B", "-f", str(_POM), "dependency:copy-dependencies", f"-DoutputDirectory={fetched}"]
         subprocess.run(command, check=True, timeout=600, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        try:
-            fetched.rename(folder)
-        except OSError:  # Another run was first; a folder appears whole or not at all.
-            if not folder.is_dir():
-                raise
-    return folder
+        fetched.rename(folder)  # It appears whole or not at all.
 
 
 def real_broker_possible() -> bool:
@@ -192,11 +197,13 @@ def real_broker_possible() -> bool:
 
 
 def _free_ports(number: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    """None of those that the system hands out, so that a broker which is down finds its own free again."""
+    found: list[int] = []
+    ports = iter(random.SystemRandom().sample(_PORTS, len(_PORTS)))
+    while len(found) < number:
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", next(ports))) as server:
+            found.append(server.getsockname()[1])
+    return found
 
 
 def _configuration(port: int, controller: int, log: Path) -> str:

@@ -8,10 +8,15 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
 from confluent_kafka import Producer
+from hypothesis import HealthCheck, settings
 
 from tests.brokers import Broker, Embedded, Produce, RealBroker, Topics, real_broker_possible
 
 _NAMES = itertools.count()
+
+# Properties are judged by what they find, never by how long it took on a busy machine.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def _real() -> bool:
