@@ -172,9 +172,10 @@ class _Past:
         by_day = self._sums(self.day).sum(axis=2)
         self.typical = np.stack([_mean_of_used(self.rows), _mean_of_used(by_day)])
 
-    def _sums(self, group: Counts) -> Floats:
-        """float64[S, groups, K]: counts of each group of windows."""
-        sums = np.zeros((self.counts.shape[0], int(group.max(initial=-1)) + 1, self.counts.shape[2]))
+    def _sums(self, group: Counts, groups: int = 0) -> Floats:
+        """float64[S, groups, K]: counts of each group of windows; at least so many groups."""
+        groups = max(groups, int(group.max(initial=-1)) + 1)
+        sums = np.zeros((self.counts.shape[0], groups, self.counts.shape[2]))
         if len(group):
             order = np.argsort(group, kind="stable")
             present, starts = np.unique(group[order], return_index=True)
@@ -200,7 +201,7 @@ class _Past:
     def fitted(self, season: Season, kappa: float, overall: Floats) -> tuple[Floats, Floats]:
         """Shares float64[168, S, K] of each hour of the week from all windows, and float64[168, S] rows."""
         wanted = slots(np.arange(HOURS), season)
-        sums = _members(slots(self.hours, season), int(wanted.max()) + 1) @ self.counts
+        sums = self._sums(slots(self.hours, season), int(wanted.max()) + 1)
         rows = sums.sum(axis=2) + kappa
         shares = (sums + kappa * overall[:, None]) / rows[:, :, None]
         return shares.transpose(1, 0, 2)[wanted], rows.T[wanted]
@@ -271,10 +272,10 @@ def _mean_of_used(rows: Floats) -> Floats:
     return mean
 
 
-def _members(group: Counts, groups: int | None = None) -> Floats:
+def _members(group: Counts) -> Floats:
     """float64[groups, W]: 1 where a window belongs to a group."""
-    number = int(group.max(initial=-1)) + 1 if groups is None else groups
-    members: Floats = (np.arange(number)[:, None] == group).astype(np.float64)
+    groups = int(group.max(initial=-1)) + 1
+    members: Floats = (np.arange(groups)[:, None] == group).astype(np.float64)
     return members
 
 
