@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import replace
 from weakref import WeakKeyDictionary
@@ -50,8 +51,12 @@ def restarted(before: Monitor, **others: Reference) -> Monitor:
     """From what was written step by step, which is to be everything."""
     written = {key: piece for key, piece in WRITTEN[before].items() if piece is not None}
     assert written == saved(before)
-    after = monitor(before.models["m"].spec, **others)
-    after.restore(written)
+    return restored(dict(written), before.models["m"].spec, **others)
+
+
+def restored(written: dict[str, bytes | None], spec: ModelSpec = SPEC, **others: Reference) -> Monitor:
+    after = monitor(spec, **others)
+    after.restore({key: piece for key, piece in written.items() if piece is not None})
     WRITTEN[after] = dict(written)
     return after
 
@@ -71,6 +76,14 @@ def feed(engine: Monitor, windows: Iterable[int], shift: float = 0.0, version: s
         states += [verdict.state for view in closed for verdict in view.verdicts if verdict.feature == "amount"]
     WRITTEN.setdefault(engine, {}).update(engine.changes())
     return states
+
+
+@functools.cache
+def learned() -> dict[str, bytes | None]:
+    """What is written of version 4, which inherits 3, five windows after it has learned."""
+    engine = monitor()
+    feed(engine, range(FORTNIGHT + 5), version="4")
+    return WRITTEN[restarted(engine)]
 
 
 @pytest.mark.parametrize("version", ["3", "4"])
@@ -114,9 +127,7 @@ def test_a_model_without_weekends_learns_of_its_first_ones_when_they_come() -> N
 
 def test_a_version_that_learned_begins_anew_when_it_is_compared_with_another_reference() -> None:
     """Version 4 inherits 3 and learns in its cells; then 6 is registered, and 4 inherits that one."""
-    engine = monitor()
-    feed(engine, range(FORTNIGHT + 5), version="4")
-    engine = restarted(engine, v6=reference("6", rows=3_000, shift=3.0))
+    engine = restored(learned(), v6=reference("6", rows=3_000, shift=3.0))
     assert feed(engine, [FORTNIGHT + 5], version="4") == ["learning"]
     assert set(feed(engine, range(FORTNIGHT + 6, 2 * FORTNIGHT + 5), version="4")) == {"learning"}
     engine = restarted(engine, v6=reference("6", rows=3_000, shift=3.0))
@@ -124,9 +135,7 @@ def test_a_version_that_learned_begins_anew_when_it_is_compared_with_another_ref
 
 
 def test_a_version_that_learned_goes_by_its_own_reference_once_it_has_one() -> None:
-    engine = monitor()
-    feed(engine, range(FORTNIGHT + 5), version="4")
-    engine = restarted(engine, v4=reference("4", rows=3_000))
+    engine = restored(learned(), v4=reference("4", rows=3_000))
     assert feed(engine, [FORTNIGHT + 5], version="4") == ["learning"]
     assert {lesson.reference for lesson in engine.models["m"].watching.lessons.values()} == {
         engine.models["m"].references["4"].cells
@@ -161,8 +170,7 @@ def test_evidence_survives_a_restart_between_the_windows_that_an_alarm_takes() -
 
 
 def test_a_version_that_was_silent_for_a_week_begins_anew() -> None:
-    engine = monitor()
-    feed(engine, range(FORTNIGHT + 5), version="4")
+    engine = restored(learned())
     assert engine.models["m"].watching.lessons
     week = SILENT_MS // HOUR_MS
     assert feed(engine, [FORTNIGHT + 4 + week - 1], version="3") == ["learning"]
