@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 Behaviour = Callable[["Exchange"], None]
 
+WAIT_S = 60.0
+
 
 @dataclass(frozen=True)
 class Received:
@@ -133,7 +135,7 @@ class Receiver:
     def wait_for_requests(self, count: int) -> list[Received]:
         """The requests, once there are `count` of them."""
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self._requests) >= count, 10), "no request arrived"
+            assert self._changed.wait_for(lambda: len(self._requests) >= count, WAIT_S), "no request arrived"
             return list(self._requests)
 
     def __enter__(self) -> Receiver:
@@ -150,7 +152,7 @@ class Receiver:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(WAIT_S)
             assert not thread.is_alive(), "a behaviour outlived its test"
 
     def _spawn(self, target: Callable[..., None], *arguments: object) -> None:
@@ -166,7 +168,7 @@ class Receiver:
 
     def _serve(self, connection: socket.socket) -> None:
         with suppress(OSError), self._secured(connection) as connection:
-            connection.settimeout(10)
+            connection.settimeout(WAIT_S)
             received = read_request(connection)
             if received is None:
                 return

@@ -33,7 +33,7 @@ DAY_MS = 86_400_000
 SECRETS = (signing.generate_secret(), signing.generate_secret())
 KEYS = tuple(signing.parse_secret(secret) for secret in SECRETS)
 BODY = b'{"type":"model.retrain.requested"}'
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 class FakeClock:
@@ -192,7 +192,7 @@ def test_the_deadline_cuts_an_answer_that_never_comes(behaviour: Behaviour):
 
 
 def test_the_deadline_cuts_a_body_that_drips_and_the_status_counts():
-    with sending_to(receivers.drips_body, timeout_s=0.3) as (bench, _):
+    with sending_to(receivers.drips_body, timeout_s=3.0) as (bench, _):  # On a busy machine the status takes a while.
         bench.send("msg_1")
         attempt = bench.next()
     assert (attempt.state, attempt.status, attempt.detail) == ("pending", 503, "HTTP 503.")

@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import pytest
+
 from monitor.actions.retrain import message_id
 from monitor.actions.signing import generate_secret, parse_secret
 from monitor.config import Config, load
@@ -31,6 +33,7 @@ STOPS = 2
 SHAPE = Shape(minutes=36, predictions_a_minute=630)
 
 
+@pytest.mark.timeout(1200)  # One or two minutes; more on a busy machine, where every life takes its time to begin.
 def test_twenty_kills_over_sixty_thousand_events_change_nothing(
     broker: Broker, topic: Topics, produce: Produce, tmp_path: Path
 ) -> None:
