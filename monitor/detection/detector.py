@@ -77,27 +77,29 @@ class Detector:
         *,
         known: bool,
         versions: int = 1,
+        explained: Bools | None = None,
     ) -> Judged:
         """One more window. counts: float64[S, K]; hour, day: of the week, and a number, in local time. known: whether
         the baseline knows windows like this one: others only alarm of what is major. versions: how many of the model
-        share its budget now.
+        share its budget now. explained: bool[S], streams whose window tells what happened to it: one is enough.
         """
+        at_once = np.zeros_like(state.drifting) if explained is None else explained
         window = Counted(start_ms, counts, *self.baseline.at(hour))
         short, long = state.scales
         ended, begins = None, known and state.day != day
         if known:
             if begins:
-                ended = self._look(state, 1, versions)
+                ended = self._look(state, 1, versions, np.zeros_like(at_once))
                 short.onset_ms = np.where(ended.alarmed, ended.onset_ms, short.onset_ms)
                 state.day = day
             long.merged.add(window, begins=begins)
             short.merged.add(window)
             state.unknown.forget(np.ones_like(state.drifting))
             state.streak[:] = 0
-            judged = self._look(state, 0, versions)
+            judged = self._look(state, 0, versions, at_once)
         else:
             state.unknown.add(window)
-            judged = self._learn(state)
+            judged = self._learn(state, at_once)
         if ended is not None:
             state.by_day = np.where(judged.alarmed, False, state.by_day | ended.alarmed)
             state.day_effect = np.where(ended.tested, ended.effect, state.day_effect)
@@ -112,14 +114,15 @@ class Detector:
         judged.watch = limits.active & (judged.ratio >= limit[0] ** -0.5)
         return judged
 
-    def _look(self, state: StreamState, which: int, versions: int) -> Judged:
+    def _look(self, state: StreamState, which: int, versions: int, at_once: Bools) -> Judged:
         """Judge what one scale has merged, where that is enough, and take it as evidence."""
         scale, limits = state.scales[which], self.limits
         limit, cap = limits.shared(versions)
         judged, enough = self._test(which, scale.merged)
         judged.tested = enough & np.isfinite(limits.limit[which])
         fresh = judged.tested & ~state.drifting
-        e = e_value(judged.p_value, cap[which])
+        # Without its cap it is an e-value as well: the cap is there for persistence alone.
+        e = e_value(judged.p_value, np.where(at_once, np.inf, cap[which]))
         scale.evidence = np.where(fresh, (scale.evidence + 1.0) * e, scale.evidence)
         scale.onset_ms = np.where(fresh & (scale.run <= 0.0), scale.merged.since_ms, scale.onset_ms)
         scale.run = np.where(fresh, np.maximum(scale.run + np.log(e), 0.0), scale.run)
@@ -130,7 +133,7 @@ class Detector:
         self._conclude(state, scale.merged, judged)
         return judged
 
-    def _learn(self, state: StreamState) -> Judged:
+    def _learn(self, state: StreamState, at_once: Bools) -> Judged:
         """Judge a window whose usual noise is not known: nothing is evidence, only what is major alarms."""
         short = state.scales[0]
         judged, enough = self._test(0, state.unknown)
@@ -140,7 +143,7 @@ class Detector:
         short.onset_ms = np.where(first, state.unknown.since_ms, short.onset_ms)
         judged.onset_ms = short.onset_ms.copy()
         state.streak = np.where(judged.tested, np.where(major, state.streak + 1, 0), state.streak)
-        long_enough = state.streak >= LEARNING_WINDOWS
+        long_enough = state.streak >= np.where(at_once, 1, LEARNING_WINDOWS)
         judged.alarmed = judged.tested & self.limits.active & long_enough & ~state.drifting
         self._mark_untestable(state, state.unknown, judged)
         self._conclude(state, state.unknown, judged)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from monitor.detection.records import Verdict
-from monitor.detection.watch import Share
+from monitor.detection.units import words
+from monitor.detection.watch import Converted, Share
 from monitor.events.batch import OUTPUTS
 
 
@@ -39,14 +40,14 @@ def _with_effect(verdict: Verdict) -> str:
     return name if verdict.effect is None else f"{name} (effect {verdict.effect:.2f})"
 
 
-def describe_data(wrong: Mapping[str, Sequence[Share]]) -> str:
+def describe_data(wrong: Mapping[str, Sequence[Share | Converted]]) -> str:
     """One sentence on the features whose rows are not as they should be."""
     if not wrong:
         return "the data is as it should be again"
-    return listed(
-        [
-            f"{share.now:.1%} of {spoken(name)} {share.aspect} ({share.usual:.1%} before)"
-            for name in wrong
-            for share in wrong[name]
-        ]
-    )
+    return listed([_with_cause(name, each) for name in wrong for each in wrong[name]])
+
+
+def _with_cause(name: str, wrong: Share | Converted) -> str:
+    if isinstance(wrong, Converted):
+        return f"all values of {spoken(name)} are {words(wrong.conversion)}: has its unit changed?"
+    return f"{wrong.now:.1%} of {spoken(name)} {wrong.aspect} ({wrong.usual:.1%} before)"

@@ -3,15 +3,17 @@
 Each feature is four streams: its values in decision cells; and the shares of its rows that are missing, of the wrong
 type, and never seen (out of the reference's range, or of no category of it). The last three are causes in the data:
 they alarm in one window. Values never seen are none while the others have changed by at least as much: a real shift
-takes some values beyond what was known, and that is to be learned, not to be repaired.
+takes some values beyond what was known, and that is to be learned, not to be repaired. A change of unit is a cause in
+the data, too: it is what a numeric feature's values that moved, or left the range, are put down to where it explains
+them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +26,8 @@ from monitor.detection.detector import Detector
 from monitor.detection.records import Aspect, Moved
 from monitor.detection.sensitivity import Detectable, sensitivity
 from monitor.detection.streams import Judged, Limits, StreamState
-from monitor.events.batch import OUTPUTS
+from monitor.detection.units import Conversion, Seen, Units
+from monitor.events.batch import OUTPUTS, SCORE
 from monitor.profiles.decision import CELLS, INVALID, MISSING, UNUSUAL, DecisionCells
 from monitor.profiles.history import History
 from monitor.profiles.layout import NumericLayout
@@ -52,10 +55,19 @@ class Share(NamedTuple):
     effect: float
 
 
+class Converted(NamedTuple):
+    """A feature whose unit changed."""
+
+    aspect: Aspect
+    conversion: Conversion
+    effect: float
+
+
 @dataclass(slots=True)
 class WatchState:
     """What is remembered of one version. tested_ms: int64[F], end of the newest window that held enough rows to test a
-    feature's values. end_ms: of its newest window. reference: digest of the one in whose cells it was counted.
+    feature's values. end_ms: of its newest window. reference: digest of the one in whose cells it was counted. units:
+    by feature, the change of unit that it is found to have.
     """
 
     values: StreamState
@@ -63,6 +75,7 @@ class WatchState:
     tested_ms: Counts
     end_ms: int = 0
     reference: str = ""
+    units: dict[str, Conversion] = field(default_factory=dict)
 
     def forget(self, which: NDArray[np.bool_]) -> None:
         """Begin anew with some features."""
@@ -74,13 +87,14 @@ class WatchState:
 @dataclass(frozen=True, slots=True)
 class Findings:
     """What one window says, features in the order of the layout. known: whether windows like it are known. wrong: by
-    feature, the shares that are not as they should be; moved: by feature that drifts, the cells that did.
+    feature, what is not as it should be; moved: by feature that drifts, the cells that did. A feature whose unit
+    changed does not drift.
     """
 
     values: Judged
     shares: Judged
     known: bool
-    wrong: Mapping[str, tuple[Share, ...]]
+    wrong: Mapping[str, tuple[Share | Converted, ...]]
     moved: Mapping[str, tuple[Moved, ...]]
 
 
@@ -121,6 +135,8 @@ class Watch:
         self.tolerance = dict(zip(self.names, limits.tolerance.tolist(), strict=True))
         self.values = Detector(values, limits)
         self.shares = Detector(shares, _share_limits(spec, self.names))
+        with_unit = [_told(spec, name).monitor != "off" and name != SCORE for name in self.names]
+        self._units = Units(cells, values, numeric & np.array(with_unit, dtype=np.bool_))
         self._by_size: dict[int, dict[str, Detectable | None]] = {}
 
     def facing(self, total: Counts) -> Watch:
@@ -179,24 +195,65 @@ class Watch:
         hours = -(-(window.end_ms - window.start_ms) // _HOUR_MS)
         return bool(self._covered[(first + np.arange(min(hours, len(self._covered)))) % len(self._covered)].all())
 
-    def judge(self, state: WatchState, window: Window, tally: Counts, versions: int = 1) -> Findings:
+    def judge(
+        self,
+        state: WatchState,
+        window: Window,
+        tally: Counts,
+        versions: int = 1,
+        seen: Callable[[str], Seen] | None = None,
+    ) -> Findings:
         """One more window of the version, in their order. tally: int64[features, WIDTH]. versions: how many of the
-        model share its budget now.
+        model share its budget now. seen: a numeric feature's values; without it no unit is asked about.
         """
         state.end_ms = window.end_ms
         by_clock = self._spec.window.timed
         hour = int(week_hours([window.start_ms], self._spec.timezone)[0]) if by_clock else 0
         day = int(days([window.start_ms], self._spec.timezone)[0]) if by_clock else 0
         known, start_ms = self.knows(window), window.start_ms
+        quiet = ~state.values.drifting & ~state.shares.drifting[2 * len(self.names) :]
+        units = {} if seen is None else self._units.find(state.units, quiet, tally, hour, seen)
         values = self.values.judge(
-            state.values, tally[:, :CELLS].astype(np.float64), start_ms, hour, day, known=known, versions=versions
+            state.values,
+            tally[:, :CELLS].astype(np.float64),
+            start_ms,
+            hour,
+            day,
+            known=known,
+            versions=versions,
+            explained=np.array([name in units for name in self.names], dtype=np.bool_),
         )
         counts = _shares_of(tally[None])[0].astype(np.float64)
         # A cause in the data is one whatever the hour: it does not wait until the seasons are known.
         shares = self.shares.judge(state.shares, counts, start_ms, hour, day, known=True, versions=versions)
         state.tested_ms[values.tested] = window.end_ms
+        wrong = self._wrong(values, shares, counts, hour)
+        wrong |= self._keep_units(state, units, values, shares, wrong)
         moved = self._moved(values, tally, hour)
-        return Findings(values, shares, known, self._wrong(values, shares, counts, hour), moved)
+        return Findings(values, shares, known, wrong, moved)
+
+    def _keep_units(
+        self,
+        state: WatchState,
+        units: Mapping[str, Conversion],
+        values: Judged,
+        shares: Judged,
+        wrong: Mapping[str, tuple[Share | Converted, ...]],
+    ) -> dict[str, tuple[Share | Converted, ...]]:
+        """Put what was found down to the changes of unit that explain it: it is no drift then, nor out of range."""
+        found: dict[str, tuple[Share | Converted, ...]] = {}
+        streams, state.units = len(self.names), {}
+        for name, change in units.items():
+            place = self.names.index(name)
+            unseen = 2 * streams + place
+            if not values.drifting[place] and not shares.drifting[unseen]:
+                continue
+            effect = float(np.nanmax([values.effect[place], shares.effect[unseen], 0.0]))
+            others = [each for each in wrong.get(name, ()) if each.aspect != "out of range"]
+            found[name] = (*others, Converted("unit", change, effect))
+            state.units[name] = change
+            values.drifting[place] = False
+        return found
 
     def _moved(self, judged: Judged, tally: Counts, hour: int) -> dict[str, tuple[Moved, ...]]:
         usual, cells = self.values.baseline.at(hour)[0], self._cells
@@ -206,9 +263,11 @@ class Watch:
             found[name] = moved(cells.layout.features[name], cells.groups[name], usual[place], counts)
         return found
 
-    def _wrong(self, values: Judged, judged: Judged, counts: Floats, hour: int) -> dict[str, tuple[Share, ...]]:
+    def _wrong(
+        self, values: Judged, judged: Judged, counts: Floats, hour: int
+    ) -> dict[str, tuple[Share | Converted, ...]]:
         usual = self.shares.baseline.at(hour)[0][:, 0]
-        found: dict[str, tuple[Share, ...]] = {}
+        found: dict[str, tuple[Share | Converted, ...]] = {}
         for stream in np.flatnonzero(judged.drifting & ~self._shifted(values, judged)).tolist():
             kind, place = divmod(stream, len(self.names))
             bad, good = counts[stream]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from statistics import median
 
 import numpy as np
@@ -18,6 +19,7 @@ from monitor.detection.records import State, Verdict
 from monitor.detection.sentences import describe_data, describe_drift
 from monitor.detection.severity import severity
 from monitor.detection.triggers import Evidence
+from monitor.detection.units import Seen
 from monitor.detection.watch import Findings, Watch, WatchState
 from monitor.engine.pane import Pane
 from monitor.engine.references import References, Standard
@@ -81,7 +83,7 @@ class Watching:
             self.touched.add(("watch", version, 0))
         else:
             state = watch.blank()
-        findings = watch.judge(state, window, tally, max(1, len(self.states)))
+        findings = watch.judge(state, window, tally, max(1, len(self.states)), partial(Seen.of, pane.profile))
         if not (findings.known if version in self._learned else registered and watch.complete):
             self._learn(window, identity, tally)
         psi = {reading.feature: reading.value for reading in readings if reading.statistic == "psi"}

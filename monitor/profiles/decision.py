@@ -6,13 +6,14 @@ they have a test of their own, and a value that was never seen says nothing of h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.profiles.layout import FeatureLayout, Layout, NumericLayout
+from monitor.profiles.numeric import UNIT, NumericSummary
 from monitor.profiles.profile import Profile
 
 CELLS = 20
@@ -24,6 +25,7 @@ MISSING, INVALID, UNUSUAL = CELLS, CELLS + 1, CELLS + 2
 WIDTH = CELLS + 3
 
 Counts = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 def cells_of(layout: FeatureLayout, counts: Counts, cells: int = CELLS) -> Counts:
@@ -64,18 +66,30 @@ def bins(counts: Counts, cells: int) -> Counts:
 
 @dataclass(frozen=True, eq=False)
 class DecisionCells:
-    """The decision cells of every feature of a layout. groups: by feature, as `cells_of` gives them."""
+    """The decision cells of every feature of a layout. groups: by feature, as `cells_of` gives them. moments: by
+    numeric feature, float64[2, k], mean of its reference's values in each cell, and of their squares, in deviations.
+    """
 
     layout: Layout
     groups: dict[str, Counts]
+    moments: dict[str, Floats] = field(default_factory=dict)
 
     @classmethod
     def of(cls, profile: Profile) -> DecisionCells:
         """Chosen by the rows of a reference."""
         features = profile.layout.features
-        return cls(
-            profile.layout, {name: cells_of(part, profile.features[name].counts) for name, part in features.items()}
-        )
+        groups = {name: cells_of(part, profile.features[name].counts) for name, part in features.items()}
+        summaries = profile.features.items()
+        moments = {name: _moments(groups[name], each) for name, each in summaries if isinstance(each, NumericSummary)}
+        return cls(profile.layout, groups, moments)
+
+    def edges(self, name: str) -> Floats:
+        """float64[k + 1]: where the decision cells of a numeric feature begin, and the last one ends."""
+        layout = self.layout.features[name]
+        assert isinstance(layout, NumericLayout)
+        begins = np.flatnonzero(np.diff(self.groups[name][1:-1])) + 1
+        edges: Floats = layout.edges[np.concatenate([[0], begins, [len(layout.edges) - 1]])]
+        return edges
 
     @cached_property
     def _places(self) -> NDArray[np.int64]:
@@ -93,3 +107,14 @@ class DecisionCells:
         counts[:, MISSING] = [summary.missing for summary in summaries]
         counts[:, INVALID] = [summary.invalid for summary in summaries]
         return counts
+
+
+def _moments(groups: Counts, summary: NumericSummary) -> Floats:
+    """As in `DecisionCells`; the values of one fine cell count as its mean."""
+    inside = (groups >= 0) & (summary.counts > 0)
+    rows = summary.counts[inside].astype(np.float64)
+    means = summary.sums[inside] / (rows * UNIT)
+    held = np.bincount(groups[inside], weights=rows)
+    sums = [np.bincount(groups[inside], weights=rows * means**power) for power in (1, 2)]
+    moments: Floats = np.stack(sums) / np.maximum(held, 1.0)
+    return moments

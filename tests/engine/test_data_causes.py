@@ -100,7 +100,11 @@ BREAKS: dict[str, tuple[Change, str, Aspect]] = {
     "null": (share(np.nan, 0.05), "amount", "missing"),
     "no number": (share(np.inf, 0.05), "amount", "invalid"),
     "a sentinel": (share(-999.0, 0.05), "amount", "out of range"),
-    "pence for pounds": (amounts(lambda random, values: 100.0 * values), "amount", "out of range"),
+    "numbers of another kind": (
+        amounts(lambda random, values: 100.0 + 50.0 * random.random(ROWS)),
+        "amount",
+        "out of range",
+    ),
     "all null": (share(np.nan, 1.0), "amount", "missing"),
     "a new country": (new_country, "country", "unseen"),
 }
@@ -122,6 +126,32 @@ def test_broken_data_alarms_in_its_first_window_and_asks_for_nothing(
     broken = [verdict for view in found.windows[CLEAN:] for verdict in view.verdicts if verdict.feature == feature]
     assert [(verdict.state, verdict.wrong) for verdict in broken] == [("drifting", (aspect,))] * (WINDOWS - CLEAN)
     assert all(trigger.withheld.startswith(f"the data is wrong ({feature})") for trigger in found.triggers)
+
+
+def test_pence_for_pounds_is_a_change_of_unit_until_it_is_repaired_and_never_drift() -> None:
+    """Values in the range, a few, and those beyond it are put down to it together."""
+    random = np.random.default_rng(1)
+    model = Monitor([SPEC], {"m": {"3": REFERENCE}}).models["m"]
+    changes, verdicts = [], []
+    for window in range(40):
+        first = window * ROWS
+        times = window * HOUR_MS + np.arange(ROWS, dtype=np.int64) * 3_000
+        given = features(random, ROWS)
+        if 3 <= window < 20:
+            given = amounts(lambda random, values: 100.0 * values)(random, given)
+        batch = rows.predictions(random, ROWS, first=first, offset=first, time_ms=times)
+        model.ingest(replace(batch, features=given), (), {}, Now.at(1 << 50))
+        output = model.finish((window + 1) * HOUR_MS)
+        changes += output.changes
+        verdicts += [verdict for view in output.windows for verdict in view.verdicts if verdict.feature == "amount"]
+    opened, resolved = changes
+    assert (opened.incident.cause, opened.event, opened.window.start_ms) == ("data", "opened", 3 * HOUR_MS)
+    assert opened.reason == "all values of amount are about 100 times what they were: has its unit changed?"
+    assert opened.incident.severity == "major"
+    assert resolved.event == "resolved"
+    assert [(verdict.state, verdict.wrong) for verdict in verdicts[3:20]] == [("drifting", ("unit",))] * 17
+    assert {verdict.moved for verdict in verdicts} == {()}
+    assert all(trigger.withheld for trigger in model.settle(model.due(), None).triggers)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("shift", [0.5, 1.0, 2.0, 3.0, 4.0])

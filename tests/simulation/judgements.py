@@ -7,6 +7,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from monitor.detection.records import Cause, Severity, Verdict
 from monitor.detection.severity import severity
+from monitor.detection.units import Seen
 from monitor.detection.watch import Findings, Watch, WatchState
 from monitor.profiles import decision
 from monitor.profiles.layout import NumericLayout
@@ -64,7 +66,8 @@ class Judgements:
                 registered = not span.version or name in (span.version, "")
                 state = states.setdefault(span.version, watch.blank()) if registered else watch.blank()
                 members = meaning.members[span]
-                findings = watch.judge(state, window, tally(members, references[name]), max(1, len(states)))
+                counted, seen = tally(members, references[name]), partial(values_of, members)
+                findings = watch.judge(state, window, counted, max(1, len(states)), seen)
                 found._take(watch, window, len(members), findings, registered, state)
                 windows.append(window)
             found._ask({window.version: window for window in windows})
@@ -173,6 +176,17 @@ def tally(members: list[Prediction], reference: Reference) -> NDArray[np.int64]:
         for place, name in enumerate(reference.layout.features):
             counts[place, cell(prediction.event, name, reference)] += 1
     return counts
+
+
+def values_of(members: list[Prediction], name: str) -> Seen:
+    """All of a numeric feature's values: no window of the traffic holds more rows than a sample does."""
+    found = [prediction.event.get("features", prediction.event).get(name) for prediction in members]
+    values = np.array([value for value in found if value is not None], dtype=np.float64)
+    return (
+        Seen(values, len(values), float(values.mean()), float(values.std()))
+        if len(values)
+        else Seen(values, 0, 0.0, 0.0)
+    )
 
 
 def cell(event: Mapping[str, Any], name: str, reference: Reference) -> int:
