@@ -22,11 +22,13 @@ START_MS = 1_763_942_400_000
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """first: by feature or output (as "@score"), the number of the window in which it was first drifting. states: how
-    often each state was given. untested: features without a single test. summary: the last line.
+    """first: by feature or output (as "@score"), the number of the window in which it was first drifting. wrong: what
+    was then wrong with its data. states: how often each state was given. untested: features without a single test.
+    summary: the last line.
     """
 
     first: Mapping[str, int]
+    wrong: Mapping[str, tuple[str, ...]]
     states: Mapping[str, int]
     untested: frozenset[str]
     windows: int
@@ -48,6 +50,7 @@ def backtested(reference: pd.DataFrame, live: pd.DataFrame, window: str | None =
         trial = Trial(config, directory / "live.parquet", window=window)
         lines = [json.loads(line) for line in trial_lines(trial, lambda done, total: None)]
     first: dict[str, int] = {}
+    wrong: dict[str, tuple[str, ...]] = {}
     states: dict[str, int] = {}
     places: dict[str, int] = {}
     tested: dict[str, bool] = {}
@@ -60,5 +63,6 @@ def backtested(reference: pd.DataFrame, live: pd.DataFrame, window: str | None =
         states[line["state"]] = states.get(line["state"], 0) + 1
         if line["state"] == "drifting":
             first.setdefault(name, number)
+            wrong.setdefault(name, tuple(line.get("wrong", ())))
     untested = frozenset(name for name, ever in tested.items() if not ever)
-    return Found(first, states, untested, len(places), lines[-1])
+    return Found(first, wrong, states, untested, len(places), lines[-1])
