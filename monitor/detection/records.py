@@ -10,7 +10,7 @@ from monitor.windows.window import Offsets, Window
 State = Literal["learning", "insufficient", "untestable", "ok", "watch", "drifting"]
 Cause = Literal["drift", "performance", "data"]
 Severity = Literal["minor", "moderate", "major"]
-Aspect = Literal["missing", "invalid", "out of range", "unseen", "unit"]
+Aspect = Literal["missing", "invalid", "out of range", "unseen", "unit", "volume"]
 IncidentEvent = Literal["opened", "joined", "worsened", "acknowledged", "resolved"]
 
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from monitor.detection.records import Verdict
 from monitor.detection.units import words
-from monitor.detection.watch import Converted, Share
-from monitor.events.batch import OUTPUTS
+from monitor.detection.volume import Rows
+from monitor.detection.watch import Converted, Wrong
+from monitor.events.batch import OUTPUTS, ROWS
 
 
 def listed(names: Sequence[str]) -> str:
@@ -17,8 +18,8 @@ def listed(names: Sequence[str]) -> str:
 
 
 def spoken(feature: str) -> str:
-    """A feature as people call it: of an output, its name without the sign that sets it apart."""
-    return feature.removeprefix("@") if feature in OUTPUTS else feature
+    """A feature as people call it: of an output, or the rows, its name without the sign that sets it apart."""
+    return feature.removeprefix("@") if feature in (*OUTPUTS, ROWS) else feature
 
 
 def describe_drift(drifting: Sequence[Verdict]) -> str:
@@ -40,14 +41,16 @@ def _with_effect(verdict: Verdict) -> str:
     return name if verdict.effect is None else f"{name} (effect {verdict.effect:.2f})"
 
 
-def describe_data(wrong: Mapping[str, Sequence[Share | Converted]]) -> str:
+def describe_data(wrong: Mapping[str, Sequence[Wrong]]) -> str:
     """One sentence on the features whose rows are not as they should be."""
     if not wrong:
         return "the data is as it should be again"
     return listed([_with_cause(name, each) for name in wrong for each in wrong[name]])
 
 
-def _with_cause(name: str, wrong: Share | Converted) -> str:
+def _with_cause(name: str, wrong: Wrong) -> str:
+    if isinstance(wrong, Rows):
+        return f"{wrong.now:,} rows came where about {wrong.usual:,.0f} are usual"
     if isinstance(wrong, Converted):
         return f"all values of {spoken(name)} are {words(wrong.conversion)}: has its unit changed?"
     return f"{wrong.now:.1%} of {spoken(name)} {wrong.aspect} ({wrong.usual:.1%} before)"

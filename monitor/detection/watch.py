@@ -27,6 +27,7 @@ from monitor.detection.records import Aspect, Moved
 from monitor.detection.sensitivity import Detectable, sensitivity
 from monitor.detection.streams import Judged, Limits, StreamState
 from monitor.detection.units import Conversion, Seen, Units
+from monitor.detection.volume import VOLUME_SHARE, Rows, VolumeState
 from monitor.events.batch import OUTPUTS, SCORE
 from monitor.profiles.decision import CELLS, INVALID, MISSING, UNUSUAL, DecisionCells
 from monitor.profiles.history import History
@@ -40,7 +41,9 @@ Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 VALUES_SHARE, DATA_SHARE = 0.65, 0.15
-"""Of the budget: for the distribution of values, and for causes in the data. The rest is for performance."""
+"""Of the budget: for the distribution of values, and for causes in the data, the number of rows among them. The rest is
+for performance.
+"""
 
 _HOUR_MS = 3_600_000
 _NEVER_SEEN = 2  # Rows outside a numeric reference's range that as many more rows would hold: one at either end.
@@ -63,11 +66,15 @@ class Converted(NamedTuple):
     effect: float
 
 
+Wrong = Share | Converted | Rows
+"""What is wrong with the data."""
+
+
 @dataclass(slots=True)
 class WatchState:
     """What is remembered of one version. tested_ms: int64[F], end of the newest window that held enough rows to test a
     feature's values. end_ms: of its newest window. reference: digest of the one in whose cells it was counted. units:
-    by feature, the change of unit that it is found to have.
+    by feature, the change of unit that it is found to have. volume: how many rows came.
     """
 
     values: StreamState
@@ -76,6 +83,7 @@ class WatchState:
     end_ms: int = 0
     reference: str = ""
     units: dict[str, Conversion] = field(default_factory=dict)
+    volume: VolumeState = field(default_factory=VolumeState)
 
     def forget(self, which: NDArray[np.bool_]) -> None:
         """Begin anew with some features."""
@@ -94,7 +102,7 @@ class Findings:
     values: Judged
     shares: Judged
     known: bool
-    wrong: Mapping[str, tuple[Share | Converted, ...]]
+    wrong: Mapping[str, tuple[Wrong, ...]]
     moved: Mapping[str, tuple[Moved, ...]]
 
 
@@ -238,10 +246,10 @@ class Watch:
         units: Mapping[str, Conversion],
         values: Judged,
         shares: Judged,
-        wrong: Mapping[str, tuple[Share | Converted, ...]],
-    ) -> dict[str, tuple[Share | Converted, ...]]:
+        wrong: Mapping[str, tuple[Wrong, ...]],
+    ) -> dict[str, tuple[Wrong, ...]]:
         """Put what was found down to the changes of unit that explain it: it is no drift then, nor out of range."""
-        found: dict[str, tuple[Share | Converted, ...]] = {}
+        found: dict[str, tuple[Wrong, ...]] = {}
         streams, state.units = len(self.names), {}
         for name, change in units.items():
             place = self.names.index(name)
@@ -263,11 +271,9 @@ class Watch:
             found[name] = moved(cells.layout.features[name], cells.groups[name], usual[place], counts)
         return found
 
-    def _wrong(
-        self, values: Judged, judged: Judged, counts: Floats, hour: int
-    ) -> dict[str, tuple[Share | Converted, ...]]:
+    def _wrong(self, values: Judged, judged: Judged, counts: Floats, hour: int) -> dict[str, tuple[Wrong, ...]]:
         usual = self.shares.baseline.at(hour)[0][:, 0]
-        found: dict[str, tuple[Share | Converted, ...]] = {}
+        found: dict[str, tuple[Wrong, ...]] = {}
         for stream in np.flatnonzero(judged.drifting & ~self._shifted(values, judged)).tolist():
             kind, place = divmod(stream, len(self.names))
             bad, good = counts[stream]
@@ -342,7 +348,8 @@ def _share_limits(spec: ModelSpec, names: tuple[str, ...]) -> Limits:
     sent = watched & np.array([name not in OUTPUTS for name in names], dtype=np.bool_)
     weights = np.concatenate([sent, sent, watched]).astype(np.float64)
     # Only by the window: what is wrong with the data is wrong at once.
-    limit = _limits(spec, weights, DATA_SHARE, days=False)
+    share = DATA_SHARE - VOLUME_SHARE if spec.window.timed else DATA_SHARE
+    limit = _limits(spec, weights, share, days=False)
     both = np.arange(3 * len(names)) < len(names)  # Values that are suddenly never missing are made up.
     tolerance = np.full(3 * len(names), spec.alarms.tolerance)
     return Limits(tolerance, limit, 1, shares=True, both=both)

@@ -20,9 +20,11 @@ from monitor.detection.sentences import describe_data, describe_drift
 from monitor.detection.severity import severity
 from monitor.detection.triggers import Evidence
 from monitor.detection.units import Seen
+from monitor.detection.volume import Volume
 from monitor.detection.watch import Findings, Watch, WatchState
 from monitor.engine.pane import Pane
 from monitor.engine.references import References, Standard
+from monitor.events.batch import ROWS
 from monitor.profiles.history import History
 from monitor.snapshot import WatchView, WindowView
 from monitor.spec import DAY_MS, ModelSpec
@@ -61,8 +63,12 @@ class Watching:
     states: dict[str, WatchState] = field(default_factory=dict)
     lessons: dict[tuple[str, int], Lesson] = field(default_factory=dict)
     touched: set[tuple[str, str, int]] = field(default_factory=set)
+    _volume: Volume | None = field(init=False)
     _learned: dict[str, Watch] = field(default_factory=dict)
     _starts: dict[str, list[int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._volume = Volume(self.spec) if self.spec.window.timed else None
 
     def judge(
         self, window: Window, pane: Pane, standard: Standard, readings: list[Reading], incidents: Incidents
@@ -92,6 +98,11 @@ class Watching:
             for place, name in enumerate(watch.names)
             if watch.watches(name)
         }
+        if self._volume is not None:
+            others = [other for other in self.states if other != version]
+            self.touched |= {("watch", other, 0) for other in others if Volume.pause(self.states[other].volume)}
+            if alarming:
+                findings = self._with_volume(self._volume, window, pane.profile.rows, findings, verdicts)
         said = tuple(verdicts.values()) or self._unsaid(window, pane)
         # What the last windows before a new reference say is neither here nor there.
         followed = Incidents() if leaving else incidents
@@ -102,6 +113,29 @@ class Watching:
         told = self.spec.features
         watched = [name for name in self.spec.schema.features if name not in told or told[name].monitor == "drift"]
         return tuple(Verdict(window, name, pane.profile.rows, "learning") for name in watched)
+
+    def _with_volume(
+        self, volume: Volume, window: Window, rows: int, findings: Findings, verdicts: dict[str, Verdict]
+    ) -> Findings:
+        """The findings, and verdicts, with too few or too many rows among them; and when they are right again."""
+        state = self.states[window.version].volume
+        before = state.found
+        volume.judge(state, window, rows)
+        if state.found is not None:
+            verdicts[ROWS] = Verdict(
+                window,
+                ROWS,
+                rows,
+                "drifting",
+                state.found.effect,
+                evidence_ratio=state.found.ratio,
+                wrong=("volume",),
+                tested_ms=window.end_ms,
+            )
+            return replace(findings, wrong={**findings.wrong, ROWS: (state.found,)})
+        if before is not None:
+            verdicts[ROWS] = Verdict(window, ROWS, rows, "ok", tested_ms=window.end_ms)
+        return findings
 
     def _evidence(
         self,
@@ -234,10 +268,17 @@ class Watching:
             ):
                 del self.states[version]
             else:
-                state.forget(before.other_features(standard))
+                self._begin_anew(version, before.other_features(standard))
             self.touched.add(("watch", version, 0))
         if starts and self.lessons[version, starts[-1]].reference != standard.cells:
             self._forget_lessons(version)
+
+    def _begin_anew(self, version: str, which: NDArray[np.bool_]) -> None:
+        """With some features, bool[F]; where it is all of them, with how many rows come, too."""
+        if which.all():
+            del self.states[version]
+        else:
+            self.states[version].forget(which)
 
     def _forget_lessons(self, version: str) -> None:
         self._learned.pop(version, None)

@@ -25,6 +25,9 @@ class, or of the likeliest one). No feature has a name that begins with "@".
 
 OUTPUTS = (PREDICTION, SCORE)
 
+ROWS = "@rows"
+"""How many rows come, where that is named beside features."""
+
 Rows = NDArray[np.int64] | NDArray[np.bool_] | slice
 
 

@@ -123,7 +123,8 @@ shows one committed snapshot, so its figures belong together.
 - A feature is in one state: `learning` (what is usual is not known yet: only faulty data and major changes alarm, and
   of a version without a reference of its own nothing), `insufficient` (too few rows so far), `untestable` (even 30
   windows together hold too few), `ok`, `watch` (evidence is half-way to the alarm, in powers) or `drifting`.
-- The feature `@prediction` is what the model answered, `@score` with what score.
+- The feature `@prediction` is what the model answered, `@score` with what score. `@rows` is there from the first window
+  in which too few or too many rows came.
 - `segment` is empty for all of a version's traffic and reads `country=PL` for a part of it. The series of a retired
   version disappear.
 - At most 10,000 series are exported. The service, the models and their windows come first, then features, the most

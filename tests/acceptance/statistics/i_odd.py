@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from tests.acceptance.figures import Figure
 from tests.acceptance.tables import HOUR_MS, START_MS, Found, backtested
@@ -68,6 +69,69 @@ def figures(seeds: Sequence[int]) -> Iterator[Figure]:
         yield Figure.at_most("I", f"{case.name}: found after, windows", float(np.median(delays)), case.within)
         yield Figure.none("I", f"{case.name}: reported without a change", false)
         yield Figure.none("I", f"{case.name}: features never tested and not said to be", silent)
+    yield from of_units(seeds)
+    yield from of_rows(seeds)
+
+
+UNITS = {"metres to feet": (3.28084, 0.0), "pounds to pence": (100.0, 0.0), "Celsius to Fahrenheit": (1.8, 32.0)}
+
+
+def of_units(seeds: Sequence[int]) -> Iterator[Figure]:
+    """A change of unit in a feature of heights, of prices, or of temperatures, beside one that is left alone."""
+    for name, (times, plus) in UNITS.items():
+        delays, misnamed, false = [], 0, 0
+        for seed in seeds:
+            rng = np.random.default_rng([seed, 7])
+            reference, live = (with_units(rng, first, hours) for first, hours in ((0, FORTNIGHT), (FORTNIGHT, 60)))
+            changed = live["timestamp"] >= START_MS + (FORTNIGHT + 48) * HOUR_MS
+            live.loc[changed, name] = live.loc[changed, name] * times + plus
+            found = backtested(reference, live)
+            delays.append(found.since(48).pop(name, np.inf))
+            misnamed += found.wrong.get(name) != ("unit",)
+            false += len(found.first.keys() - {name})
+        yield Figure.at_most("I", f"unit, {name}: found after, windows", max(delays), 1)
+        yield Figure.none("I", f"unit, {name}: called another thing, or another feature called", misnamed + false)
+
+
+def with_units(rng: np.random.Generator, first: int, hours: int) -> pd.DataFrame:
+    n = hours * 500
+    columns = {
+        "timestamp": START_MS + ((first + np.sort(rng.random(n)) * hours) * HOUR_MS).astype(np.int64),
+        "metres to feet": rng.normal(1.7, 0.12, n),
+        "pounds to pence": rng.lognormal(3.0, 0.7, n),
+        "Celsius to Fahrenheit": rng.normal(14.0, 6.0, n),
+        "prediction": rng.choice(["yes", "no"], n),
+    }
+    return pd.DataFrame(columns)
+
+
+def of_rows(seeds: Sequence[int]) -> Iterator[Figure]:
+    """Rows that fall to a tenth, or are sent eight times, after 28 days of nights, weekends and uneven days."""
+    for name, factor in {"a tenth of the rows": 0.1, "eight times the rows": 8.0}.items():
+        delays, early = [], 0
+        for seed in seeds:
+            rng = np.random.default_rng([seed, 8])
+            hour = np.arange(30 * DAY)
+            rate = 60.0 * (1.0 - 0.6 * np.cos(2.0 * np.pi * hour / DAY)) * np.where(hour // DAY % 7 >= 5, 0.5, 1.0)
+            rate *= np.repeat(np.exp(rng.normal(0.0, 0.1, 30)), DAY)
+            changed = 28 * DAY + 10
+            rate[changed:] *= factor
+            at = np.repeat(hour, rng.poisson(rate))
+            reference, live = (of_hours(rng, hours) for hours in (np.repeat(np.arange(FORTNIGHT), 60), at))
+            live["timestamp"] += FORTNIGHT * HOUR_MS
+            delay = backtested(reference, live, "1h").since(changed).get("@rows", np.inf)
+            delays.append(delay)
+            early += delay <= 0
+        yield Figure.at_most("I", f"volume, {name}: found after, windows", float(np.median(delays)), 3)
+        yield Figure.none("I", f"volume, {name}: found before", early)
+
+
+def of_hours(rng: np.random.Generator, hour: NDArray[np.int64]) -> pd.DataFrame:
+    n = len(hour)
+    answers = rng.choice(["yes", "no"], n)
+    at = START_MS + ((hour + rng.random(n)) * HOUR_MS).astype(np.int64)
+    table = {"timestamp": at, "x": rng.normal(0.0, 1.0, n), "prediction": answers}
+    return pd.DataFrame(table).sort_values("timestamp", ignore_index=True)
 
 
 def unexplained(found: Found) -> int:
