@@ -268,17 +268,19 @@ class Watching:
             ):
                 del self.states[version]
             else:
-                self._begin_anew(version, before.other_features(standard))
+                self._begin_anew(version, before.other_features(standard), list(standard.reference.layout.features))
             self.touched.add(("watch", version, 0))
         if starts and self.lessons[version, starts[-1]].reference != standard.cells:
             self._forget_lessons(version)
 
-    def _begin_anew(self, version: str, which: NDArray[np.bool_]) -> None:
-        """With some features, bool[F]; where it is all of them, with how many rows come, too."""
+    def _begin_anew(self, version: str, which: NDArray[np.bool_], names: Sequence[str]) -> None:
+        """With some of the features, bool[F]; where it is all of them, with how many rows come, too."""
         if which.all():
             del self.states[version]
         else:
-            self.states[version].forget(which)
+            state, kept = self.states[version], set(np.array(names)[~which].tolist())
+            state.forget(which)
+            state.units = {name: each for name, each in state.units.items() if name in kept}
 
     def _forget_lessons(self, version: str) -> None:
         self._learned.pop(version, None)
