@@ -43,7 +43,8 @@ class PerformanceView:
     """The newest settled performance of one window: over a span of whole windows that holds enough labels.
 
     coverage: labelled over predicted in the span. settled: whether the window has had its one verdict. evidence_ratio:
-    then, evidence over alarm limit of the loss nearest to its limit, evidence_loss; None where none was followed.
+    then, evidence over alarm limit of what is nearest to it, the metric or a loss: evidence_loss names it; None where
+    nothing was followed.
     """
 
     window: Window

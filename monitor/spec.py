@@ -38,7 +38,7 @@ class FeatureSpec:
 
 @dataclass(frozen=True, slots=True)
 class PerformanceSpec:
-    """When performance has fallen: the interval of `metric` lies wholly beyond the reference's figure by `drop`.
+    """When performance has fallen: `metric` is surely worse than the reference's figure by more than `drop`.
 
     wait_ms: age of a window from which its verdict no longer waits for labels. threshold: decision threshold of
     scores where predictions carry no class. labels_min, class_min: labels, and labels of each class, that a span of

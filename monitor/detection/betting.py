@@ -23,6 +23,7 @@ Evidence follows Shiryaev and Roberts, M <- (M + 1) e per window and alternative
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
@@ -39,7 +40,10 @@ STEPS = (0.15, 0.3, 0.6, 1.2, 2.4)
 of them, which costs no more than a ninth of the speed at which evidence grows."""
 
 RELEASE = 0.01
-"""An alarm ends when its evidence has fallen to this share of the limit: 4.6 nats of the losses' return."""
+"""An alarm may end once its evidence has fallen to this share of the limit: 4.6 nats of the losses' return."""
+
+CALM = 4
+"""Windows in a row that must leave it there: one good window between bad ones is no end."""
 
 LOSS_MAX = 0.99
 """A stream whose loss may be larger than this cannot be tested: there is no room for a rise."""
@@ -103,12 +107,13 @@ class Bet:
 @dataclass(slots=True)
 class Stream:
     """The evidence that one loss of one version has risen. ratio: over the limit, as of the last window. alarmed: it
-    has reached the limit, and not fallen to RELEASE since.
+    has reached the limit, and not fallen to RELEASE for CALM windows since; calm: how many it has so far.
     """
 
     bets: list[Bet] = field(default_factory=lambda: [Bet() for _ in STEPS])
     ratio: float = 0.0
     alarmed: bool = False
+    calm: int = 0
 
     @property
     def leading(self) -> Bet:
@@ -116,25 +121,39 @@ class Stream:
         return max(self.bets, key=lambda bet: (bet.evidence, bet.run))
 
     def update(self, p: float, labels: int, total: float, start_ms: int, limit: float, rho: float = 0.0) -> None:
-        """Take in one window, once; one without labels says nothing.
+        """Take in a loss's labels of one window, once; one without labels says nothing."""
+        if labels:
+            self.take_in(log_winnings(p, labels, total, rho), labels, total, start_ms, limit)
+
+    def raise_alarm(self, start_ms: int, limit: float) -> None:
+        """Alarm for another reason than the bets, which is held and ends as an alarm of theirs. start_ms: where it is
+        likeliest to have begun, unless the bets know better.
+        """
+        for bet in self.bets:
+            if bet.run <= 0:
+                bet.since_ms = start_ms
+            bet.run, bet.evidence = max(bet.run, math.log(limit)), limit
+        self.ratio, self.alarmed, self.calm = 1.0, True, 0
+
+    def take_in(self, winnings: Sequence[float], labels: int, total: float, start_ms: int, limit: float) -> None:
+        """What one window wins against each alternative, as natural logarithms.
 
         An alarm would begin anew from no evidence. It goes on with it instead, held at the limit, to be seen falling
         again: until the alarm ends no other can begin, so there are fewer of them, and then all evidence is dropped.
         """
-        if not labels:
-            return
-        for bet, won in zip(self.bets, log_winnings(p, labels, total, rho), strict=True):
+        for bet, won in zip(self.bets, winnings, strict=True):
             _take_in(bet, won, labels, total, start_ms)
             grown = math.log1p(bet.evidence) + won
             bet.evidence = math.exp(min(grown, math.log(_EVIDENCE_MAX * limit)))
         self.ratio = fmean(bet.evidence for bet in self.bets) / limit
-        if self.ratio >= 1:
-            self.alarmed = True
-        if self.alarmed:
-            for bet in self.bets:
-                bet.evidence = min(bet.evidence, limit)
-        if self.alarmed and self.ratio <= RELEASE:
-            self.bets, self.alarmed = [Bet() for _ in STEPS], False
+        self.alarmed |= self.ratio >= 1
+        if not self.alarmed:
+            return
+        for bet in self.bets:
+            bet.evidence = min(bet.evidence, limit)
+        self.calm = self.calm + 1 if self.ratio <= RELEASE else 0
+        if self.calm >= CALM:
+            self.bets, self.alarmed, self.calm = [Bet() for _ in self.bets], False, 0
 
 
 def _take_in(bet: Bet, won: float, labels: int, total: float, start_ms: int) -> None:

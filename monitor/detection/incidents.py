@@ -36,31 +36,44 @@ class Incidents:
         return [incident for _, incident in self.all()]
 
     def update(
-        self, window: Window, cause: Cause, affected: Mapping[str, Severity], reason: str
+        self,
+        window: Window,
+        cause: Cause,
+        affected: Mapping[str, Severity],
+        reason: str,
+        onset_ms: int | None = None,
     ) -> list[IncidentChange]:
         """Take in what one window says: the features affected now (none: the incident is over), in order of effect.
 
-        For `performance` the one "feature" is the metric. reason: one sentence for people.
+        For `performance` the "features" are the metric and losses. reason: one sentence for people. onset_ms: when what
+        it says is estimated to have begun; None: with the window.
         """
+        onset_ms = window.start_ms if onset_ms is None else onset_ms
         changes, rest = [], dict(affected)
         for incident in list(self.acknowledged.values()):
             if (incident.opened.version, incident.opened.segment, incident.cause) == (*window[2:4], cause):
                 mine = {name: rest.pop(name) for name in incident.features if name in rest}
-                changes += self._follow(incident.id, incident, window, mine, reason)
+                changes += self._follow(incident.id, incident, window, mine, reason, onset_ms)
         key = (window.version, window.segment, cause)
         known = self.open.get(key)
         if known is not None:
-            changes += self._follow(key, known, window, rest, reason)
+            changes += self._follow(key, known, window, rest, reason, onset_ms)
         elif rest:
-            changes.append(self._open(window, cause, rest, reason))
+            changes.append(self._open(window, cause, rest, reason, onset_ms))
         return changes
 
     def _follow(
-        self, key: Key, incident: Incident, window: Window, affected: Mapping[str, Severity], reason: str
+        self,
+        key: Key,
+        incident: Incident,
+        window: Window,
+        affected: Mapping[str, Severity],
+        reason: str,
+        onset_ms: int,
     ) -> list[IncidentChange]:
         if not affected:
             self._put(key, replace(incident, latest=window))
-            return [self.close(key, reason)]
+            return [self.close(key, reason, onset_ms)]
         joined = tuple(name for name in affected if name not in incident.features)
         worst = max(affected.values(), key=_RANK.__getitem__)
         event: IncidentEvent | None = None
@@ -71,7 +84,7 @@ class Incidents:
         severity = worst if event == "worsened" else incident.severity
         incident = replace(incident, latest=window, features=incident.features + joined, severity=severity)
         self._put(key, incident)
-        return [] if event is None else [IncidentChange(incident, event, window, reason)]
+        return [] if event is None else [IncidentChange(incident, event, window, reason, onset_ms)]
 
     def _put(self, key: Key, incident: Incident) -> None:
         if isinstance(key, str):
@@ -79,16 +92,19 @@ class Incidents:
         else:
             self.open[key] = incident
 
-    def _open(self, window: Window, cause: Cause, affected: Mapping[str, Severity], reason: str) -> IncidentChange:
+    def _open(
+        self, window: Window, cause: Cause, affected: Mapping[str, Severity], reason: str, onset_ms: int
+    ) -> IncidentChange:
         worst = max(affected.values(), key=_RANK.__getitem__)
         incident = Incident(identity("inc", cause, window), cause, worst, window, window, tuple(affected))
         self.open[(window.version, window.segment, cause)] = incident
-        return IncidentChange(incident, "opened", window, reason)
+        return IncidentChange(incident, "opened", window, reason, onset_ms)
 
-    def close(self, key: Key, reason: str) -> IncidentChange:
-        """An incident is over."""
+    def close(self, key: Key, reason: str, onset_ms: int | None = None) -> IncidentChange:
+        """An incident is over. onset_ms: from when on; None: with the newest window it was seen in."""
         incident = self.acknowledged.pop(key) if isinstance(key, str) else self.open.pop(key)
-        return IncidentChange(replace(incident, open=False), "resolved", incident.latest, reason)
+        onset_ms = incident.latest.start_ms if onset_ms is None else onset_ms
+        return IncidentChange(replace(incident, open=False), "resolved", incident.latest, reason, onset_ms)
 
     def acknowledge(self, name: str, note: str) -> IncidentChange:
         """Somebody looks after the incident of this id. RefusedError where it is over, or was acknowledged."""
@@ -98,4 +114,5 @@ class Incidents:
         if key is None:
             raise RefusedError(f"incident {name} is not open: /api/v1/incidents?open=true lists those that are")
         incident = self.acknowledged[name] = replace(self.open.pop(key), acknowledged=True)
-        return IncidentChange(incident, "acknowledged", incident.latest, note or "somebody looks after it")
+        reason = note or "somebody looks after it"
+        return IncidentChange(incident, "acknowledged", incident.latest, reason, incident.latest.start_ms)

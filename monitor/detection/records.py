@@ -74,12 +74,15 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class IncidentChange:
-    """One step in an incident's life; `reason` is one sentence for people."""
+    """One step in an incident's life. reason: one sentence for people. onset_ms: when what it says is estimated to have
+    begun; of features that drift, their verdicts say it of each.
+    """
 
     incident: Incident
     event: IncidentEvent
     window: Window
     reason: str
+    onset_ms: int
 
 
 @dataclass(frozen=True, slots=True)

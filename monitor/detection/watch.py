@@ -50,12 +50,15 @@ _NEVER_SEEN = 2  # Rows outside a numeric reference's range that as many more ro
 
 
 class Share(NamedTuple):
-    """A share of a feature's rows that went wrong: what it is now, and what it was."""
+    """A share of a feature's rows that went wrong: what it is now, and what it was. onset_ms: start of the window from
+    which the evidence has grown.
+    """
 
     aspect: Aspect
     now: float
     usual: float
     effect: float
+    onset_ms: int
 
 
 class Converted(NamedTuple):
@@ -283,6 +286,7 @@ class Watch:
                 bad / max(bad + good, 1.0),
                 float(usual[stream]),
                 0.0 if np.isnan(effect) else float(effect),
+                int(judged.onset_ms[stream]),
             )
             found[self.names[place]] = (*found.get(self.names[place], ()), share)
         return found

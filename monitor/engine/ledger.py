@@ -47,11 +47,15 @@ class Ledger:
         """With another outcome, and where its labels lie."""
         return replace(
             self,
-            outcome=codec.pack("OUTC", _VERSION, outcome.plain()),
+            outcome=packed(outcome),
             labels=outcome.rows,
             by_class=labels_by_class(layout, outcome),
             label_offsets=label_offsets,
         )
+
+
+def packed(outcome: Outcome) -> bytes:
+    return codec.pack("OUTC", _VERSION, outcome.plain())
 
 
 def unpacked(layout: OutcomeLayout, packed: bytes) -> Outcome:

@@ -1,4 +1,4 @@
-"""The losses of a model's versions, followed window by window: what the sequential test has found of each."""
+"""What is followed of a model's versions, and their losses, window by window: what the sequential test finds of each."""
 
 from __future__ import annotations
 
@@ -8,45 +8,51 @@ from functools import cached_property
 from typing import NamedTuple
 
 from monitor.detection.betting import LOSS_MAX, Stream, bearable
-from monitor.detection.budget import evidence_limit, windows_a_month
+from monitor.detection.performance import Fall
 from monitor.engine.ledger import Ledger, unpacked
 from monitor.profiles.reference import Reference
-from monitor.spec import DAY_MS, ModelSpec
+from monitor.spec import DAY_MS
 from monitor.statistics.performance import Loss, losses
 
 BUDGET_SHARE = 0.2
-"""Of a model's false alarms a month, what its losses may use between them; the rest is drift's."""
+"""Of a model's false alarms a month, what its metric and its losses may use between them; the rest is drift's."""
 
 SILENT_MS = 7 * DAY_MS
 """A version that has had no window for so long begins its evidence anew."""
 
 
 class Worst(NamedTuple):
-    """The loss nearest to its alarm limit, and its evidence over that limit; None where no loss is followed."""
+    """The loss, or the metric, nearest to its alarm limit, and its evidence over that limit; None where none is
+    followed.
+    """
 
     ratio: float | None = None
     loss: str = ""
 
 
 @dataclass(slots=True)
-class VersionLosses:
-    """By name of the loss; end_ms: of the version's newest window."""
+class Followed:
+    """What is known of one version. streams: by name of the loss; fall: of the metric; end_ms: of its newest window."""
 
     streams: dict[str, Stream] = field(default_factory=dict)
+    fall: Fall = field(default_factory=Fall)
     end_ms: int = 0
 
     @property
-    def alarmed(self) -> dict[str, Stream]:
-        """Those that have risen, worst first."""
+    def risen(self) -> dict[str, Stream]:
+        """The losses that have risen, worst first."""
         found = [(name, stream) for name, stream in self.streams.items() if stream.alarmed]
         return dict(sorted(found, key=lambda each: (-each[1].ratio, each[0])))
+
+    @property
+    def alarmed(self) -> bool:
+        return self.fall.alarmed or bool(self.risen)
 
 
 @dataclass
 class LossReader:
     """Follows the losses of the versions that are compared with one reference."""
 
-    spec: ModelSpec
     reference: Reference
 
     @cached_property
@@ -60,29 +66,20 @@ class LossReader:
     def bearable(self) -> Mapping[str, float]:
         return {name: bearable(*loss) for name, loss in self.known.items()}
 
-    def follow(self, ledger: Ledger, versions: dict[str, VersionLosses]) -> Worst:
-        """Take in the labels of one window - its own, not its span's, as each label counts once.
-
-        The budget is the model's: it is shared equally by its versions, and by the losses of each.
-        """
-        window = ledger.window
-        forget_silent(versions, window.end_ms - self.spec.performance.wait_ms - SILENT_MS)
-        mine = versions.setdefault(window.version, VersionLosses())
-        mine.end_ms = window.end_ms
+    def follow(self, ledger: Ledger, mine: Followed, limit: float) -> Worst:
+        """Take in the labels of one window - its own, not its span's, as each label counts once. limit: of evidence."""
         mine.streams = {name: mine.streams.get(name, Stream()) for name in self.known}
         if self.reference.outcome is None or not self.known:
             return Worst()
-        weight = BUDGET_SHARE / (len(self.known) * len(versions))
-        limit = float(evidence_limit(windows_a_month(self.spec.window), self.spec.alarms.budget, weight))
         seen = losses(unpacked(self.reference.layout.outcome, ledger.outcome), self.reference.outcome)
         for name, stream in mine.streams.items():
-            stream.update(self.bearable[name], *seen[name], window.start_ms, limit)
+            stream.update(self.bearable[name], *seen[name], ledger.window.start_ms, limit)
         ratio, name = max((stream.ratio, name) for name, stream in mine.streams.items())
         return Worst(ratio, name)
 
 
-def forget_silent(versions: dict[str, VersionLosses], bound_ms: int) -> None:
-    """Forget versions without a window after a bound, but for those that have risen: a client that makes up versions
+def forget_silent(versions: dict[str, Followed], bound_ms: int) -> None:
+    """Forget versions without a window after a bound, but for those that have alarmed: a client that makes up versions
     must not fill the memory.
     """
     silent = [name for name, mine in versions.items() if mine.end_ms <= bound_ms and not mine.alarmed]

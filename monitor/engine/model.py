@@ -17,7 +17,7 @@ from monitor.engine.maker import Maker
 from monitor.engine.memory import Memory
 from monitor.engine.output import Output
 from monitor.engine.pane import OTHER, Pane, fold_parts, surplus
-from monitor.engine.performance import worst_shown
+from monitor.engine.performance import carried
 from monitor.engine.progress import VIEWS_MAX, Progress, surplus_views
 from monitor.engine.references import References
 from monitor.engine.settlement import Changes, Settlement, changes_of, windows_of
@@ -361,14 +361,14 @@ class ModelMonitor:
         newest = window.end_ms > self.progress.judged.get(window.version, NEVER)
         judged = verdict and newest and self.references.owns(window.version, ledger.reference)
         before = self.performance.get((window.version, window.end_ms))
-        found = reader.losses.follow(ledger, self.progress.losses) if judged else worst_shown(before)
-        view = reader.read(ledger, span, totals.of(ledger, span, reader.layout), ledger.settled or verdict, found)
+        view = reader.read(ledger, span, totals.of(ledger, span, reader.layout), ledger.settled or verdict)
+        view = reader.follow(view, span, ledger, self.progress.followed) if judged else carried(view, before)
         self._show("performance", self.performance, view)
         output.performance.append(view)
         output.readings.extend(view.readings)
         if judged:
             self.progress.judged[window.version] = window.end_ms
-            evidence = reader.judge(view, ledger, self.progress.losses[window.version], self.progress.incidents)
+            evidence = reader.judge(view, ledger, self.progress.followed[window.version], self.progress.incidents)
             if evidence is not None:
                 self.progress.arbiter.note(evidence)
                 output.changes.extend(evidence.changes)

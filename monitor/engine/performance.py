@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+from monitor.detection.budget import evidence_limit, windows_a_month
 from monitor.detection.incidents import Incidents
 from monitor.detection.performance import fallen
 from monitor.detection.records import PerformanceEvidence, Severity
 from monitor.detection.triggers import Evidence
 from monitor.engine.ledger import Ledger
-from monitor.engine.losses import LossReader, VersionLosses, Worst
+from monitor.engine.losses import BUDGET_SHARE, SILENT_MS, Followed, LossReader, forget_silent
+from monitor.engine.metric import MetricReader
 from monitor.engine.spans import Span
 from monitor.events.timestamps import iso
 from monitor.profiles.layout import OutcomeLayout
@@ -35,7 +37,9 @@ _SAID: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one rule says of a window. holds: that performance is worse than it may be; said: a sentence for people."""
+    """What one rule says of a window. holds: that performance is worse than it may be; said: a sentence for people.
+    onset_ms: since when, where the evidence tells.
+    """
 
     holds: bool
     said: str
@@ -47,9 +51,10 @@ class Finding:
 class PerformanceReader:
     """Compares the settled windows of one model version with its reference's own figure, where that had labels.
 
-    By two rules, of which either opens an incident. The configured metric's interval over a span of windows lies
-    wholly beyond the reference's figure by `drop`: `major`, as that is what the user cares about. Or a loss has risen,
-    by the evidence of all windows so far: smaller changes that last, and those that the metric hides; `moderate`.
+    By two kinds of evidence, of which either opens an incident. The configured metric has fallen by more than `drop`:
+    `major`, as that is what the user cares about. Or a loss has risen: smaller changes that last, and those that the
+    metric hides; `moderate`, until the metric's interval over the span lies wholly beyond `drop` too. That grades an
+    alarm and is none, so it needs no budget. An incident ends when neither evidence holds any more.
     """
 
     spec: ModelSpec
@@ -61,17 +66,13 @@ class PerformanceReader:
 
     @cached_property
     def losses(self) -> LossReader:
-        return LossReader(self.spec, self.reference)
+        return LossReader(self.reference)
 
     @cached_property
-    def target(self) -> float | None:
-        """The reference's figure of the metric that is watched."""
-        if self.reference.outcome is None:
-            return None
-        _, estimate = performance(self.layout, self.reference.outcome, self.spec.performance.metric)
-        return estimate.value if estimate else None
+    def metric(self) -> MetricReader:
+        return MetricReader(self.spec, self.reference)
 
-    def read(self, ledger: Ledger, span: Span, outcome: Outcome, settled: bool, worst: Worst) -> PerformanceView:
+    def read(self, ledger: Ledger, span: Span, outcome: Outcome, settled: bool) -> PerformanceView:
         """Every metric of the model's task over the span; `insufficient` where the span holds too few labels."""
         readings = []
         for name, metric in METRICS.items():
@@ -81,86 +82,107 @@ class PerformanceReader:
             if status == "ok" and not span.enough:
                 status, estimate = "insufficient", None
             readings.append(_reading(ledger, span, name, status, estimate))
-        return PerformanceView(
-            span.window, span.start_ms, span.labels, span.coverage, tuple(readings), settled, worst.ratio, worst.loss
-        )
+        return PerformanceView(span.window, span.start_ms, span.labels, span.coverage, tuple(readings), settled)
 
-    def judge(
-        self, view: PerformanceView, ledger: Ledger, followed: VersionLosses, incidents: Incidents
-    ) -> Evidence | None:
-        """The verdict of a window: an incident opens, stays or ends, which it does when neither rule holds any more.
-        None where nothing can be said.
+    def follow(
+        self, view: PerformanceView, span: Span, ledger: Ledger, versions: dict[str, Followed]
+    ) -> PerformanceView:
+        """Take in a window, once; the view with its evidence.
 
-        A window whose metric cannot be compared ends no incident that the metric is part of.
+        The budget is the model's: it is shared equally by its versions, and by the metric and the losses of each.
         """
-        name = self.spec.performance.metric
-        interval, risen = self._interval(view), self._risen(view, followed)
-        severity: dict[str, Severity] = {name: "major"} if interval is not None and interval.holds else {}
-        for loss in followed.alarmed:
+        window = ledger.window
+        forget_silent(versions, window.end_ms - self.spec.performance.wait_ms - SILENT_MS)
+        mine = versions.setdefault(window.version, Followed())
+        mine.end_ms = window.end_ms
+        streams = len(self.losses.known) + (self.metric.bound is not None)
+        share = BUDGET_SHARE / (max(1, streams) * len(versions))
+        limit = float(evidence_limit(windows_a_month(self.spec.window), self.spec.alarms.budget, share))
+        found = self.losses.follow(ledger, mine, limit)
+        metric = self.metric.follow(self._of_metric(view), span, ledger, mine.fall, limit)
+        worst = max(found, metric, key=lambda each: -1.0 if each.ratio is None else each.ratio)
+        return replace(view, evidence_ratio=worst.ratio, evidence_loss=worst.loss)
+
+    def judge(self, view: PerformanceView, ledger: Ledger, followed: Followed, incidents: Incidents) -> Evidence | None:
+        """The verdict of a window: an incident opens, stays or ends. None where there is nothing to say."""
+        metric, risen = self._metric(view, followed), self._risen(view, followed)
+        major = followed.fall.alarmed or (metric is not None and metric.holds)
+        severity: dict[str, Severity] = {self.spec.performance.metric: "major"} if major else {}
+        for loss in followed.risen:
             severity.setdefault(loss, "moderate")
-        if interval is None and risen is None:
-            open_now = incidents.open.get((view.window.version, view.window.segment, "performance"))
-            if open_now is None or name in open_now.features:
-                return None
-        held = [finding for finding in (interval, risen) if finding is not None and finding.holds]
-        shown = held or [finding for finding in (interval,) if finding is not None]
-        reason = "; ".join(finding.said for finding in shown) or "no loss is above what it may be any more"
+        place = (view.window.version, view.window.segment)
+        if not severity and metric is None and (*place, "performance") not in incidents.open:
+            return None
+        held = [finding for finding in (metric, risen) if finding is not None and finding.holds]
+        shown = held or [finding for finding in (metric,) if finding is not None]
+        onset_ms = min((finding.onset_ms for finding in held if finding.onset_ms is not None), default=None)
+        reason = "; ".join(finding.said for finding in shown) or "nothing is worse than it may be any more"
+        if onset_ms is not None:
+            reason += f"; it began about {self._time(onset_ms)}"
         return Evidence(
             window=view.window,
             cause="performance",
-            changes=tuple(incidents.update(view.window, "performance", severity, reason)),
+            changes=tuple(incidents.update(view.window, "performance", severity, reason, onset_ms)),
             reason=reason,
             rows=ledger.predicted,
             offsets=ledger.offsets,
             profile=ledger.profile,
             performance=shown[0].figures if shown else None,
-            onset_ms=None if risen is None else risen.onset_ms,
+            onset_ms=onset_ms,
         )
 
-    def _interval(self, view: PerformanceView) -> Finding | None:
+    def _of_metric(self, view: PerformanceView) -> Reading:
+        return next(each for each in view.readings if each.statistic == self.spec.performance.metric)
+
+    def _time(self, time_ms: int) -> str:
+        return f"row {time_ms}" if self.spec.window.unit == "numbered rows" else iso(time_ms)
+
+    def _metric(self, view: PerformanceView, followed: Followed) -> Finding | None:
         """By the configured metric; None where it cannot be compared."""
-        name, target = self.spec.performance.metric, self.target
-        reading = next((each for each in view.readings if each.statistic == name), None)
-        if target is None or reading is None or reading.value is None:
+        target, reading = self.metric.target, self._of_metric(view)
+        if target is None or reading.value is None:
             return None
+        fall, metric, before = followed.fall, self.metric.metric, target.value
         estimate = Estimate(reading.value, reading.lower, reading.upper)
-        better = METRICS[name].better
-        down = better != "zero" and fallen(estimate, target, self.spec.performance.drop, better)
         lower = reading.value if reading.lower is None else reading.lower
         upper = reading.value if reading.upper is None else reading.upper
         figures = f"{reading.value:.3g} ({lower:.3g} to {upper:.3g}), {view.coverage:.0%} labelled"
-        fell = "fell" if better == "higher" else "rose"
-        said = f"{name} {fell} from {target:.3g} to {figures}"
-        return Finding(
-            down,
-            said if down else f"{name} is {figures}; the reference had {target:.3g}",
-            PerformanceEvidence(name, reading.value, lower, upper, target, view.coverage),
-        )
+        evidence = PerformanceEvidence(metric.name, reading.value, lower, upper, before, view.coverage)
+        beyond = fallen(metric, estimate, before, self.spec.performance.drop)
+        if not fall.alarmed and not (followed.risen and beyond):
+            return Finding(False, f"{metric.name} is {figures}; the reference had {before:.3g}", evidence)
+        onset_ms = fall.stream.leading.since_ms if fall.alarmed else None
+        if fall.alarmed and fall.ratio < 1 and not beyond:
+            said = f"{metric.name} is {figures} after a fall; the reference had {before:.3g}"
+        else:
+            said = f"{metric.name} {'fell' if metric.better == 'higher' else 'rose'} from {before:.3g} to {figures}"
+        return Finding(True, said, evidence, onset_ms)
 
-    def _risen(self, view: PerformanceView, followed: VersionLosses) -> Finding | None:
+    def _risen(self, view: PerformanceView, followed: Followed) -> Finding | None:
         """By the loss that has risen most surely; None where none has."""
-        if not followed.alarmed:
+        if not followed.risen:
             return None
-        name, stream = next(iter(followed.alarmed.items()))
+        name, stream = next(iter(followed.risen.items()))
         known, bet = self.losses.known[name], stream.leading
         before = known.total / known.labels
         value, lower, upper = wilson(bet.total / bet.labels, bet.labels)
         assert lower is not None
         assert upper is not None
-        began = f"row {bet.since_ms}" if self.spec.window.unit == "numbered rows" else iso(bet.since_ms)
         said = f"{_SAID[name]} rose from {before:.3g} to {value:.3g} ({lower:.3g} to {upper:.3g})"
         reached = "the evidence reached its limit" if stream.ratio >= 1 else "the evidence has not fallen yet"
         return Finding(
             True,
-            f"{said} over {bet.labels} labels; {reached}; it began about {began}",
+            f"{said} over {bet.labels} labels; {reached}",
             PerformanceEvidence(name, value, lower, upper, before, view.coverage),
             bet.since_ms,
         )
 
 
-def worst_shown(view: PerformanceView | None) -> Worst:
-    """As a window's view shows it already: later labels change its figures, never its evidence."""
-    return Worst(view.evidence_ratio, view.evidence_loss) if view else Worst()
+def carried(view: PerformanceView, before: PerformanceView | None) -> PerformanceView:
+    """With the evidence that a window's view has shown already: later labels change its figures, never that."""
+    if before is None:
+        return view
+    return replace(view, evidence_ratio=before.evidence_ratio, evidence_loss=before.evidence_loss)
 
 
 def _reading(ledger: Ledger, span: Span, metric: str, status: Status, estimate: Estimate | None) -> Reading:

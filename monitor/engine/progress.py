@@ -9,7 +9,7 @@ from monitor.detection.incidents import Incidents
 from monitor.detection.records import Incident, IncidentChange, Trigger
 from monitor.detection.triggers import Arbiter
 from monitor.engine.labels import LabelFlow
-from monitor.engine.losses import VersionLosses
+from monitor.engine.losses import Followed
 from monitor.windows.streams import NEVER, Streams
 from monitor.windows.window import Window, WindowSpec
 
@@ -34,7 +34,7 @@ class Progress:
     of predictions and labels. boundary_ms: performance is settled up to here. known_ms: the latest time that a label
     counts from. counted: totals by name. triggers, resolved incidents: the newest,
     newest last. decided: triggers by (version, requested or withheld). judged: end of the newest window with a verdict,
-    by version. losses: the evidence that a version's losses have risen.
+    by version. followed: the evidence that a version's metric has fallen, or a loss of it risen.
     """
 
     predictions: Streams
@@ -51,7 +51,7 @@ class Progress:
     resolved: list[Incident] = field(default_factory=list)
     decided: dict[tuple[str, str], int] = field(default_factory=dict)
     judged: dict[str, int] = field(default_factory=dict)
-    losses: dict[str, VersionLosses] = field(default_factory=dict)
+    followed: dict[str, Followed] = field(default_factory=dict)
     label_flow: LabelFlow = field(default_factory=LabelFlow)
 
     def note(self, changes: Sequence[IncidentChange]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from monitor.engine.ledger import Ledger, unpacked
@@ -23,7 +23,8 @@ from monitor.windows.window import Window
 class Span:
     """The windows that one is judged by: those that start in [start_ms, window.start_ms], and their labels together.
 
-    enough: whether they hold as many labels as a figure needs; it is the window alone where even all could not.
+    enough: whether they hold as many labels as a figure needs; it is the window alone where even all could not. least:
+    labels of the rarest class; all of them where there are no classes.
     """
 
     window: Window
@@ -31,6 +32,12 @@ class Span:
     labels: int
     coverage: float
     enough: bool
+    least: int
+
+
+def enough(rules: PerformanceSpec, labels: int, by_class: Mapping[str, int]) -> bool:
+    """Whether a figure may be read of so many labels."""
+    return labels >= rules.labels_min and all(rows >= rules.class_min for rows in by_class.values())
 
 
 @dataclass(slots=True)
@@ -53,8 +60,7 @@ class Sweep:
 
     @property
     def enough(self) -> bool:
-        rules = self.rules
-        return self.labels >= rules.labels_min and all(rows >= rules.class_min for rows in self.by_class.values())
+        return enough(self.rules, self.labels, self.by_class)
 
     def extend(self, older: Ledger) -> None:
         """Take in the window before the oldest."""
@@ -78,9 +84,11 @@ class Sweep:
         """The newest window's."""
         ledger = self.newest
         if not self.enough:
-            return Span(ledger.window, ledger.window.start_ms, ledger.labels, ledger.coverage, False)
+            least = min(ledger.by_class.values(), default=ledger.labels)
+            return Span(ledger.window, ledger.window.start_ms, ledger.labels, ledger.coverage, False, least)
         coverage = min(1.0, self.labels / self.predicted) if self.predicted else 0.0
-        return Span(ledger.window, self.start_ms, self.labels, coverage, True)
+        least = min(self.by_class.values(), default=self.labels)
+        return Span(ledger.window, self.start_ms, self.labels, coverage, True, least)
 
     def _count(self, ledger: Ledger, sign: int) -> None:
         self.labels += sign * ledger.labels

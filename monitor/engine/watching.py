@@ -166,7 +166,7 @@ class Watching:
         drift = Evidence(
             window=window,
             cause="drift",
-            changes=tuple(incidents.update(window, "drift", affected, reason)),
+            changes=tuple(incidents.update(window, "drift", affected, reason, began)),
             reason=reason,
             rows=pane.profile.rows,
             offsets=pane.offsets,
@@ -175,10 +175,11 @@ class Watching:
             calm=calm,
             onset_ms=began,
         )
-        changes = tuple(incidents.update(window, "data", broken, said))
+        since = min((share.onset_ms for shares in wrong.values() for share in shares), default=None)
+        changes = tuple(incidents.update(window, "data", broken, said, since))
         return [
             drift,
-            replace(drift, cause="data", changes=changes, reason=said, verdicts=(), calm=False, onset_ms=None),
+            replace(drift, cause="data", changes=changes, reason=said, verdicts=(), calm=False, onset_ms=since),
         ]
 
     def _learn(self, window: Window, reference: str, tally: Counts) -> None:

@@ -72,7 +72,7 @@ class Findings:
             for name in change.incident.features:
                 if (change.incident.id, name) not in known:
                     known.add((change.incident.id, name))
-                    onset = change.window.start_ms
+                    onset = change.onset_ms
                     verdict = verdicts.get((change.window, name))
                     if change.incident.cause == "drift" and verdict is not None and verdict.onset_ms >= 0:
                         onset = verdict.onset_ms

@@ -23,5 +23,6 @@ def test_a_drifting_score_is_called_score() -> None:
     drifting = [Verdict(WINDOW, "@score", 800, "drifting", 0.31), Verdict(WINDOW, "amount", 800, "drifting")]
     assert describe_drift(drifting) == "score (effect 0.31) and amount drifted"
     assert (
-        describe_data({"@prediction": [Share("unseen", 0.25, 0.0, 1.0)]}) == "25.0% of prediction unseen (0.0% before)"
+        describe_data({"@prediction": [Share("unseen", 0.25, 0.0, 1.0, 0)]})
+        == "25.0% of prediction unseen (0.0% before)"
     )

@@ -105,9 +105,9 @@ def test_incidents_lie_over_the_windows_they_were_open_in() -> None:
     opened = Incident("i1", "data", "minor", window(3), window(3), ("x",))
     closed = Incident("i2", "drift", "major", window(5), window(5), ("x",))
     said.changes += [
-        IncidentChange(opened, "opened", window(3), ""),
-        IncidentChange(closed, "opened", window(5), ""),
-        IncidentChange(closed, "resolved", window(7), ""),
+        IncidentChange(opened, "opened", window(3), "", 0),
+        IncidentChange(closed, "opened", window(5), "", 0),
+        IncidentChange(closed, "resolved", window(7), "", 0),
     ]
     spans = heat([said], {}, 0.02, "roc_auc").incidents
     assert [(span.cause, span.first, span.last) for span in spans] == [("data", 3, 9), ("drift", 5, 7)]

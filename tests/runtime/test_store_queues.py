@@ -63,7 +63,7 @@ def test_the_last_revision_of_a_reading_comes_first(store: Store) -> None:
 # Incidents and triggers.
 
 INCIDENT = Incident("inc_1", "drift", "minor", WINDOW, WINDOW, ("amount", "zażółć \" '"))
-CHANGE = IncidentChange(INCIDENT, "opened", WINDOW, "amount drifted\nfor two windows")
+CHANGE = IncidentChange(INCIDENT, "opened", WINDOW, "amount drifted\nfor two windows", 0)
 TRIGGER = Trigger(
     "trg_1",
     "performance",
@@ -85,8 +85,8 @@ TRIGGER = Trigger(
 
 
 def test_incidents_come_back_to_the_bit_newest_first(store: Store) -> None:
-    resolved = IncidentChange(replace(INCIDENT, open=False), "resolved", WINDOW, "")
-    other = IncidentChange(replace(INCIDENT, id="inc_2"), "opened", WINDOW._replace(model="other"), "")
+    resolved = IncidentChange(replace(INCIDENT, open=False), "resolved", WINDOW, "", 0)
+    other = IncidentChange(replace(INCIDENT, id="inc_2"), "opened", WINDOW._replace(model="other"), "", 0)
     with store.transaction():
         store.add_incident_changes([CHANGE])
         store.add_incident_changes([resolved, other])

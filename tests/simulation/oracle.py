@@ -75,27 +75,39 @@ class Meaning:
 
 
 class Evidence:
-    """The sequential test of `fraud`: bets on each of its losses against five alternatives, a window at a time, in the
-    order of verdicts; windows before one that has been judged are passed over, as is a version without a reference.
+    """The sequential tests of `fraud`: bets on each of its losses against five alternatives, a window at a time, in the
+    order of verdicts, and on its accuracy; windows before one that has been judged are passed over, as is a version
+    without a reference.
     """
 
     def __init__(self, spec: ModelSpec, events: list[Any], labels: list[Any]) -> None:
         pairs = zip(events, labels, strict=True)
         good = losses_of([(event["prediction"], event["score"], label["label"]) for event, label in pairs])
         self.bearable = {name: bearable(rows) for name, rows in good.items()}
+        self.rules, self.accuracy_min = spec.performance, least_accuracy(good["error_rate"], spec.performance.drop)
+        self.unused: dict[str, list[tuple[float, str]]] = {}
+        self.calm: Counter[tuple[str, str]] = Counter()
         self.windows = 730.5 * 3_600_000 / spec.window.size if spec.window.unit == "ms" else 730.5
         self.newest: dict[str, int] = {}
         self.wealth: dict[tuple[str, str], list[float]] = {}
         self.risen: set[tuple[str, str]] = set()
+        self.alone: dict[tuple[str, str], float] = {}
+        self.before: dict[tuple[str, str], float] = {}
         self.said: dict[Span, tuple[float, str]] = {}
 
-    def judge(self, window: Span, rows: list[tuple[str | None, float, str]]) -> None:
+    def judge(
+        self,
+        window: Span,
+        rows: list[tuple[str | None, float, str]],
+        span: list[tuple[str | None, float, str]],
+        enough: bool,
+    ) -> None:
         if window.version == "2" or window.end <= self.newest.get(window.version, NEVER):
             return
         self.newest[window.version] = window.end
-        # A fifth of a tenth of an alarm a month, for four losses of each version.
-        limit = self.windows / (0.1 / 5 / 4 / len(self.newest))
-        found = []
+        # A fifth of a tenth of an alarm a month, for four losses of each version and its metric.
+        limit = self.windows / (0.1 / 5 / 5 / len(self.newest))
+        found = [(self._fallen(window.version, rows, span if enough else [], 2 * limit), "accuracy")]
         for name, mine in losses_of(rows).items():
             key, p = (window.version, name), self.bearable[name]
             wealth = self.wealth.setdefault(key, [0.0] * 5)
@@ -104,16 +116,53 @@ class Evidence:
                 q = odds / (1 + odds)
                 won = math.prod((q / p) ** loss * ((1 - q) / (1 - p)) ** (1 - loss) for loss in mine)
                 wealth[place] = min((wealth[place] + 1) * won, 1000 * limit) if mine else wealth[place]
-            ratio = sum(wealth) / 5 / limit
-            found.append((ratio, name))
+            found.append((self._held(key, limit) if mine else sum(wealth) / 5 / limit, name))
+        self.said[window] = max(found)
+
+    def _held(self, key: tuple[str, str], limit: float) -> float:
+        """Evidence over its limit, at which it is held after an alarm until four windows have left it at 1 %."""
+        wealth = self.wealth[key]
+        ratio = sum(wealth) / len(wealth) / limit
+        if ratio >= 1:
+            self.risen.add(key)
+        if key in self.risen:
+            self.wealth[key] = [min(each, limit) for each in wealth]
+            self.calm[key] = self.calm[key] + 1 if ratio <= 0.01 else 0
+            if self.calm[key] == 4:
+                self.risen.discard(key)
+                self.wealth[key], self.calm[key] = [0.0] * len(wealth), 0
+        return ratio
+
+    def _fallen(self, version: str, rows: list[Any], span: list[Any], limit: float) -> float:
+        """The same of the accuracy: of each span by itself, and of every label once where those not used are enough."""
+        key = (version, "accuracy")
+        ratio = self.before.get(key, 0.0)
+        if span:
+            by_itself = min(1 / max(self._p(span), 1e-300), 1000 * limit) / limit
+            self.before[key] = ratio = max(self.alone.get(key, 0.0), by_itself)
             if ratio >= 1:
                 self.risen.add(key)
-            if key in self.risen:
-                self.wealth[key] = [min(each, limit) for each in wealth]
-                if ratio <= 0.01:
-                    self.risen.discard(key)
-                    self.wealth[key] = [0.0] * 5
-        self.said[window] = max(found)
+                self.wealth[key], self.calm[key], self.alone[key] = [limit] * 4, 0, 1.0
+        unused = self.unused[version] = [*self.unused.get(version, []), *rows]
+        positive = sum(label == "fraud" for *_, label in unused)
+        least = min(positive, len(unused) - positive)
+        if rows and len(unused) >= max(30, self.rules.labels_min) and least >= self.rules.class_min:
+            z = -special.ndtri(min(max(self._p(unused), 1e-300), 1 - 1e-16))
+            before = self.wealth.get(key, [0.0] * 4)
+            self.wealth[key] = [
+                min((wealth + 1) * min(math.exp(s * z - s * s / 2), limit**0.5), 1000 * limit)
+                for s, wealth in zip((0.5, 1, 2, 4), before, strict=True)
+            ]
+            self.alone[key] = self._held(key, limit)
+            self.before[key] = ratio = max(ratio, self.alone[key])
+            self.unused[version] = []
+        return ratio
+
+    def _p(self, rows: list[Any]) -> float:
+        """Of an accuracy of no less than may be, by the likelihood ratio of as many rows as Wilson's interval tells."""
+        right, least = 1 - sum(losses_of(rows)["error_rate"]) / len(rows), self.accuracy_min
+        distance = math.sqrt(2 * len(rows) * sum(special.rel_entr([right, 1 - right], [least, 1 - least])))
+        return float(special.stdtr(len(rows) - 1, math.copysign(distance, right - least)))
 
 
 def losses_of(rows: list[tuple[str | None, float, str]]) -> dict[str, list[float]]:
@@ -134,6 +183,16 @@ def bearable(rows: list[float]) -> float:
         return len(rows) * sum(special.rel_entr([mean, 1 - mean], [p, 1 - p])) - math.log(100)
 
     return max(1.05 * mean, optimize.brentq(doubt, mean, 1 - 1e-12, xtol=1e-15))
+
+
+def least_accuracy(errors: list[float], drop: float) -> float:
+    """What the reference had less `drop`, or the limit of what its rows leave in doubt, 3.72 standard errors."""
+    right, rows = 1 - sum(errors) / len(errors), len(errors)
+
+    def doubt(p: float) -> float:
+        return math.sqrt(2 * rows * sum(special.rel_entr([right, 1 - right], [p, 1 - p]))) - 3.72
+
+    return min(right - drop, optimize.brentq(doubt, 1e-12, right, xtol=1e-15))
 
 
 @dataclass
@@ -333,10 +392,8 @@ def _settle(
             if verdict:
                 settled.add(window)
                 if evidence:
-                    pairs = [(first[window.version, key], label.value) for key, label in current[window].items()]
-                    evidence.judge(
-                        window, [(each.decision, each.event.get("score", 0.0), value) for each, value in pairs]
-                    )
+                    own, whole = (_labelled(part, current, first) for part in ([window], spans[window]))
+                    evidence.judge(window, own, whole, figures[window].enough)
             # A reading is of its span's labels: one that has changed since then makes it stale.
             stale = changed & ({*spans[window]} | read.get(window, set()))
             if verdict or window.end == boundary or stale:
@@ -357,6 +414,14 @@ def _settle(
         "expired": expired,
         "conflict": sum(_conflicts(pairs, last) for pairs in candidates.values()),
     }
+
+
+def _labelled(
+    windows: list[Span], current: dict[Span, dict[str, Label]], first: dict[tuple[str, str], Prediction]
+) -> list[tuple[str | None, float, str]]:
+    """Decision, score and label of every labelled row."""
+    pairs = [(first[each.version, key], label.value) for each in windows for key, label in current[each].items()]
+    return [(each.decision, each.event.get("score", 0.0), value) for each, value in pairs]
 
 
 def _waiting(accepted: list[Prediction], by_id: dict[str, list[Label]], last: int, spec: ModelSpec) -> tuple[int, int]:

@@ -106,7 +106,9 @@ def figure(view: PerformanceView) -> oracle.Figure:
 
 
 def evidence(figure: oracle.Figure) -> tuple[float, str]:
-    return figure.evidence or (-1.0, "")
+    """Beyond a thousand limits nothing is told apart."""
+    ratio, of = figure.evidence or (-1.0, "")
+    return ratio, of if ratio < 999 else ""
 
 
 def histogram(delays_ms: list[int], ends_s: list[float]) -> Histogram:
