@@ -1,4 +1,4 @@
-"""What is followed of a model's versions, and their losses, window by window: what the sequential test finds of each."""
+"""What is followed of a model's versions, window by window, and of that their losses: what the test finds of each."""
 
 from __future__ import annotations
 

@@ -143,11 +143,11 @@ class Performance(Resource):
     settled: bool
     """Whether the window has had its one verdict; later labels only change the figures."""
     evidence_ratio: float | None
-    """At that verdict, evidence that the metric has fallen or a loss has risen, over the alarm limit: the alarm is at 1.
-    Null before it, and where the reference has no labels to compare with."""
+    """At that verdict, evidence that the metric has fallen or a loss has risen, over the alarm limit: the alarm is at
+    1. Null before it, and where the reference has no labels to compare with."""
     evidence_loss: Text
-    """What is nearest to its limit: the metric, such as `roc_auc`, or a loss, such as `error_rate`; empty where there is
-    none."""
+    """What is nearest to its limit: the metric, such as `roc_auc`, or a loss, such as `error_rate`; empty where nothing
+    is followed."""
     metrics: list[Figure]
 
     @classmethod
