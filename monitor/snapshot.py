@@ -12,9 +12,9 @@ from monitor.spec import AlarmSpec
 from monitor.statistics.reading import Reading
 from monitor.windows.window import Window
 
-LABEL_RESULTS = ("matched", "waiting", "expired", "conflict")
+LABEL_RESULTS = ("matched", "waiting", "expired", "conflict", "unknown")
 """What becomes of labels: joined with their prediction; kept for one that has not come, counted when the wait begins;
-given up without one; at odds with another partition's label of the same id."""
+given up without one; at odds with another partition's label of the same id; joined, but of no class of the model."""
 
 
 @dataclass(frozen=True, slots=True)

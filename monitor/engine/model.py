@@ -321,7 +321,8 @@ class ModelMonitor:
         while boundary is not None and boundary <= due.until_ms:
             touched: set[Window] = set()
             if matched is not None:
-                touched = self.settlement.apply(changes.at(boundary), windows, layouts, matched, topic)
+                touched, unknown = self.settlement.apply(changes.at(boundary), windows, layouts, matched, topic)
+                self.progress.count("unknown", unknown)
             self._settle_boundary(boundary, touched, output)
             boundary = self.settlement.boundary(labelled_ms, boundary)
         self.progress.boundary_ms = due.until_ms
@@ -332,11 +333,9 @@ class ModelMonitor:
         totals = Totals(self.settlement.between)
         for ledger, span, verdict in self.settlement.due(boundary_ms, touched):
             self._read_performance(ledger, span, verdict, totals, output)
-        labels = self.settlement.labels
-        arbiter = self.progress.arbiter
         retrain, labelled = self.spec.retrain, self.spec.labelled
         labels_min = retrain.labels_min if retrain and labelled else 0
-        decided = arbiter.arbitrate(boundary_ms, retrain, labels, labelled)
+        decided = self.progress.arbiter.arbitrate(boundary_ms, retrain, self.settlement.labels, labelled)
         triggers = [self.settlement.completed(trigger, labels_min) for trigger in decided]
         output.triggers.extend(triggers)
         for trigger in triggers:

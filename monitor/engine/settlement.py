@@ -21,6 +21,7 @@ from monitor.engine.pane import Pane
 from monitor.engine.spans import Span, Sweep, reaches
 from monitor.events.batch import Matched
 from monitor.profiles.layout import OutcomeLayout
+from monitor.profiles.outcome import unknown
 from monitor.spec import ModelSpec, PerformanceSpec
 from monitor.windows.window import Window, reaching_rows
 
@@ -109,12 +110,14 @@ class Settlement:
         layouts: Mapping[str, OutcomeLayout],
         matched: Matched,
         topic: str,
-    ) -> set[Window]:
-        """Count the changes of one boundary; the windows that were touched.
+    ) -> tuple[set[Window], int]:
+        """Count the changes of one boundary; the windows that were touched, and how many of the labels that came name
+        no class of their model.
 
         layouts: by version of the reference. topic: of the labels.
         """
         touched = np.unique(changes.window).tolist()
+        foreign = 0
         for index in touched:
             window = windows[index]
             mine = changes.window == index
@@ -124,12 +127,13 @@ class Settlement:
             self._joined -= self.ledgers[key].labels
             outcome = unpacked(layout, self.ledgers[key].outcome)
             outcome.fold(layout, matched.pairs.take(added))
+            foreign += int(unknown(layout, matched.pairs.take(added)).sum())
             outcome.retract(layout, matched.pairs.take(removed[removed >= 0]))
             partition, offset = matched.label_partition[added], matched.label_offset[added]
             offsets = reaching_rows(self.ledgers[key].label_offsets, topic, partition, offset)
             self.ledgers[key] = self.ledgers[key].holding(layout, outcome, offsets)
             self._joined += outcome.rows
-        return {windows[index] for index in touched}
+        return {windows[index] for index in touched}, foreign
 
     def due(self, boundary_ms: int, touched: set[Window]) -> list[tuple[Ledger, Span, bool]]:
         """Windows to be read at a boundary, in order, each with its span and whether it gets its verdict now.

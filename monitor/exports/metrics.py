@@ -48,7 +48,7 @@ METRICS: tuple[Metric, ...] = (
         "labels_total",
         "counter",
         "Labels, by what became of them: matched with a prediction, waiting for one when they came, expired without"
-        " one, or in conflict with another partition's.",
+        " one, in conflict with another partition's, or (matched, but) of an unknown class.",
         ("model", "result"),
     ),
     Metric(

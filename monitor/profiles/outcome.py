@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitor.errors import LayoutMismatchError
 from monitor.events.batch import PRESENT, CategoricalColumn, NumericColumn, Pairs
@@ -72,6 +73,8 @@ class Outcome:
     def _apply(self, sign: Callable[[Any, Any], Any], layout: OutcomeLayout, pairs: Pairs) -> None:
         label = pairs.label
         labelled = label.codes >= 0 if isinstance(label, CategoricalColumn) else label.state == PRESENT
+        if layout.task == "binary":
+            labelled = labelled & ~unknown(layout, pairs)
         if not labelled.all():
             pairs = pairs.take(labelled)
         for start in range(0, len(pairs), ROWS_MAX):
@@ -86,6 +89,18 @@ class Outcome:
     def of_plain(cls, plain: list[Any]) -> Outcome:
         kind, *values = plain
         return cls(_KINDS[kind](*(_of_plain(value) for value in values)))
+
+
+def unknown(layout: OutcomeLayout, pairs: Pairs) -> NDArray[np.bool_]:
+    """bool[n]: labels that name no class of the model, where two of its classes or more are known. A binary task takes
+    these for no label, as they are no more of its negative class than of its positive; with more classes they are
+    wrong.
+    """
+    label = pairs.label
+    if len(layout.classes) < 2 or not isinstance(label, CategoricalColumn):
+        return np.zeros(len(pairs), dtype=np.bool_)
+    foreign = [value not in layout.classes for value in label.values]
+    return np.array([*foreign, False, False], dtype=np.bool_)[label.codes]
 
 
 @lru_cache(maxsize=64)  # A summary is immutable, and every window begins with this one.

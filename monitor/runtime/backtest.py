@@ -86,9 +86,9 @@ class TableSource:
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """What a run over tables gave. spec: in force, windows by rows included. references: by version, also
-    those made of the table's rows. by_row: windows are spans of row numbers.
-    seconds: of reading, not of loading.
+    """What a run over tables gave. spec: in force, windows by rows included. references: by version, also those made of
+    the table's rows. by_row: windows are spans of row numbers. seconds: of reading, not of loading. unknown: labels that
+    name no class of the model.
     """
 
     spec: ModelSpec
@@ -99,6 +99,7 @@ class Backtest:
     predictions: int
     labels: int
     seconds: float
+    unknown: int = 0
 
 
 def run_backtest(
@@ -150,7 +151,17 @@ def run_backtest(
     seconds = time.perf_counter() - started
     known = loop.monitor.models[spec.name].references
     used = {each.version: each.reference for each in known.values() if each.reference.layout.features}
-    return Backtest(spec, used, outputs, by_row, results, len(predictions), 0 if given is None else len(given), seconds)
+    return Backtest(
+        spec,
+        used,
+        outputs,
+        by_row,
+        results,
+        len(predictions),
+        0 if given is None else len(given),
+        seconds,
+        loop.snapshot.models[spec.name].labels["unknown"],
+    )
 
 
 def _made(spec: ModelSpec, predictions: Predictions, *, by_row: bool, timed: bool) -> MadeSpec | None:

@@ -99,6 +99,7 @@ def trial_report(trial: Trial, progress: Progress) -> Iterator[str]:
     yield from _features(shown)
     yield from _unjudged(shown, findings)
     yield from _performance(shown, result)
+    yield from _foreign(result)
     yield from _amounts(result, findings)
 
 
@@ -208,6 +209,20 @@ def _target(result: Backtest, version: str, metric: str) -> str:
         if estimate is not None:
             return f"the reference had {estimate.value:.4g}"
     return "the reference has no labels to compare it with"
+
+
+def _foreign(result: Backtest) -> Iterator[str]:
+    """How many labels could not be of this model."""
+    if not result.unknown:
+        return
+    layouts = [reference.layout.outcome for reference in result.references.values()]
+    classes = listed(sorted({name for layout in layouts for name in layout.classes}))
+    counts = "count for nothing" if result.spec.schema.task == "binary" else "count as errors"
+    verb = "names" if result.unknown == 1 else "name"
+    yield (
+        f"{counted(result.unknown, 'label')} {verb} no class of the model ({classes}) and {counts}: "
+        "write labels as the predictions or the reference do"
+    )
 
 
 def _amounts(result: Backtest, findings: Findings) -> Iterator[str]:

@@ -27,6 +27,7 @@ from monitor.profiles.reference import Reference
 from monitor.runtime.backtest import run_backtest
 from monitor.runtime.findings import Findings
 from monitor.runtime.tables import Table
+from monitor.runtime.trial import _foreign
 from monitor.snapshot import PerformanceView
 from monitor.spec import ModelSpec, PerformanceSpec, RetrainSpec
 from monitor.statistics.performance import losses
@@ -309,6 +310,32 @@ def test_clean_labels_of_a_small_reference_without_skill_open_nothing() -> None:
     spec = replace(SPEC, performance=PerformanceSpec("roc_auc", 0.03, labels_min=60, class_min=10))
     for _ in range(3):
         assert changes(run(reference(*guessed(300)), *guessed(18_000), spec)) == []
+
+
+def test_labels_of_no_class_of_the_model_are_no_negatives_and_are_counted() -> None:
+    batch, label = decided(np.random.default_rng(12), [(2_000, 0.1)])
+    odd = np.arange(2_000) % 10 == 0
+    spoiled = CategoricalColumn(np.where(odd, 2, label.codes).astype(np.int32), (*NAMES, "maybe"))
+    table, clock = Table(batch, None, False), lambda: Now.at(0)
+    result = run_backtest(SPEC, {"3": error_reference()}, table, rows.labels(batch, spoiled, batch.time_ms), clock)
+    without = run_backtest(
+        SPEC,
+        {"3": error_reference()},
+        table,
+        rows.labels(batch, label, batch.time_ms).take(np.flatnonzero(~odd)),
+        clock,
+    )
+    assert (result.unknown, without.unknown) == (200, 0)
+
+    def last(outputs: list[Output]) -> dict[int, list[float | None]]:
+        return {hour: [each.value for each in view.readings] for hour, view in verdicts(outputs).items()}
+
+    assert last(result.outputs) == last(without.outputs)
+    assert [*_foreign(without)] == []
+    assert [*_foreign(result)] == [
+        "200 labels name no class of the model (no, yes) and count for nothing: write labels as the predictions or the "
+        "reference do"
+    ]
 
 
 def test_silent_versions_are_forgotten_but_for_those_that_have_risen() -> None:

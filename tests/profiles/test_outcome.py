@@ -160,7 +160,7 @@ def test_a_binary_outcome_holds_what_a_loop_counts(threshold: float | None, rows
     counts, bins = np.zeros((2, SCORE_CELLS.count + 2), dtype=int), np.zeros((3, 2, BINS), dtype=int)
     losses, distances = [], []
     for label, prediction, _, score, _ in rows:
-        if label < 0:
+        if label not in (0, 1):  # None, or of no class of the model.
             continue
         truth, decision = int(label == 1), None
         labels[truth] += 1

@@ -413,6 +413,7 @@ def _settle(
         "waiting": waiting,
         "expired": expired,
         "conflict": sum(_conflicts(pairs, last) for pairs in candidates.values()),
+        "unknown": 0,
     }
 
 

@@ -104,7 +104,7 @@ def usable_rows(outcome: Outcome, needs: Needs) -> int:
 def labels_by_class(layout: OutcomeLayout, outcome: Outcome) -> Mapping[str, int]:
     """Labelled rows of each class of the layout; of a binary task's two; empty for regression.
 
-    Labels of a class that the layout does not name count for none, or as negative in a binary task.
+    Labels of a class that the layout does not name count for none.
     """
     match outcome.summary:
         case BinaryOutcome(labels=labels):
