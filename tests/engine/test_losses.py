@@ -288,10 +288,10 @@ def test_a_collapse_is_major_in_its_first_span_and_says_the_same_onset_everywher
 
 
 def test_labels_that_are_wrong_now_and_then_are_one_incident() -> None:
-    batch, label = decided(np.random.default_rng(10), [(30_000, 0.1)])
-    batch = replace(batch, time_ms=np.arange(30_000) * HOUR_MS // 1_000)
+    batch, label = decided(np.random.default_rng(10), [(160_000, 0.1)])
+    batch = replace(batch, time_ms=np.arange(160_000) * HOUR_MS // 8_000)
     hour = batch.time_ms // HOUR_MS
-    swapped = np.isin(hour, [8, 10, 13, 15]) & (np.random.default_rng(0).random(len(hour)) < 0.2)
+    swapped = np.isin(hour, [4, 6, 9, 11]) & (np.random.default_rng(0).random(len(hour)) < 0.2)
     assert isinstance(label, CategoricalColumn)
     wrong = classes((label.codes == 1) ^ swapped)
     said = changes(run(error_reference(), batch, wrong))
