@@ -194,7 +194,7 @@ def _is_far(conversion: Conversion) -> bool:
 
 def _candidates(usual: Usual, seen: Seen) -> list[Conversion]:
     """Known conversions that bring the window's quartiles near the usual ones, and its own factor where that is far."""
-    levels = np.cumsum(usual.shares)[:-1]
+    levels = np.minimum(np.cumsum(usual.shares)[:-1], 1.0)  # Rounding may take the last ones above 1.
     quantiles = np.quantile(seen.values, levels)
     inner = usual.edges[1:-1]
     quarters = np.array([0.25, 0.5, 0.75])

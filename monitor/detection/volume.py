@@ -61,12 +61,13 @@ _NOT_YET = -1
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Too few rows, or too many. effect: PSI units of the pair beside an even one: 0.11 for half or twice as many.
-    ratio: evidence over the limit, at the alarm.
+    onset_ms: start of the hour that it was found in. ratio: evidence over the limit, at the alarm.
     """
 
     now: int
     usual: float
     effect: float
+    onset_ms: int
     ratio: float = 0.0
     aspect: Aspect = "volume"
 
@@ -143,7 +144,9 @@ class Volume:
             chance = (1.0 + 1.0 / len(like)) / (usual + 0.5)
             learned = start_ms - state.since_ms >= self._learning_ms and len(like) >= LIKE_MIN
             if learned and usual >= EXPECTED_MIN and len(state.strays) > 1:
-                self._take_in(state, day, Rows(rows, usual, _effect(rows, usual)), _p_value(state, off, chance))
+                self._take_in(
+                    state, day, Rows(rows, usual, _effect(rows, usual), start_ms), _p_value(state, off, chance)
+                )
             _stray(state, day, off**2 - chance)
         state.hours = np.concatenate([state.hours, np.array([[slot, day, rows]], dtype=np.int64)])
 

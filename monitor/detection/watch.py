@@ -62,11 +62,12 @@ class Share(NamedTuple):
 
 
 class Converted(NamedTuple):
-    """A feature whose unit changed."""
+    """A feature whose unit changed; onset_ms as of a share."""
 
     aspect: Aspect
     conversion: Conversion
     effect: float
+    onset_ms: int
 
 
 Wrong = Share | Converted | Rows
@@ -261,7 +262,8 @@ class Watch:
                 continue
             effect = float(np.nanmax([values.effect[place], shares.effect[unseen], 0.0]))
             others = [each for each in wrong.get(name, ()) if each.aspect != "out of range"]
-            found[name] = (*others, Converted("unit", change, effect))
+            onset = values.onset_ms[place] if values.drifting[place] else shares.onset_ms[unseen]
+            found[name] = (*others, Converted("unit", change, effect, int(onset)))
             state.units[name] = change
             values.drifting[place] = False
         return found

@@ -74,7 +74,7 @@ def rebaseline(model: ModelMonitor, order: Rebaseline) -> tuple[Output, str]:
             Rebaselined(model.spec.name, standard.version, order.features, standard.since_ms, order.reason)
         )
         if not order.features:
-            model.progress.losses.pop(standard.version, None)
+            model.progress.followed.pop(standard.version, None)
         for key in _over(model, standard.version, order.features):
             output.changes.append(_accept(model, key, f"accepted as normal: {order.reason}"))
     model.progress.note(output.changes)

@@ -87,8 +87,8 @@ class TableSource:
 @dataclass(frozen=True, slots=True)
 class Backtest:
     """What a run over tables gave. spec: in force, windows by rows included. references: by version, also those made of
-    the table's rows. by_row: windows are spans of row numbers. seconds: of reading, not of loading. unknown: labels that
-    name no class of the model.
+    the table's rows. by_row: windows are spans of row numbers. seconds: of reading, not of loading. unknown: labels
+    that name no class of the model.
     """
 
     spec: ModelSpec
