@@ -87,8 +87,8 @@ class TableSource:
 @dataclass(frozen=True, slots=True)
 class Backtest:
     """What a run over tables gave. spec: in force, windows by rows included. references: by version, also those made of
-    the table's rows. by_row: windows are spans of row numbers. seconds: of reading, not of loading. unknown: labels
-    that name no class of the model.
+    the table's rows. by_row: windows are spans of row numbers. left_over: rows at the end that fill no window of their
+    own. seconds: of reading, not of loading. unknown: labels that name no class of the model.
     """
 
     spec: ModelSpec
@@ -98,6 +98,7 @@ class Backtest:
     events: Mapping[str, int]
     predictions: int
     labels: int
+    left_over: int
     seconds: float
     unknown: int = 0
 
@@ -142,8 +143,8 @@ def run_backtest(
         outputs += loop.step(0)[1]
         progress(source._next, len(predictions))
     # A last window by rows that is not full says nothing that can be compared with the others.
-    whole = len(predictions) // spec.window.size * spec.window.size
-    outputs += loop.finish(whole if by_row else FOREVER)
+    left_over = len(predictions) % spec.window.size if by_row else 0
+    outputs += loop.finish(len(predictions) - left_over if by_row else FOREVER)
     store.close()
     results: dict[str, int] = {}
     for (_, result), rows in loop.snapshot.service.events.items():
@@ -159,6 +160,7 @@ def run_backtest(
         results,
         len(predictions),
         0 if given is None else len(given),
+        left_over,
         seconds,
         loop.snapshot.models[spec.name].labels["unknown"],
     )

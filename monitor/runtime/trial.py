@@ -119,6 +119,7 @@ def _summary(result: Backtest, findings: Findings) -> Line:
         "predictions": result.predictions,
         "labels": result.labels,
         "windows": len(findings.views),
+        "rows_left_over": result.left_over,
         "incidents": sum(findings.incidents.values()),
         "triggers": sum(not trigger.withheld for output in outputs for trigger in output.triggers),
         "events": dict(result.events),
@@ -241,12 +242,28 @@ def _amounts(result: Backtest, findings: Findings) -> Iterator[str]:
         f"alarms were to be expected in the {counted(windows, 'window')}{learning}; {opened}"
         + (f" ({causes})" if causes else "")
     )
+    yield from _left_over(result)
     summary = _summary(result, findings)
     yield (
         f"{counted(result.predictions, 'prediction')}, {counted(result.labels, 'label')}, "
         f"{counted(len(findings.views), 'window')}, {counted(incidents, 'incident')}, "
         f"{counted(summary['triggers'], 'trigger')} in {summary['seconds']} s"
     )
+
+
+def _left_over(result: Backtest) -> Iterator[str]:
+    """What no window judged, as windows by rows must be full."""
+    rows, size, left = result.predictions, result.spec.window.size, result.left_over
+    if left and left == rows:
+        yield (
+            f"nothing was judged: the table has {counted(rows, 'row')}, and a window takes {size:,}: give a smaller "
+            f"--window, as in --window '{max(1, rows // 10)} rows'"
+        )
+    elif left:
+        which = "the last row" if left == 1 else f"the last {left:,} rows"
+        yield (
+            f"{which}, from row {rows - left} on, {'was' if left == 1 else 'were'} not judged: a window takes {size:,}"
+        )
 
 
 def _start(window: Window, by_row: bool) -> str:

@@ -207,3 +207,26 @@ def test_the_series_of_the_plan_are_those_of_a_scrape(project: Path) -> None:
 def test_rows_a_window_must_be_a_number_above_zero(project: Path) -> None:
     with pytest.raises(ConfigError, match="--rows must be greater than 0"):
         list(plan(project / "monitor.yaml", 0, as_json=False))
+
+
+def test_rows_that_fill_no_window_are_named(project: Path, tmp_path: Path) -> None:
+    def said(rows: int) -> tuple[dict[str, Any], str]:
+        history(5, (14,)).head(rows).to_csv(tmp_path / "later.csv", index=False)
+        tried = Trial(project / "monitor.yaml", tmp_path / "later.csv", window="500 rows")
+        return json.loads(list(trial_lines(tried, quiet))[-1]), "\n".join(trial_report(tried, quiet))
+
+    summed, text = said(5_230)
+    assert (summed["windows"], summed["rows_left_over"]) == (10, 230)
+    assert "the last 230 rows, from row 5000 on, were not judged: a window takes 500" in text
+    summed, text = said(5_001)
+    assert summed["rows_left_over"] == 1
+    assert "the last row, from row 5000 on, was not judged" in text
+    summed, text = said(5_000)
+    assert summed["rows_left_over"] == 0
+    assert "not judged" not in text
+    summed, text = said(300)
+    assert (summed["windows"], summed["rows_left_over"]) == (0, 300)
+    assert (
+        "nothing was judged: the table has 300 rows, and a window takes 500: give a smaller --window, as in "
+        "--window '30 rows'"
+    ) in text
