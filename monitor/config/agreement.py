@@ -91,7 +91,10 @@ def reference_problems(model: Model, path: str, reference: Reference) -> list[Pr
             problems.append((key, text))
     for name, feature in model.features.items():
         if name not in compiled and feature.monitor != "off":
-            text = f"is not in the reference {path}: {again}, or write monitor: off"
+            text = (
+                f"is not in the reference {path}: {again} from a table that has it (times, names of rows and free "
+                "text are left out), or write monitor: off"
+            )
             problems.append((("features", name), text))
         elif name in compiled and compiled[name] != feature.type:
             text = f"is {feature.type}, but {compiled[name]} in the reference {path}: correct it, or {again}"

@@ -11,7 +11,7 @@ import numpy as np
 from monitor.detection.budget import windows_a_month
 from monitor.detection.records import Cause, Verdict
 from monitor.runtime.backtest import Backtest
-from monitor.runtime.plan import plan_version
+from monitor.runtime.plan import CONSTANT, plan_version
 from monitor.snapshot import WindowView
 from monitor.windows.window import Window
 
@@ -112,7 +112,7 @@ class Findings:
         }
         for name, mine in verdicts.items():
             why = reasons.get(name, "")
-            if "constant" not in why and any(verdict.effect is not None for verdict in mine):
+            if why != CONSTANT and any(verdict.effect is not None for verdict in mine):
                 continue
             if not why and all(verdict.state == "learning" for verdict in mine):
                 why = "all its windows read as learning"

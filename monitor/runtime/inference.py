@@ -1,14 +1,13 @@
 """What the columns of a table probably are, by rules that a person can check.
 
-In this order: without values, of one value, times, names of rows and free text are switched off; booleans and text
-are categorical, and so are whole numbers of at most CODES_MAX distinct values or with the name of a code; all others
-are numeric.
+In this order: without values, times, names of rows and free text are switched off; booleans and text are categorical,
+and so are whole numbers of at most CODES_MAX distinct values or with the name of a code; all others are numeric.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +23,7 @@ CODES_MAX = 10
 CLASSES_MAX = 20
 """Whole numbers of no more distinct values than this are classes, where a task is guessed."""
 
+_CONSTANT = "always holds the same value: any other is reported as never seen"
 _IDS_MIN = 200
 _ROWS_MIN = 20
 _TEXT_SHARE = 0.05  # Of cells that are no numbers, in a column that is still one of numbers.
@@ -70,11 +70,11 @@ def infer(name: str, values: Values, *, typed: bool) -> Inferred:
     kind: Kind = "categorical" if numbers is None or _is_boolean(values) else "numeric"
     if facts.distinct == 0:
         return Inferred(kind, "holds no values")
-    if facts.distinct == 1:
-        return Inferred(kind, "always holds the same value")
     if numbers is None or _is_boolean(values):
-        return Inferred("categorical", _text_flaw(facts, categories.values), _text_note(categories.values))
-    return _of_numbers(facts, numbers)
+        found = Inferred("categorical", _text_flaw(facts, categories.values), _text_note(categories.values))
+    else:
+        found = _of_numbers(facts, numbers)
+    return replace(found, note=_CONSTANT) if facts.distinct == 1 and not found.why else found
 
 
 def _unusable(values: Values) -> str:

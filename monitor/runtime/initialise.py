@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from monitor.config.units import window_text
 from monitor.errors import CodecError, ConfigError
 from monitor.events.batch import PRESENT, NumericColumn, Pairs
 from monitor.events.schema import Task
+from monitor.exports.text import counted
 from monitor.profiles.reference import Reference
 from monitor.runtime import cells, tables
 from monitor.runtime.frames import Frame, Values, read_frame
@@ -107,15 +108,11 @@ def _mean_error(pairs: Pairs) -> float:
 def _remarks(plan: Plan, frame: Frame, table: Table, window: WindowSpec) -> Iterator[str]:
     for name in frame.left_out:
         yield f"left out another column named {name!r}" if name else "left out a column without a name"
-    off: dict[str, list[str]] = {}
-    for name, inferred in plan.features.items():
-        if inferred.why:
-            off.setdefault(inferred.why, []).append(name)
-        elif inferred.note:
-            yield f"column {name!r}: {inferred.note}"
-    for why, names in off.items():
+    for note, names in _alike((name, inferred.note) for name, inferred in plan.features.items() if not inferred.why):
+        yield f"{'column' if len(names) == 1 else 'columns'} {listed(map(repr, names))}: {note}"
+    for why, names in _alike((name, inferred.why) for name, inferred in plan.features.items()):
         yield f"switched off {listed(names)}: {why}"
-    yield f"watches {len(plan.schema.features)} features in windows of {window_text(window)}"
+    yield f"watches {counted(len(plan.schema.features), 'feature')} in windows of {window_text(window)}"
     if table.by_row:
         like = [name for name, inferred in plan.features.items() if inferred.why == "holds times"]
         which = f" ({listed(like)} may be it)" if like else ""
@@ -133,6 +130,14 @@ def _remarks(plan: Plan, frame: Frame, table: Table, window: WindowSpec) -> Iter
         yield f"took scores of {plan.threshold:g} or more as {plan.schema.positive!r}, as there are no predictions"
     if len(np.unique(table.predictions.version.codes)) > 1:
         yield "the table has several versions, so the reference is of any version"
+
+
+def _alike(said: Iterable[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
+    """What is said of columns, and of which; nothing of those of which nothing is."""
+    names: dict[str, list[str]] = {}
+    for name, text in said:
+        names.setdefault(text, []).append(name)
+    return ((text, mine) for text, mine in names.items() if text)
 
 
 def _is_naive(values: Values) -> bool:

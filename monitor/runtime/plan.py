@@ -21,6 +21,8 @@ from monitor.profiles.reference import Reference
 from monitor.spec import DAY_MS, ModelSpec
 from monitor.windows.season import Season
 
+CONSTANT = "it has one value in the reference: any other reads as never seen, and alarms as a cause in the data"
+
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
@@ -202,9 +204,7 @@ class _Feature:
         if usable == 0.0:
             return "the reference has no usable value of it"
         if groupings.cells[0, self.stream] < 2:
-            return (
-                "it is constant in the reference: another value reads as never seen, and alarms as a cause in the data"
-            )
+            return CONSTANT
         if too_little is not None:
             needed = EXPECTED_MIN / (float(groupings.least[:, self.stream].max()) * usable)
             return (

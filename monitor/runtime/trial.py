@@ -96,7 +96,7 @@ def trial_report(trial: Trial, progress: Progress) -> Iterator[str]:
             withheld = f", withheld: {line['withheld']}" if "withheld" in line else ""
             yield f"{_when(line)}  retrain trigger ({line['reason']}){withheld}"
     findings = Findings(result)
-    yield from _features(shown)
+    yield from _features(shown, findings)
     yield from _unjudged(shown, findings)
     yield from _performance(shown, result)
     yield from _foreign(result)
@@ -146,10 +146,14 @@ def _when(line: Line) -> str:
     return str(line["window_start"]) if "window_start" in line else f"rows {line['first_row']} to {line['last_row']}"
 
 
-def _features(shown: Sequence[Line]) -> Iterator[str]:
+def _features(shown: Sequence[Line], findings: Findings) -> Iterator[str]:
     """One line a feature, the worst first."""
     worst: dict[str, Line] = {}
-    judged = [line for line in shown if line["kind"] == "verdict" and line["effect"] is not None]
+    judged = [
+        line
+        for line in shown
+        if line["kind"] == "verdict" and line["effect"] is not None and line["feature"] not in findings.untested
+    ]
     for line in sorted(judged, key=lambda each: each["effect"]):
         worst[line["feature"]] = line
     for name, line in sorted(worst.items(), key=lambda each: -each[1]["effect"]):
@@ -170,8 +174,11 @@ def _unjudged(shown: Sequence[Line], findings: Findings) -> Iterator[str]:
             f"{count} of {counted(total, 'window')} could not judge {which} alone: a verdict needs rows enough in "
             "every cell, so several are judged together"
         )
+    reasons: dict[str, list[str]] = {}
     for name, why in findings.untested.items():
-        yield f"{name} was never tested: {why}"
+        reasons.setdefault(why, []).append(name)
+    for why, names in reasons.items():
+        yield f"never tested for drift: {listed(names)}: {why}"
     for each in findings.learning:
         yield _learning(each, findings)
 

@@ -61,11 +61,11 @@ def lines(project: Path, *options: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_what_init_writes_passes_check_and_watches_no_constant_and_no_id(project: Path) -> None:
+def test_what_init_writes_passes_check_and_watches_constants_but_no_id(project: Path) -> None:
     done = monitor("check", "--offline", cwd=project)
     assert done.returncode == 0, done.stderr
     written = (project / "monitor.yaml").read_text()
-    assert "branch: {type: categorical, monitor: off}" in written
+    assert "branch: categorical  # always holds the same value" in written
     assert "application: " not in written.partition("features:")[2].partition("performance:")[0]
 
 
@@ -73,7 +73,7 @@ def test_a_back_test_reads_every_feature_in_every_window_and_finds_the_planted_d
     found = lines(project)
     drift = [line for line in found if line["kind"] == "reading" and line["statistic"] == "psi"]
     assert {(line["feature"], line["first_row"]) for line in drift} == {
-        (feature, first) for feature in ("income", "age", "country") for first in range(0, ROWS, 500)
+        (feature, first) for feature in ("income", "age", "country", "branch") for first in range(0, ROWS, 500)
     }
     assert all(line["last_row"] == line["first_row"] + 499 for line in drift)
     of_outputs = [line for line in found if line["kind"] == "output"]

@@ -67,8 +67,6 @@ def test_names_and_codes_are_categorical(name: str, values: object) -> None:
     ("why", "name", "values"),
     [
         ("holds no values", "empty", [None, None]),
-        ("always holds the same value", "constant", ["x"] * N),
-        ("always holds the same value", "constant", [1.5] * N),
         ("names rows", "customer_id", RANDOM.permutation(N) * 7_919),
         ("names rows", "customerID", RANDOM.integers(0, 400, N)),
         ("names rows", "n", np.arange(N)),
@@ -84,6 +82,13 @@ def test_names_and_codes_are_categorical(name: str, values: object) -> None:
 )
 def test_what_cannot_drift_is_switched_off_with_its_reason(why: str, name: str, values: object) -> None:
     assert inferred(name, values).why == why
+
+
+@pytest.mark.parametrize(("kind", "value"), [("categorical", "x"), ("categorical", 7), ("numeric", 1.5)])
+def test_what_never_changed_is_watched_all_the_same(kind: str, value: object) -> None:
+    found = inferred("constant", [value] * N)
+    assert (found.kind, found.why) == (kind, "")
+    assert found.note == "always holds the same value: any other is reported as never seen"
 
 
 def test_times_and_nested_values_of_typed_files_are_switched_off() -> None:

@@ -183,7 +183,7 @@ def test_what_cannot_be_tested_is_named_with_its_reason() -> None:
     plan = plan_version(spec, "", reference)
     assert plan.unwatched == ("normal",)
     reasons = {each.name: each.untestable for each in plan.features}
-    assert "constant" in reasons["always"]
+    assert "one value in the reference" in reasons["always"]
     assert "no usable value" in reasons["never"]
     (small,) = plan_version(spec_of(hourly(np.arange(14))), "", hourly(np.arange(14)), 0.01).features
     # Five rows in each of three cells, which are not quite equal.

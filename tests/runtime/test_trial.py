@@ -230,3 +230,23 @@ def test_rows_that_fill_no_window_are_named(project: Path, tmp_path: Path) -> No
         "nothing was judged: the table has 300 rows, and a window takes 500: give a smaller --window, as in "
         "--window '30 rows'"
     ) in text
+
+
+def test_columns_of_one_value_are_calm_and_another_value_is_found_in_its_first_window(tmp_path: Path) -> None:
+    always = {"whole": (7, 8), "decimal": (7.5, 7.25), "text": ("a", "b"), "flag": (True, False)}
+    before = {name: value for name, (value, _) in always.items()}
+    history(1, range(14)).assign(**before).to_csv(tmp_path / "history.csv", index=False)
+    initialise(tmp_path / "history.csv", "credit", "binary", Columns(), tmp_path, force=True)
+    later = history(2, (14, 15)).assign(**before)
+    later.to_csv(tmp_path / "later.csv", index=False)
+    same = summary(tmp_path)
+    assert (same["incidents_by_cause"]["drift"], same["incidents_by_cause"]["data"]) == (0, 0)
+    assert set(same["untested"]) == set(always)
+    changed = later["timestamp"] >= "2026-10-13T00:00:00Z"
+    after = {name: later[name].where(~changed, value) for name, (_, value) in always.items()}
+    later.assign(**after).to_csv(tmp_path / "later.csv", index=False)
+    found = [each for each in summary(tmp_path)["found"] if each["cause"] != "performance"]
+    assert {each["feature"] for each in found} == set(always)
+    assert {(each["cause"], each["window_start"]) for each in found} == {("data", "2026-10-13T00:00:00Z")}
+    text = "\n".join(trial_report(trial(tmp_path), quiet))
+    assert "never tested for drift: whole, decimal, text, flag: it has one value in the reference" in text
