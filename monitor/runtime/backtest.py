@@ -19,7 +19,7 @@ from monitor.runtime.loop import Loop, Topics
 from monitor.runtime.source import Polled
 from monitor.runtime.store import Store
 from monitor.runtime.tables import Table
-from monitor.spec import MadeSpec, ModelSpec
+from monitor.spec import FeatureSpec, MadeSpec, ModelSpec
 from monitor.windows.streams import FOREVER, Now
 from monitor.windows.window import Place, WindowSpec
 
@@ -27,6 +27,7 @@ CHUNK = 50_000
 """Rows of a table that one step takes in."""
 
 _PREDICTIONS, _LABELS = "predictions", "labels"
+_WATCHED = FeatureSpec()
 Batch = TypeVar("Batch", Predictions, Labels)
 
 
@@ -88,7 +89,8 @@ class TableSource:
 class Backtest:
     """What a run over tables gave. spec: in force, windows by rows included. references: by version, also those made of
     the table's rows. by_row: windows are spans of row numbers. left_over: rows at the end that fill no window of their
-    own. seconds: of reading, not of loading. unknown: labels that name no class of the model.
+    own. absent: as of the table, features that are off left out. seconds: of reading, not of loading. unknown: labels
+    that name no class of the model.
     """
 
     spec: ModelSpec
@@ -99,6 +101,7 @@ class Backtest:
     predictions: int
     labels: int
     left_over: int
+    absent: Mapping[str, str]
     seconds: float
     unknown: int = 0
 
@@ -161,6 +164,7 @@ def run_backtest(
         len(predictions),
         0 if given is None else len(given),
         left_over,
+        {name: meant for name, meant in table.absent.items() if spec.features.get(name, _WATCHED).monitor != "off"},
         seconds,
         loop.snapshot.models[spec.name].labels["unknown"],
     )

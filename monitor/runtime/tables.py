@@ -6,11 +6,12 @@ of its own name, unless that is a feature. Without a timestamp the event time is
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from monitor.config import Columns
@@ -41,12 +42,14 @@ from monitor.runtime.frames import Frame, Values, read_frame
 class Table:
     """Rows of a table. labels: those of its rows that have one, or None without such a column.
 
-    by_row: the table has no timestamps, so `time_ms` is the row number from 0 on.
+    by_row: the table has no timestamps, so `time_ms` is the row number from 0 on. absent: features that it has no
+    column of, all of whose values are missing; of each the column that was probably meant, or an empty text.
     """
 
     predictions: Predictions
     labels: Labels | None
     by_row: bool
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def pairs(self) -> Pairs | None:
@@ -69,15 +72,16 @@ def read_table(path: Path, schema: Schema, columns: Columns, timezone: str = "UT
 def table_of(frame: Frame, schema: Schema, columns: Columns, timezone: str = "UTC") -> Table:
     """As `read_table`, of a file that has been read."""
     reader = _Reader(frame, schema, columns, timezone)
-    reader.require_features()
     origin, time_ms = reader.origin(), reader.times()
     by_row = time_ms is None
     if time_ms is None:
         time_ms = np.arange(frame.rows, dtype=np.int64)
     key, identified = reader.keys(origin)
     nobody = np.full(frame.rows, -1, dtype=np.int64)
+    nothing = pa.nulls(frame.rows, pa.string())
+    given = {name: frame.columns.get(name, nothing) for name in schema.features}
     features: dict[str, Column] = {
-        name: cells.numbers(frame.columns[name]) if kind == "numeric" else reader.categories(frame.columns[name])
+        name: cells.numbers(given[name]) if kind == "numeric" else reader.categories(given[name])
         for name, kind in schema.features.items()
     }
     predictions = Predictions(
@@ -94,7 +98,8 @@ def table_of(frame: Frame, schema: Schema, columns: Columns, timezone: str = "UT
     )
     value = reader.outcome("label")
     labels = None if value is None else _present(Labels(schema.model, origin, time_ms, nobody, key, value))
-    return Table(predictions, labels, by_row)
+    absent = {name: near(name, frame.columns) for name in schema.features if name not in frame.columns}
+    return Table(predictions, labels, by_row, absent)
 
 
 def read_labels(path: Path, schema: Schema, columns: Columns, table: Table, timezone: str = "UTC") -> Labels:
@@ -153,9 +158,6 @@ class _Reader:
             self._require([named])
             return named
         return role if role in self.frame.columns and role not in self.schema.features else None
-
-    def require_features(self) -> None:
-        self._require(self.schema.features)
 
     def require_roles(self, roles: Iterable[str]) -> None:
         self._require([getattr(self.columns, role) or role for role in roles if self.column(role) is None])

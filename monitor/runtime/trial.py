@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -89,6 +89,7 @@ def trial_report(trial: Trial, progress: Progress) -> Iterator[str]:
     """For people: incidents, triggers, the features by their worst window, performance, and what it amounts to."""
     result = trial.run(progress)
     shown = list(lines(result.outputs, result.by_row))
+    yield from _absent(trial.predictions, result.absent)
     for line in shown:
         if line["kind"] == "incident":
             yield f"{_when(line)}  {line['cause']} incident {line['event']} ({line['severity']}): {line['reason']}"
@@ -120,6 +121,7 @@ def _summary(result: Backtest, findings: Findings) -> Line:
         "labels": result.labels,
         "windows": len(findings.views),
         "rows_left_over": result.left_over,
+        "absent_features": list(result.absent),
         "incidents": sum(findings.incidents.values()),
         "triggers": sum(not trigger.withheld for output in outputs for trigger in output.triggers),
         "events": dict(result.events),
@@ -144,6 +146,14 @@ def _finding(found: Finding, by_row: bool) -> Line:
 
 def _when(line: Line) -> str:
     return str(line["window_start"]) if "window_start" in line else f"rows {line['first_row']} to {line['last_row']}"
+
+
+def _absent(table: Path, absent: Mapping[str, str]) -> Iterator[str]:
+    """A warning of features without a column: a service would see them as missing, too."""
+    if absent:
+        names = [f"{name!r} (did you mean {meant!r}?)" if meant else repr(name) for name, meant in absent.items()]
+        columns, whose = ("column", "its") if len(names) == 1 else ("columns", "their")
+        yield f"warning: {table} has no {columns} {listed(names)}, so all {whose} values count as missing"
 
 
 def _features(shown: Sequence[Line], findings: Findings) -> Iterator[str]:

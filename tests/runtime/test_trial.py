@@ -250,3 +250,28 @@ def test_columns_of_one_value_are_calm_and_another_value_is_found_in_its_first_w
     assert {(each["cause"], each["window_start"]) for each in found} == {("data", "2026-10-13T00:00:00Z")}
     text = "\n".join(trial_report(trial(tmp_path), quiet))
     assert "never tested for drift: whole, decimal, text, flag: it has one value in the reference" in text
+
+
+def test_features_without_a_column_count_as_missing_after_a_warning(project: Path, tmp_path: Path) -> None:
+    rows = history(6, (14,)).rename(columns={"income": "incomes"}).drop(columns="country")
+    rows.to_csv(tmp_path / "later.csv", index=False)
+    tried = Trial(project / "monitor.yaml", tmp_path / "later.csv")
+    said = json.loads(list(trial_lines(tried, quiet))[-1])
+    assert said["absent_features"] == ["income", "country"]
+    found = {each["feature"]: each for each in said["found"] if each["cause"] == "data"}
+    assert set(found) == {"income", "country"}
+    assert {each["window_start"] for each in found.values()} == {"2026-10-12T00:00:00Z"}
+    text = list(trial_report(tried, quiet))
+    assert text[0] == (
+        f"warning: {tmp_path / 'later.csv'} has no columns 'income' (did you mean 'incomes'?), 'country', so all their "
+        "values count as missing"
+    )
+    assert "100.0% of income missing (0.0% before)" in text[1]
+
+
+def test_a_column_of_a_role_that_the_configuration_names_must_be_there(tmp_path: Path) -> None:
+    history(1, range(3)).rename(columns={"score": "p"}).to_csv(tmp_path / "history.csv", index=False)
+    initialise(tmp_path / "history.csv", "credit", "binary", Columns(score="p"), tmp_path, force=True)
+    history(2, (3,)).to_csv(tmp_path / "later.csv", index=False)
+    with pytest.raises(ConfigError, match="has no column 'p'"):
+        summary(tmp_path)
