@@ -83,6 +83,23 @@ class Translator:
         p, q = (np.bincount(place, weights=each).astype(np.float64) for each in (shares, after / left))
         return float(divergence8(p, q))
 
+    def vanishing(self, effect: float, merged: Counts) -> float:
+        """Share of a categorical feature's values that may vanish at random, the others taking over their rows, before
+        that shows the effect on merged cells: little where values have cells of their own, much where many share each.
+        """
+        layout, held = self.layout, self._inside
+        if isinstance(layout, NumericLayout) or not held.sum():
+            return 0.0
+        own = len(layout.vocabulary)
+        values = np.ones(len(held))
+        values[own:] = np.maximum(len(layout.others) / max(len(held) - own, 1), 1.0)
+        shares, place = held / held.sum(), merged[self.groups[self.groups >= 0]]
+        whole = np.bincount(place, weights=shares)
+        # A share v that vanishes leaves a cell of k equal values with a relative error of v / (1 - v) / k, squared.
+        strays = np.bincount(place, weights=shares**2 / values)
+        shown = float(((1.0 / np.maximum(whole, 1e-300) - 1.0) * strays).sum())
+        return effect / (effect + shown) if shown > 0.0 else 1.0
+
     def _after(self, change: Shift | Move, shares: Floats) -> Floats:
         """Shares of the fine cells after a change; the rows of a numeric one lie evenly."""
         if isinstance(change, Shift):

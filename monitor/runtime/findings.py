@@ -11,7 +11,7 @@ import numpy as np
 from monitor.detection.budget import windows_a_month
 from monitor.detection.records import Cause, Verdict
 from monitor.runtime.backtest import Backtest
-from monitor.runtime.plan import CONSTANT, plan_version
+from monitor.runtime.plan import CONSTANT, FeaturePlan, plan_version
 from monitor.snapshot import WindowView
 from monitor.windows.window import Window
 
@@ -102,21 +102,29 @@ class Findings:
         for view in self.views:
             for verdict in view.verdicts:
                 verdicts.setdefault(verdict.feature, []).append(verdict)
-        if not verdicts:
-            return
-        rows = float(np.median([view.rows for view in self.views]))
-        reasons = {
-            feature.name: feature.untestable
-            for version, reference in self.run.references.items()
-            for feature in plan_version(self.run.spec, version, reference, max(rows, 1.0)).features
-        }
         for name, mine in verdicts.items():
-            why = reasons.get(name, "")
+            feature = self._planned.get(name)
+            why = "" if feature is None else feature.untestable
             if why != CONSTANT and any(verdict.effect is not None for verdict in mine):
                 continue
             if not why and all(verdict.state == "learning" for verdict in mine):
                 why = "all its windows read as learning"
             yield name, why or "its windows, also together, hold too few rows with a value"
+
+    @cached_property
+    def blind(self) -> dict[str, str]:
+        """What of a feature that was tested could not be seen."""
+        return {name: each.blind for name, each in self._planned.items() if each.blind and name not in self.untested}
+
+    @cached_property
+    def _planned(self) -> dict[str, FeaturePlan]:
+        """Of windows with as many rows as these have."""
+        rows = float(np.median([view.rows for view in self.views])) if self.views else 0.0
+        return {
+            feature.name: feature
+            for version, reference in self.run.references.items()
+            for feature in plan_version(self.run.spec, version, reference, max(rows, 1.0)).features
+        }
 
     @property
     def false_alarms_expected(self) -> float:

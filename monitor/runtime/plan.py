@@ -21,6 +21,8 @@ from monitor.profiles.reference import Reference
 from monitor.spec import DAY_MS, ModelSpec
 from monitor.windows.season import Season
 
+_VANISHING = 0.5  # Share of its values from which on it is said that they may vanish unseen.
+
 CONSTANT = "it has one value in the reference: any other reads as never seen, and alarms as a cause in the data"
 
 
@@ -51,7 +53,7 @@ class FeaturePlan:
     """asked: the configured tolerance; tolerance: the one in force, larger where the reference has few rows; tolerated:
     the same in the feature's own unit. by_window, by_day: the smallest change found by each scale,
     None where it finds none; independent: by window, if rows did not vary together (rho 0). untestable: why not, else
-    empty.
+    empty. blind: what is not seen although it is tested, else empty.
     """
 
     name: str
@@ -65,6 +67,7 @@ class FeaturePlan:
     rho: float
     season: Season
     untestable: str = ""
+    blind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +188,7 @@ class _Feature:
             self._found(independent),
             float(baseline.rho[0, 0 if here is None else here.way, self.stream]),
             baseline.season[self.stream],
+            blind=self._blind(here or day),
         )
 
     def refused(self, why: str) -> FeaturePlan:
@@ -197,6 +201,18 @@ class _Feature:
         # As its own cells show it: of a share of two categories, a normal's effect would say nothing.
         effect = detectable.effect if change is None else self.translator.effect(change, self.merged(0))
         return Found(effect, change, self.spec.alarms.persistence * detectable.windows, detectable.windows)
+
+    def _blind(self, detectable: Detectable | None) -> str:
+        layout = self.layout
+        if detectable is None or isinstance(layout, NumericLayout):
+            return ""
+        share = self.translator.vanishing(detectable.apart, self.merged(detectable.way))
+        if share <= _VANISHING:
+            return ""
+        return (
+            f"its {len(layout.vocabulary) + len(layout.others):,} values share few cells: up to {share:.0%} of them "
+            "may vanish without being missed, if the others take over their rows"
+        )
 
     def untestable(self, too_little: Traffic | None) -> str:
         """Why its values cannot be tested, or empty. too_little: traffic that is not enough."""

@@ -78,7 +78,10 @@ def _version(planned: VersionPlan, size: Footprint, window: WindowSpec) -> Itera
         yield from _table(tested, planned.traffic is not None)
     for feature in planned.features:
         if feature.untestable:
-            yield f"  not tested: {feature.name}: {feature.untestable}"
+            yield f"  not tested: {clean(feature.name)}: {feature.untestable}"
+    for feature in tested:
+        if feature.blind:
+            yield f"  not seen: {clean(feature.name)}: {feature.blind}"
     if planned.unwatched:
         yield f"  not watched for drift, as the configuration says: {listed(planned.unwatched)}"
 

@@ -132,6 +132,7 @@ def _summary(result: Backtest, findings: Findings) -> Line:
         "incidents_by_cause": dict(findings.incidents),
         "found": [_finding(each, result.by_row) for each in findings.found],
         "untested": findings.untested,
+        "not_seen": findings.blind,
         "learning_windows": sum(each.windows for each in findings.learning),
     }
 
@@ -189,6 +190,8 @@ def _unjudged(shown: Sequence[Line], findings: Findings) -> Iterator[str]:
         reasons.setdefault(why, []).append(name)
     for why, names in reasons.items():
         yield f"never tested for drift: {listed(names)}: {why}"
+    for name, what in findings.blind.items():
+        yield f"not to be seen of {name}: {what}"
     for each in findings.learning:
         yield _learning(each, findings)
 

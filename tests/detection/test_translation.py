@@ -10,6 +10,7 @@ from scipy.spatial.distance import jensenshannon
 from monitor.detection.translation import Move, Shift, Translator
 from monitor.events.batch import CategoricalColumn, NumericColumn
 from monitor.events.schema import Schema
+from monitor.profiles.layout import CategoricalLayout
 from monitor.profiles.reference import Reference
 from tests.detection.feature_rows import table
 
@@ -86,3 +87,30 @@ def test_fewer_cells_need_a_larger_change() -> None:
     assert isinstance(coarse, Shift)
     assert coarse.sd > 1.05 * fine.sd
     assert known.effect(coarse, SAME // 7) == pytest.approx(0.1, rel=1e-6)
+
+
+@pytest.mark.parametrize(("values", "rows"), [(5_000, 200_000), (1_000, 200_000), (150, 60_000)])
+def test_the_share_of_values_that_may_vanish_unseen_shows_the_effect_when_it_does(values: int, rows: int) -> None:
+    random = np.random.default_rng(values)
+    known = translator("c", CategoricalColumn(random.integers(0, values, rows, np.int32), names := labels(values)))
+    layout = known.layout
+    assert isinstance(layout, CategoricalLayout)
+    # The cell of each value on which decisions are taken, by the layout's own rule of places.
+    place = np.array([known.groups[layout.index[name]] for name in names])
+    before = np.bincount(place, minlength=CELLS).astype(float)
+    for share in (0.5, 0.8):
+        shown = []
+        for _ in range(200):
+            stays = random.permutation(values) >= share * values
+            shown.append(effect(before, np.bincount(place[stays], minlength=CELLS).astype(float)))
+        assert known.vanishing(float(np.mean(shown)), SAME) == pytest.approx(share, abs=0.06)
+
+
+def test_few_values_do_not_vanish_unseen() -> None:
+    codes = np.repeat(np.arange(4, dtype=np.int32), [40, 30, 20, 10])
+    assert translator("c", CategoricalColumn(codes, ("a", "b", "c", "d"))).vanishing(0.1, SAME) < 0.2
+    assert translator("x", np.arange(100.0)).vanishing(0.1, SAME) == 0.0
+
+
+def labels(values: int) -> tuple[str, ...]:
+    return tuple(f"sku{value}" for value in range(values))

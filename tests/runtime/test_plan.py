@@ -223,3 +223,15 @@ def test_a_small_references_tolerance_is_what_its_own_rows_cannot_tell() -> None
     normal = plan.features[0]
     # The chi-square of 19 degrees of freedom that is exceeded once in ten thousand is 50.8, over 1,000 rows.
     assert normal.tolerance == pytest.approx(0.0508, rel=0.01)
+
+
+def test_that_many_values_of_few_cells_may_vanish_unseen_is_said() -> None:
+    rows, random = 14 * 12 * 660, np.random.default_rng(9)
+    extra: dict[str, Column] = {
+        "sku": CategoricalColumn(random.integers(0, 5_000, rows, np.int32), tuple(f"s{code}" for code in range(5_000))),
+        "country": CategoricalColumn(random.integers(0, 4, rows, np.int32), COUNTRIES),
+    }
+    reference = hourly(np.arange(14), extra=extra)
+    blind = {each.name: each.blind for each in plan_version(spec_of(reference), "", reference).features}
+    assert re.match(r"its 5,000 values share few cells: up to 9\d% of them may vanish", blind["sku"])
+    assert blind["country"] == blind["normal"] == ""
