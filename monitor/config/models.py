@@ -183,6 +183,12 @@ class Columns(Settings):
     score: Score | None = None
     label: str | None = None
 
+    @property
+    def named(self) -> frozenset[str]:
+        """The columns that are named for a role."""
+        given = self.model_dump(exclude_none=True).values()
+        return frozenset(name for value in given for name in ([value] if isinstance(value, str) else value.values()))
+
 
 class Performance(Settings):
     """When performance has fallen: by `drop` of `metric`. wait: how long a window's verdict waits for labels."""

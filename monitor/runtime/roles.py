@@ -11,14 +11,18 @@ import numpy as np
 from monitor.config import Columns
 from monitor.config.problems import listed
 from monitor.errors import ConfigError
-from monitor.events.batch import PRESENT, CategoricalColumn, NumericColumn
+from monitor.events.batch import OUTPUTS, PRESENT, CategoricalColumn, NumericColumn
 from monitor.events.schema import Schema, Task
+from monitor.exports.text import counted
 from monitor.runtime import cells
 from monitor.runtime.frames import Frame
 from monitor.runtime.inference import Inferred, guess_task, infer
 from monitor.statistics.performance import default_metric
 
 ROLES = ("id", "timestamp", "version", "prediction", "score", "label")
+ROWS_MIN = 20
+"""Rows of a reference at least: with fewer, types of columns are guesses and nothing can be compared."""
+
 THRESHOLD = 0.5
 """Scores from here on are positive where a table has no decisions."""
 
@@ -42,6 +46,8 @@ class Plan:
 
     @classmethod
     def of(cls, frame: Frame, model: str, task: Task | None, columns: Columns) -> Plan:
+        if frame.rows < ROWS_MIN:
+            raise ConfigError(f"{frame.path} has {counted(frame.rows, 'row')}: name a table of at least {ROWS_MIN}")
         _require_columns(frame, columns)
         roles = {role: name for role in ROLES if (name := _role(frame, columns, role)) is not None}
         said = [f"took column {name!r} as {role}" for role, name in roles.items() if getattr(columns, role) is None]
@@ -55,6 +61,7 @@ class Plan:
             task = _guess(frame, roles)
             said.append(f"took the task as {task}")
         _check_score(task, roles.get("score"))
+        _require_once(frame, roles)
         positive = None
         if task == "binary":
             positive, why = _positive(frame, roles)
@@ -63,6 +70,7 @@ class Plan:
         features = {
             name: infer(name, values, typed=frame.typed) for name, values in frame.columns.items() if name not in taken
         }
+        _require_features(frame, features, answers=bool(roles.keys() & {"prediction", "score"}))
         schema = Schema(model, task, {name: found.kind for name, found in features.items() if not found.why}, positive)
         decides = "score" not in roles or "prediction" in roles or task != "binary"
         mapped = {role: name for role, name in roles.items() if name != role}
@@ -87,13 +95,46 @@ def _require_columns(frame: Frame, columns: Columns) -> None:
         raise ConfigError(*problems)
 
 
+def _require_once(frame: Frame, roles: Mapping[str, str | Mapping[str, str]]) -> None:
+    """No column is two things to a model."""
+    roles_of: dict[str, list[str]] = {}
+    for role, value in roles.items():
+        for name in _names(value):
+            roles_of.setdefault(name, []).append(role)
+    problems = [
+        f"{frame.path}, column {name!r}: is named as {' and as '.join(mine)}: name another column for one of them"
+        for name, mine in roles_of.items()
+        if len(mine) > 1
+    ]
+    if problems:
+        raise ConfigError(*problems)
+
+
+def _require_features(frame: Frame, features: Mapping[str, Inferred], *, answers: bool) -> None:
+    """Something to watch, under names that are not those of what the model answers."""
+    for name in OUTPUTS:
+        if name in features:
+            raise ConfigError(
+                f"{frame.path}, column {name!r}: a feature cannot have this name, which stands for what the model "
+                f"answers: rename it, or name it with --{name[1:]}"
+            )
+    if not answers and all(found.why for found in features.values()):
+        why = "; ".join(f"{name} {found.why}" for name, found in [*features.items()][:5])
+        raise ConfigError(
+            f"{frame.path} has nothing to watch: name a table with features, or with predictions"
+            + (f" (of its columns, {why})" if why else "")
+        )
+
+
 def _names(value: str | Mapping[str, str]) -> list[str]:
     return [value] if isinstance(value, str) else list(value.values())
 
 
 def _role(frame: Frame, columns: Columns, role: str) -> str | Mapping[str, str] | None:
     named: str | Mapping[str, str] | None = getattr(columns, role)
-    return named if named is not None else role if role in frame.columns else None
+    if named is not None:
+        return named
+    return role if role in frame.columns and role not in columns.named else None
 
 
 def _guess(frame: Frame, roles: Mapping[str, str | Mapping[str, str]]) -> Task:

@@ -1,7 +1,8 @@
 """Predictions and labels of one model from tables: what `init`, `backtest` and a reference are made of.
 
 A role (id, timestamp, version, prediction, score, label) has the column that the model's `columns` name, else the one
-of its own name, unless that is a feature. Without a timestamp the event time is the row number. Rows stay in order.
+of its own name, unless that is a feature or named for another role. Without a timestamp the event time is the row
+number. Rows stay in order.
 """
 
 from __future__ import annotations
@@ -157,7 +158,8 @@ class _Reader:
         if named is not None:
             self._require([named])
             return named
-        return role if role in self.frame.columns and role not in self.schema.features else None
+        taken = role in self.schema.features or role in self.columns.named
+        return role if role in self.frame.columns and not taken else None
 
     def require_roles(self, roles: Iterable[str]) -> None:
         self._require([getattr(self.columns, role) or role for role in roles if self.column(role) is None])

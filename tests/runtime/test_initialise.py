@@ -280,6 +280,9 @@ def test_well_known_tables_are_understood(init: Init, name: str, task: str, feat
         ({}, {"prediction": "decision", "score": "p", "task": "multiclass"}, r"map columns: {score: {class: column}}"),
         ({}, {"prediction": "p", "score": "p", "task": "regression"}, r"a regression model has none of"),
         ({}, {"prediction": "decision", "timestamp": "notes"}, r"'notes', row 1: the timestamp is neither"),
+        ({}, {"prediction": "status", "label": "status"}, r"'status': is named as prediction and as label: name anoth"),
+        ({"@score": 0.5}, {"prediction": "decision"}, r"'@score': a feature cannot have this name.*with --score$"),
+        ({"@prediction": "a"}, {"label": "status"}, r"'@prediction': a feature cannot have this name"),
     ],
 )
 def test_a_table_that_does_not_do_is_one_sentence(
@@ -288,6 +291,25 @@ def test_a_table_that_does_not_do_is_one_sentence(
     with pytest.raises(ConfigError, match=sentence):
         init(credit().assign(**changed), **options)
     assert not (tmp_path / "monitor.yaml").exists()
+
+
+@pytest.mark.parametrize("rows", [1, 2, 19])
+def test_a_handful_of_rows_is_no_reference(init: Init, rows: int) -> None:
+    with pytest.raises(ConfigError, match=rf"history.csv has {rows} rows?: name a table of at least 20$"):
+        init(credit().head(rows), **ROLES)
+
+
+def test_a_table_with_nothing_to_watch_is_refused_with_what_its_columns_are(init: Init) -> None:
+    with pytest.raises(ConfigError, match=r"nothing to watch: name a table with .*\(of its columns, notes holds free"):
+        init(credit()[["notes", "status"]], label="status")
+    _, said = init(credit()[["notes", "status", "p"]], label="status", score="p")
+    assert "watches 0 features" in " ".join(said)
+
+
+def test_a_column_is_taken_by_its_name_only_where_it_was_not_named_for_something_else(init: Init) -> None:
+    config, _ = init(credit().rename(columns={"decision": "label"}), prediction="label")
+    assert config.models["m"].columns == Columns(prediction="label")
+    assert config.references()["m"][""].outcome is None
 
 
 def test_a_column_of_bytes_is_switched_off(init: Init) -> None:
