@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.detection.detector import MERGED_MAX, Detector, kept
+from monitor.detection.streams import StreamState
 
 Floats = NDArray[np.float64]
 
 _MERGED = (1, 2, 3, 5, 8, 12, 20, MERGED_MAX)
 """Numbers of windows that are tried, the fewest first."""
 
+_HALVINGS = 20  # To a millionth of the rows.
 _HARDLY_ANY = 1e-3  # Rows of a window of a feature that the reference has no value of.
 
 
@@ -44,3 +46,25 @@ def sensitivity(detector: Detector, scale: int, rows: Floats) -> list[Detectable
                 effect = float(effects[ways[stream], stream])
                 found[stream] = Detectable(effect, windows, int(ways[stream]), effect * float(shown[stream]))
     return found
+
+
+def smallest_shares(detector: Detector, rows: Floats) -> Floats:
+    """float64[S]: the smallest share of `rows` rows (float64[S]) going wrong that alarms in one window, of streams that
+    are shares of rows; NaN where not even all of them would.
+    """
+    inner, outer = np.zeros(len(rows)), np.ones(len(rows))
+    alarmed = _alarm(detector, rows, outer)
+    for _ in range(_HALVINGS):
+        middle = (inner + outer) / 2.0
+        found = _alarm(detector, rows, middle)
+        inner, outer = np.where(found, inner, middle), np.where(found, middle, outer)
+    return np.where(alarmed, outer, np.nan)
+
+
+def _alarm(detector: Detector, rows: Floats, share: Floats) -> NDArray[np.bool_]:
+    """bool[S]: whether a first window of so many rows alarms, this share of which went wrong."""
+    wrong = rows * share
+    state = StreamState.empty(len(rows), 2)
+    judged = detector.judge(state, np.stack([wrong, rows - wrong], axis=1), 0, 0, 0, known=True)
+    usual = detector.baseline.at(0)[0][:, 0]
+    return judged.alarmed & (share > usual)

@@ -1,4 +1,5 @@
-"""What an effect is in a feature's own unit: how far its mean would have to move, or the share of its largest category.
+"""What an effect is in a feature's own unit: by how much all its values would have to rise, or by what factor where
+they are positive and skewed; or the share of its largest category, or of the value that its numbers pile up at.
 
 The reference's own rows are moved, cell by cell, until their cells differ by the effect. Rows that leave the
 reference's range are left out, as detection leaves them to a test of their own.
@@ -22,26 +23,40 @@ Floats = NDArray[np.float64]
 
 _STEPS = 50  # Halvings: more than a double can tell apart.
 _LEFT = 0.01  # Share of the rows that must stay in the reference's range.
+_SKEWED = 0.1  # Standard deviations between mean and median from which on a shift in them says little.
+_PILED = 0.05  # Share of the rows that pile up at one value,
+_DENSE = 4.0  # where they lie ten times as dense as in the middle of a normal: the smallest shift moves them all.
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """The mean rises by `amount`, `sd` of the reference's standard deviations."""
+    """All values rise by `amount`, `sd` of the reference's standard deviations."""
 
     sd: float
     amount: float
 
 
 @dataclass(frozen=True, slots=True)
+class Growth:
+    """All values are multiplied by `factor`, by which their mean rises by `amount`."""
+
+    factor: float
+    amount: float
+
+
+@dataclass(frozen=True, slots=True)
 class Move:
-    """The share of the largest category goes from `before` to `after`; the others keep their proportions."""
+    """The share of the largest category, or of the values of one cell, goes from `before` to `after`; the others keep
+    their proportions.
+    """
 
     category: str
     before: float
     after: float
 
 
-C = TypeVar("C", Shift, Move)
+Change = Shift | Growth | Move
+C = TypeVar("C", Shift, Growth, Move)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,21 +72,49 @@ class Translator:
         """The reference's rows by those fine cells that are decided on."""
         return self.counts[self.groups >= 0].astype(np.float64)
 
-    def of(self, effect: float, merged: Counts) -> Shift | Move | None:
+    def of(self, effect: float, merged: Counts) -> Change | None:
         """What shows the effect on merged cells; None where nothing does. merged: the group of each decision cell."""
         layout, held = self.layout, self._inside
         if not held.sum():
             return None
-        if isinstance(layout, NumericLayout):
-            scale, longest = layout.scale, float(layout.edges[-1] - layout.edges[0])
-            return self._least(lambda amount: Shift(amount / scale, amount), longest, effect, merged)
-        largest = int(held.argmax())
-        name = layout.vocabulary[largest] if largest < len(layout.vocabulary) else "rare ones"
-        before = float(held[largest] / held.sum())
+        if not isinstance(layout, NumericLayout):
+            largest = int(held.argmax())
+            name = layout.vocabulary[largest] if largest < len(layout.vocabulary) else "rare ones"
+            return self._move(name, effect, merged)
+        if self._piled:
+            largest = int(held.argmax())
+            return self._move(f"{layout.edges[largest]:.4g} to {layout.edges[largest + 1]:.4g}", effect, merged)
+        if self._skewed:
+            least = layout.edges[0] or layout.edges[1]
+            most = float(np.log(layout.edges[-1]) - np.log(least))
+            return self._least(lambda by: Growth(np.exp(by), np.expm1(by) * layout.centre), most, effect, merged)
+        scale, longest = layout.scale, float(layout.edges[-1] - layout.edges[0])
+        return self._least(lambda amount: Shift(amount / scale, amount), longest, effect, merged)
+
+    def _move(self, name: str, effect: float, merged: Counts) -> Move | None:
+        """A fall of the largest cell's share, or a rise where it cannot fall so far."""
+        before = float(self._inside.max() / self._inside.sum())
         fallen = self._least(lambda by: Move(name, before, before - by), before, effect, merged)
         return fallen or self._least(lambda by: Move(name, before, before + by), 1.0 - before, effect, merged)
 
-    def effect(self, change: Shift | Move, merged: Counts) -> float:
+    @cached_property
+    def _piled(self) -> bool:
+        """Whether numbers pile up at a value, so that how far they move says nothing of how many do."""
+        assert isinstance(self.layout, NumericLayout)
+        shares = self._inside / self._inside.sum()
+        dense = shares * self.layout.scale >= _DENSE * np.diff(self.layout.edges)
+        return bool((dense & (shares >= _PILED)).any())
+
+    @cached_property
+    def _skewed(self) -> bool:
+        """Whether values are none below 0 and a few are large, so that they are thought of in factors."""
+        layout = self.layout
+        assert isinstance(layout, NumericLayout)
+        below = np.concatenate([[0.0], np.cumsum(self._inside)])
+        median = float(np.interp(below[-1] / 2.0, below, layout.edges))
+        return bool(layout.edges[0] >= 0.0 and layout.centre - median > _SKEWED * layout.scale)
+
+    def effect(self, change: Change, merged: Counts) -> float:
         """What a change shows on merged cells; infinite where hardly any row stays in the reference's range."""
         held = self._inside
         shares = held / held.sum()
@@ -100,13 +143,14 @@ class Translator:
         shown = float(((1.0 / np.maximum(whole, 1e-300) - 1.0) * strays).sum())
         return effect / (effect + shown) if shown > 0.0 else 1.0
 
-    def _after(self, change: Shift | Move, shares: Floats) -> Floats:
+    def _after(self, change: Change, shares: Floats) -> Floats:
         """Shares of the fine cells after a change; the rows of a numeric one lie evenly."""
-        if isinstance(change, Shift):
+        if not isinstance(change, Move):
             assert isinstance(self.layout, NumericLayout)
             edges = self.layout.edges
             below = np.concatenate([[0.0], np.cumsum(shares)])
-            moved: Floats = np.diff(np.interp(edges - change.amount, edges, below))
+            origin = edges - change.amount if isinstance(change, Shift) else edges / change.factor
+            moved: Floats = np.diff(np.interp(origin, edges, below))
             return moved
         after = shares * ((1.0 - change.after) / max(1.0 - change.before, 1e-300))
         after[int(shares.argmax())] = change.after

@@ -24,7 +24,7 @@ from monitor.detection.baseline import covered, learn
 from monitor.detection.budget import DAY_WINDOWS, evidence_limit, windows_a_month
 from monitor.detection.detector import Detector
 from monitor.detection.records import Aspect, Moved
-from monitor.detection.sensitivity import Detectable, sensitivity
+from monitor.detection.sensitivity import Detectable, sensitivity, smallest_shares
 from monitor.detection.streams import Judged, Limits, StreamState
 from monitor.detection.units import Conversion, Seen, Units
 from monitor.detection.volume import VOLUME_SHARE, Rows, VolumeState
@@ -183,6 +183,14 @@ class Watch:
             detector = Detector(baseline, detector.limits)
         found = sensitivity(detector, scale, rows * self.usable)
         return {name: each for name, each in zip(self.names, found, strict=True) if self.watches(name)}
+
+    def smallest_shares(self, rows: float) -> dict[str, tuple[float, float]]:
+        """Of each feature, the smallest shares of a window of `rows` rows that alarm at once: of rows without a value,
+        and of values never seen; NaN where none does.
+        """
+        held = np.concatenate([np.full(2 * len(self.names), rows), np.maximum(rows * self.usable, 1.0)])
+        missing, _, unusual = smallest_shares(self.shares, held).reshape(3, -1).tolist()
+        return dict(zip(self.names, zip(missing, unusual, strict=True), strict=True))
 
     def detectable_about(self, rows: float) -> Mapping[str, Detectable | None]:
         """The same of windows of about so many rows, if anything a little more: worked out once for each size that the

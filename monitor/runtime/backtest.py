@@ -88,9 +88,9 @@ class TableSource:
 @dataclass(frozen=True, slots=True)
 class Backtest:
     """What a run over tables gave. spec: in force, windows by rows included. references: by version, also those made of
-    the table's rows. by_row: windows are spans of row numbers. left_over: rows at the end that fill no window of their
-    own. absent: as of the table, features that are off left out. seconds: of reading, not of loading. unknown: labels
-    that name no class of the model.
+    the table's rows. by_row: windows are spans of row numbers. events: predictions and labels by result. left_over:
+    rows at the end that fill no window of their own. absent: as of the table, features that are off left out. seconds:
+    of reading, not of loading. unknown: labels that name no class of the model.
     """
 
     spec: ModelSpec
@@ -149,9 +149,6 @@ def run_backtest(
     left_over = len(predictions) % spec.window.size if by_row else 0
     outputs += loop.finish(len(predictions) - left_over if by_row else FOREVER)
     store.close()
-    results: dict[str, int] = {}
-    for (_, result), rows in loop.snapshot.service.events.items():
-        results[result] = results.get(result, 0) + rows
     seconds = time.perf_counter() - started
     known = loop.monitor.models[spec.name].references
     used = {each.version: each.reference for each in known.values() if each.reference.layout.features}
@@ -160,7 +157,7 @@ def run_backtest(
         used,
         outputs,
         by_row,
-        results,
+        {result: rows for (_, result), rows in loop.snapshot.service.events.items()},
         len(predictions),
         0 if given is None else len(given),
         left_over,

@@ -107,6 +107,9 @@ class Findings:
             why = "" if feature is None else feature.untestable
             if why != CONSTANT and any(verdict.effect is not None for verdict in mine):
                 continue
+            wrong = sorted({aspect for verdict in mine for aspect in verdict.wrong})
+            if not why and wrong:
+                why = f"hardly any of its values could be compared, as they were {' or '.join(wrong)}"
             if not why and all(verdict.state == "learning" for verdict in mine):
                 why = "all its windows read as learning"
             yield name, why or "its windows, also together, hold too few rows with a value"

@@ -13,9 +13,10 @@ from monitor.detection.baseline import EXPECTED_MIN
 from monitor.detection.budget import DAY_WINDOWS, windows_a_month
 from monitor.detection.detector import MERGED_MAX
 from monitor.detection.sensitivity import Detectable
-from monitor.detection.translation import Move, Shift, Translator
+from monitor.detection.translation import Change, Translator
 from monitor.detection.watch import Watch
 from monitor.engine.losses import BUDGET_SHARE
+from monitor.profiles.decision import CELLS
 from monitor.profiles.layout import FeatureLayout, NumericLayout
 from monitor.profiles.reference import Reference
 from monitor.spec import DAY_MS, ModelSpec
@@ -43,7 +44,7 @@ class Found:
     """
 
     effect: float
-    change: Shift | Move | None
+    change: Change | None
     after: int
     merged: int
 
@@ -53,14 +54,15 @@ class FeaturePlan:
     """asked: the configured tolerance; tolerance: the one in force, larger where the reference has few rows; tolerated:
     the same in the feature's own unit. by_window, by_day: the smallest change found by each scale,
     None where it finds none; independent: by window, if rows did not vary together (rho 0). untestable: why not, else
-    empty. blind: what is not seen although it is tested, else empty.
+    empty. blind: what is not seen although it is tested, else empty. missing, unseen: the smallest shares of a window's
+    rows without a value, and of its values never seen, that alarm at once; None where none does.
     """
 
     name: str
     kind: Literal["numeric", "categorical"]
     asked: float
     tolerance: float
-    tolerated: Shift | Move | None
+    tolerated: Change | None
     by_window: Found | None
     by_day: Found | None
     independent: Found | None
@@ -68,6 +70,8 @@ class FeaturePlan:
     season: Season
     untestable: str = ""
     blind: str = ""
+    missing: float | None = None
+    unseen: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,9 @@ def _traffic(spec: ModelSpec, reference: Reference, rows: float | None) -> Traff
 def _features(spec: ModelSpec, reference: Reference, watch: Watch, traffic: Traffic | None) -> Iterator[FeaturePlan]:
     by_window: Mapping[str, Detectable | None] = {}
     by_day, independent = by_window, by_window
+    shares: Mapping[str, tuple[float, float]] = {}
     if traffic is not None:
+        shares = watch.smallest_shares(traffic.median)
         by_window = watch.detectable(traffic.median)
         independent = watch.detectable(traffic.median, independent=True)
         if spec.window.timed and spec.window.size < DAY_MS:
@@ -145,7 +151,9 @@ def _features(spec: ModelSpec, reference: Reference, watch: Watch, traffic: Traf
             each = _Feature(spec, reference, watch, stream)
             here, day = by_window.get(name), by_day.get(name)
             why = each.untestable(None if here or day else traffic)
-            yield each.refused(why) if why else each.plan(here, day, independent.get(name))
+            planned = each.refused(why) if why else each.plan(here, day, independent.get(name))
+            missing, unseen = (None if np.isnan(share) else share for share in shares.get(name, (np.nan, np.nan)))
+            yield replace(planned, missing=missing, unseen=unseen)
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,11 +214,12 @@ class _Feature:
         layout = self.layout
         if detectable is None or isinstance(layout, NumericLayout):
             return ""
+        values = len(layout.vocabulary) + len(layout.others)
         share = self.translator.vanishing(detectable.apart, self.merged(detectable.way))
-        if share <= _VANISHING:
+        if values <= CELLS or share <= _VANISHING:
             return ""
         return (
-            f"its {len(layout.vocabulary) + len(layout.others):,} values share few cells: up to {share:.0%} of them "
+            f"its {values:,} values share few cells: up to {share:.0%} of them "
             "may vanish without being missed, if the others take over their rows"
         )
 

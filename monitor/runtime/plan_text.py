@@ -11,7 +11,7 @@ import orjson
 from monitor.config import load
 from monitor.config.problems import listed
 from monitor.config.units import duration_text, window_text
-from monitor.detection.translation import Move, Shift
+from monitor.detection.translation import Change, Growth, Move, Shift
 from monitor.errors import ConfigError
 from monitor.exports.prometheus import SERIES_BUDGET
 from monitor.exports.text import clean
@@ -55,15 +55,21 @@ def plan(config: Path, rows: float | None, as_json: bool) -> Iterator[str]:
     yield f"{series:,} Prometheus series in all{left_out}"
 
 
-def change_text(change: Shift | Move | None) -> str:
-    """In a feature's own unit: 0.14 sd = 18; -7 points of PL (50%)."""
+def change_text(change: Change | None) -> str:
+    """In a feature's own unit: 0.14 sd = 18; x1.2 = 31; -7 points of PL (50%)."""
     if isinstance(change, Shift):
-        amount = f"{change.amount:,.0f}" if change.amount >= 1000 else f"{change.amount:.3g}"
-        return f"{change.sd:.2g} sd = {amount}"
+        return f"{change.sd:.2g} sd = {number(change.amount)}"
+    if isinstance(change, Growth):
+        return f"x{change.factor:.3g} = {number(change.amount)}"
     if isinstance(change, Move):
         points = 100.0 * (change.after - change.before)
         return f"{points:+.2g} points of {clean(change.category)} ({change.before:.0%})"
     return "more than its values can differ by"
+
+
+def number(value: float) -> str:
+    """A number of any size in a few characters: 0.142, 4,310 or 2.3e+300."""
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 def _version(planned: VersionPlan, size: Footprint, window: WindowSpec) -> Iterator[str]:
@@ -76,6 +82,7 @@ def _version(planned: VersionPlan, size: Footprint, window: WindowSpec) -> Itera
     if tested:
         yield "  A change of this size is found as often as not, one of twice as many windows nearly always:"
         yield from _table(tested, planned.traffic is not None)
+        yield from _legend(planned)
     for feature in planned.features:
         if feature.untestable:
             yield f"  not tested: {clean(feature.name)}: {feature.untestable}"
@@ -145,11 +152,28 @@ def _bytes(number: float) -> str:
     return f"{number:.3g} {_UNITS[unit]}"
 
 
+def _legend(planned: VersionPlan) -> Iterator[str]:
+    """What the columns mean that do not say it themselves."""
+    changes = [feature.tolerated for feature in planned.features]
+    if any(isinstance(change, Shift) for change in changes):
+        yield "    sd: all values rise by so many standard deviations of the reference, so much in their own unit"
+    if any(isinstance(change, Growth) for change in changes):
+        yield "    x: all values, as they are skewed, are multiplied by it, and their mean rises by so much"
+    if planned.traffic is None:
+        return
+    yield "    missing, unseen: the smallest share of a window's rows without a value, or with one that the reference"
+    yield "      never had, that alarms at once (-: none does)"
+    yield "    season: what is usual goes by the hour of the day, by that of working days and weekends (day type), or"
+    yield "      by that of the week"
+    yield "    rho: how much more alike rows of one window are than rows of different ones, from 0 to 1; in brackets"
+    yield "      the change that windows would find if they were not"
+
+
 def _table(features: Sequence[FeaturePlan], measured: bool) -> Iterator[str]:
     days = any(feature.by_day for feature in features)
     head = ["feature", "tolerated"]
     if measured:
-        head += ["found by window"] + (["found by day"] if days else []) + ["season", "rho"]
+        head += ["found by window"] + (["found by day"] if days else []) + ["missing", "unseen", "season", "rho"]
     rows = [head]
     for feature in features:
         raised = f" (raised from {feature.asked:g})" if feature.tolerance > feature.asked else ""
@@ -159,11 +183,15 @@ def _table(features: Sequence[FeaturePlan], measured: bool) -> Iterator[str]:
             row += [_found(feature.by_day, "day")] if days else []
             without = feature.independent
             cost = "" if without is None else f" ({without.effect:.3f} without)"
-            row += [feature.season, f"{feature.rho:.1e}{cost}"]
+            row += [_share(feature.missing), _share(feature.unseen), feature.season, f"{feature.rho:.1e}{cost}"]
         rows.append(row)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "    " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _share(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.2g}%"
 
 
 def _found(found: Found | None, unit: str) -> str:

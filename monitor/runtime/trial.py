@@ -263,12 +263,27 @@ def _amounts(result: Backtest, findings: Findings) -> Iterator[str]:
         + (f" ({causes})" if causes else "")
     )
     yield from _left_over(result)
+    yield from _dropped(result)
     summary = _summary(result, findings)
     yield (
         f"{counted(result.predictions, 'prediction')}, {counted(result.labels, 'label')}, "
         f"{counted(len(findings.views), 'window')}, {counted(incidents, 'incident')}, "
         f"{counted(summary['triggers'], 'trigger')} in {summary['seconds']} s"
     )
+
+
+_DROPPED = {
+    "duplicate": "had the id of an earlier one",
+    "late": "came after their window was closed",
+    "rejected": "could not be used",
+}
+
+
+def _dropped(result: Backtest) -> Iterator[str]:
+    """Predictions that were not counted; labels all are."""
+    for why, said in _DROPPED.items():
+        if rows := result.events.get(why, 0):
+            yield f"{rows:,} of {counted(result.predictions, 'prediction')} were dropped, as they {said}"
 
 
 def _left_over(result: Backtest) -> Iterator[str]:

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.distance import jensenshannon
 
-from monitor.detection.translation import Move, Shift, Translator
+from monitor.detection.translation import Growth, Move, Shift, Translator
 from monitor.events.batch import CategoricalColumn, NumericColumn
 from monitor.events.schema import Schema
 from monitor.profiles.layout import CategoricalLayout
@@ -31,12 +31,12 @@ def translator(name: str, values: NDArray[np.float64] | CategoricalColumn) -> Tr
 
 
 @pytest.mark.parametrize("wanted", [0.02, 0.1, 0.5])
-@pytest.mark.parametrize("shape", ["normal", "lognormal", "whole numbers"])
+@pytest.mark.parametrize("shape", ["normal", "whole numbers", "skewed below 0"])
 def test_a_mean_moved_by_what_is_said_shows_the_effect(shape: str, wanted: float) -> None:
     random = np.random.default_rng(1)
     values = {
         "normal": random.normal(50.0, 4.0, 200_000),
-        "lognormal": random.lognormal(3.0, 0.7, 200_000),
+        "skewed below 0": random.lognormal(3.0, 0.7, 200_000) - 100.0,
         "whole numbers": random.poisson(200.0, 200_000) + random.random(200_000) - 0.5,
     }[shape]
     change = translator("x", values).of(wanted, SAME)
@@ -45,6 +45,41 @@ def test_a_mean_moved_by_what_is_said_shows_the_effect(shape: str, wanted: float
     edges = np.quantile(values, np.linspace(0, 1, CELLS + 1))
     moved = np.histogram(values + change.amount, edges)[0]
     assert effect(np.histogram(values, edges)[0].astype(float), moved.astype(float)) == pytest.approx(wanted, rel=0.05)
+
+
+@pytest.mark.parametrize("wanted", [0.02, 0.1, 0.5])
+@pytest.mark.parametrize("shape", ["lognormal", "exponential", "heavy lognormal"])
+def test_positive_skewed_values_multiplied_by_what_is_said_show_the_effect(shape: str, wanted: float) -> None:
+    random = np.random.default_rng(4)
+    values = {
+        "lognormal": random.lognormal(3.0, 0.7, 200_000),
+        "exponential": random.exponential(5.0, 200_000),
+        "heavy lognormal": random.lognormal(0.0, 2.0, 200_000),
+    }[shape]
+    change = translator("x", values).of(wanted, SAME)
+    assert isinstance(change, Growth)
+    assert change.amount == pytest.approx((change.factor - 1.0) * values.mean(), rel=1e-3)
+    edges = np.quantile(values, np.linspace(0, 1, CELLS + 1))
+    grown = np.histogram(values * change.factor, edges)[0]
+    assert effect(np.histogram(values, edges)[0].astype(float), grown.astype(float)) == pytest.approx(wanted, rel=0.06)
+
+
+@pytest.mark.parametrize("wanted", [0.02, 0.1, 0.5])
+def test_of_numbers_that_pile_up_it_is_said_how_many_rows_leave_the_pile(wanted: float) -> None:
+    random = np.random.default_rng(5)
+    amounts = random.lognormal(3.0, 1.0, 200_000)
+    values = np.where(random.random(200_000) < 0.6, 0.0, amounts)
+    known = translator("x", values)
+    change = known.of(wanted, SAME)
+    assert isinstance(change, Move)
+    assert change.category.startswith("0 to ")
+    assert change.before == pytest.approx(0.6, abs=0.005)
+    leave = (values == 0.0) & (random.random(200_000) < 1.0 - change.after / change.before)
+    moved = np.where(leave, random.permutation(values[values > 0])[random.integers(0, 70_000, 200_000)], values)
+    edges = np.unique([0.0, 1e-9, *np.quantile(values[values > 0], np.linspace(0, 1, 9))[1:]])
+    before, after = (np.histogram(each, edges)[0].astype(float) for each in (values, moved))
+    # Two kinds of rows, those of the pile and others: cells of the others keep their proportions.
+    assert effect(before, after) == pytest.approx(wanted, rel=0.06)
 
 
 def test_the_default_tolerance_is_a_seventh_of_a_normals_standard_deviation() -> None:

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitor.detection.translation import Move, Shift
+from monitor.detection.translation import Change, Growth, Move, Shift
 from monitor.detection.watch import Watch
 from monitor.events.batch import CategoricalColumn, Column, NumericColumn
 from monitor.events.schema import Schema
+from monitor.profiles.decision import CELLS as CELLS_OF_TALLY
+from monitor.profiles.decision import MISSING, UNUSUAL
 from monitor.profiles.profile import Profile
 from monitor.profiles.reference import Reference
 from monitor.runtime.plan import FeaturePlan, Found, plan_version
@@ -30,16 +32,16 @@ RULES = PerformanceSpec("accuracy", 0.1)
 
 def columns(random: np.random.Generator, rows: int, planted: FeaturePlan | None = None) -> dict[str, Column]:
     change = planted.by_window.change if planted is not None and planted.by_window is not None else None
-    rise, shares = {"normal": 0.0, "skewed": 0.0}, SHARES.copy()
-    if planted is not None and isinstance(change, Shift):
-        rise[planted.name] = change.amount
+    rise = change.amount if isinstance(change, Shift) else 0.0
+    factor = change.factor if isinstance(change, Growth) else 1.0
+    shares = SHARES.copy()
     if isinstance(change, Move):
         place = COUNTRIES.index(change.category)
         shares *= (1.0 - change.after) / (1.0 - SHARES[place])
         shares[place] = 1.0 - np.delete(shares, place).sum()
     return {
-        "normal": NumericColumn.of(random.normal(100.0, 20.0, rows) + rise["normal"]),
-        "skewed": NumericColumn.of(random.lognormal(0.0, 0.8, rows) + rise["skewed"]),
+        "normal": NumericColumn.of(random.normal(100.0, 20.0, rows) + rise),
+        "skewed": NumericColumn.of(random.lognormal(0.0, 0.8, rows) * factor),
         "country": CategoricalColumn(random.choice(4, rows, p=shares).astype(np.int32), COUNTRIES),
     }
 
@@ -49,7 +51,9 @@ def halved(plan: FeaturePlan) -> FeaturePlan:
     assert plan.by_window is not None
     change = plan.by_window.change
     if isinstance(change, Shift):
-        half: Shift | Move = Shift(change.sd / 2, change.amount / 2)
+        half: Change = Shift(change.sd / 2, change.amount / 2)
+    elif isinstance(change, Growth):
+        half = Growth(change.factor**0.5, change.amount / 2)
     else:
         assert isinstance(change, Move)
         half = Move(change.category, change.before, (change.before + change.after) / 2)
@@ -235,3 +239,30 @@ def test_that_many_values_of_few_cells_may_vanish_unseen_is_said() -> None:
     blind = {each.name: each.blind for each in plan_version(spec_of(reference), "", reference).features}
     assert re.match(r"its 5,000 values share few cells: up to 9\d% of them may vanish", blind["sku"])
     assert blind["country"] == blind["normal"] == ""
+
+
+@pytest.mark.parametrize("rows", [200, 1_000])
+def test_the_smallest_shares_that_alarm_at_once_do_and_a_little_less_does_not(rows: int) -> None:
+    simulation = Simulation(rows, 2)
+    watch, random = simulation.watch, np.random.default_rng(rows)
+    place = simulation.watch.names.index("normal")
+    (planned,) = [each for each in simulation.plan.features if each.name == "normal"]
+    assert planned.missing is not None
+    assert planned.unseen is not None
+
+    def alarms(share: float, column: int) -> bool:
+        profile = Profile.empty(simulation.reference.layout)
+        profile.fold(table(columns(random, rows)))
+        tally = simulation.reference.cells.tally(profile)
+        tally[place, CELLS_OF_TALLY:] = 0
+        bad = round(share * rows)
+        counts = random.multinomial(rows - bad, [1 / CELLS_OF_TALLY] * CELLS_OF_TALLY)
+        tally[place, :CELLS_OF_TALLY] = counts
+        tally[place, column] = bad
+        findings = watch.judge(watch.blank(), Window(rows, "m", "1", "", 0), tally)
+        return "normal" in findings.wrong
+
+    for share, column in ((planned.missing, MISSING), (planned.unseen, UNUSUAL)):
+        assert 0.0 < share < 0.2
+        assert alarms(share + 1.5 / rows, column)
+        assert not alarms(share - 1.5 / rows, column)

@@ -275,3 +275,34 @@ def test_a_column_of_a_role_that_the_configuration_names_must_be_there(tmp_path:
     history(2, (3,)).to_csv(tmp_path / "later.csv", index=False)
     with pytest.raises(ConfigError, match="has no column 'p'"):
         summary(tmp_path)
+
+
+def test_rows_that_were_dropped_are_counted_in_the_text(project: Path, tmp_path: Path) -> None:
+    rows = history(7, (14,))
+    rows.assign(id=rows["id"] % 50).to_csv(tmp_path / "later.csv", index=False)
+    tried = Trial(project / "monitor.yaml", tmp_path / "later.csv")
+    # Windows of an hour hold 50 ids; each comes again once its first window has been closed.
+    assert json.loads(list(trial_lines(tried, quiet))[-1])["events"]["duplicate"] == 7_200 - 24 * 50
+    text = "\n".join(trial_report(tried, quiet))
+    assert "6,000 of 7,200 predictions were dropped, as they had the id of an earlier one" in text
+    assert "dropped" not in "\n".join(trial_report(trial(project), quiet))
+
+
+def test_a_feature_all_of_whose_values_are_new_is_said_to_be_untested_for_that_reason(tmp_path: Path) -> None:
+    def rows(seed: int, days: Sequence[int]) -> pd.DataFrame:
+        made = history(seed, days)
+        return made.assign(flag=(made["age"] > 40).astype(int))
+
+    rows(1, range(14)).to_csv(tmp_path / "history.csv", index=False)
+    initialise(tmp_path / "history.csv", "credit", "binary", Columns(), tmp_path, force=True)
+    later = rows(2, (14,))
+    later.assign(flag=later["flag"].astype(bool)).to_csv(tmp_path / "later.csv", index=False)
+    said = summary(tmp_path)
+    assert said["untested"]["flag"] == "hardly any of its values could be compared, as they were unseen"
+
+
+def test_the_plan_says_which_shares_alarm_at_once_and_what_its_columns_mean(project: Path) -> None:
+    text = "\n".join(plan(project / "monitor.yaml", None, as_json=False))
+    assert re.search(r"feature +tolerated +found by window +found by day +missing +unseen +season +rho\n", text)
+    for column in ("sd: all values", "missing, unseen: the", "season: what", "rho: how much"):
+        assert f"    {column}" in text
