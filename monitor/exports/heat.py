@@ -107,14 +107,18 @@ def _rows(
     tolerance: Mapping[str, float],
     usual: float,
 ) -> list[Row]:
-    found: dict[tuple[str, str], list[list[Verdict]]] = {}
+    found: dict[tuple[str, str], dict[int, list[Verdict]]] = {}
     for view in views:
         column = column_of[view.window.end_ms, view.window.start_ms]
         for verdict in view.verdicts:
-            place = (view.window.version, verdict.feature)
-            found.setdefault(place, [[] for _ in range(columns)])[column].append(verdict)
+            by_column = found.setdefault((view.window.version, verdict.feature), {})
+            by_column.setdefault(column, []).append(verdict)
     return [
-        Row(version, feature, tuple(_cell(each, tolerance.get(feature) or usual) for each in by_column))
+        Row(
+            version,
+            feature,
+            tuple(_cell(by_column.get(column, ()), tolerance.get(feature) or usual) for column in range(columns)),
+        )
         for (version, feature), by_column in found.items()
     ]
 

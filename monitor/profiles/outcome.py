@@ -112,7 +112,9 @@ def _nothing(layout: OutcomeLayout) -> Summary:
 
 def _combine(sign: Callable[[Any, Any], Any], one: Summary, other: Summary) -> Summary:
     ours, theirs = values_of(one), values_of(other)
-    if type(one) is not type(other) or [np.shape(value) for value in ours] != [np.shape(value) for value in theirs]:
+    if type(one) is not type(other) or any(
+        isinstance(mine, np.ndarray) and mine.shape != value.shape for mine, value in zip(ours, theirs, strict=True)
+    ):
         raise LayoutMismatchError("cannot combine outcomes of different tasks or classes")
     return type(one)(*map(sign, ours, theirs))
 

@@ -7,7 +7,7 @@ regression 1.2 kB.
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -171,4 +171,4 @@ Summary = BinaryOutcome | MulticlassOutcome | RegressionOutcome
 
 def values_of(summary: Summary | Moments) -> list[Any]:
     """Its fields, in order."""
-    return [getattr(summary, each.name) for each in fields(summary)]
+    return [getattr(summary, name) for name in type(summary).__slots__]
