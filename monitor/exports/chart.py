@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 from typing import Literal, get_args
+from zoneinfo import ZoneInfo
 
 from monitor.config.units import window_text
+from monitor.detection.sentences import spoken
 from monitor.engine import Output
 from monitor.errors import ConfigError
-from monitor.events.timestamps import iso
+from monitor.exports import ticks
 from monitor.exports.heat import Cell, Heat, Point, Row, Span, heat
 from monitor.exports.markup import Content, Markup, tag
 from monitor.profiles.reference import Reference
@@ -100,7 +104,7 @@ class Drawing:
         parts += self._axis(top, y)
         y += 34
         parts += self._legend(y)
-        y += 30
+        y += 44
         if self.seen.performance:
             parts += self._performance(y)
             y += _PLOT + 34
@@ -129,12 +133,16 @@ class Drawing:
         windows = f"{seen.windows:,} windows of {size}, {self._time(seen.columns[0][0])} to {self._end(-1)}"
         if seen.per_column > 1:
             windows += f"; a column is {seen.per_column} successive windows, and shows the worst of them"
+        if not self._by_row and self.spec.timezone != "UTC":
+            windows += f"; times are of {self.spec.timezone}"
         yield windows + "; features with the largest changes first"
         if seen.left_out:
-            yield f"{seen.left_out} more features, with smaller changes, are left out"
+            yield f"{seen.left_out:,} more features, with smaller changes, are left out"
 
     def _time(self, ms: int) -> str:
-        return f"row {ms:,}" if self._by_row else iso(ms)[:16].replace("T", " ")
+        if self._by_row:
+            return f"row {ms:,}"
+        return f"{datetime.fromtimestamp(ms / 1000, ZoneInfo(self.spec.timezone)):%Y-%m-%d %H:%M}"
 
     def _end(self, column: int) -> str:
         end = self.seen.columns[column][1]
@@ -145,14 +153,15 @@ class Drawing:
         for span in spans:
             first, last = self._x(span.first), self._x(span.last + 1)
             version = f", version {span.version}" if span.version else ""
-            said = _shown(f"{cause} incident ({span.severity}{version}): {', '.join(span.features)}")
+            said = _shown(f"{cause} incident ({span.severity}{version}): {', '.join(map(spoken, span.features))}")
             bar = tag("rect", x=_n(first), y=_n(y + 8), width=_n(max(last - first, 2)), height="3", fill=_PALE)
             mark = tag("path", d=_mark(cause, first, y + 9.5), fill=_INK, stroke="#ffffff")
             yield tag("g", tag("title", said), bar, mark)
 
     def _feature(self, row: Row, y: float) -> Iterator[Markup]:
         height = self._row
-        name = _shown(f"{row.feature} ({row.version})" if self._many else row.feature)
+        feature = spoken(row.feature)
+        name = _shown(f"{feature} ({row.version})" if self._many else feature)
         short = name if len(name) <= _NAME else name[: _NAME - 1] + "…"
         yield tag("text", tag("title", name), short, x=_n(_LEFT - 8), y=_n(y + height / 2 + 4), text_anchor="end")
         for (first, last), cell in _runs(row.cells):
@@ -182,23 +191,31 @@ class Drawing:
                     yield tag("path", d=_mark("data", x, y, 3.5), fill=_INK, stroke="#ffffff")
 
     def _axis(self, top: float, bottom: float) -> Iterator[Markup]:
-        columns = len(self.seen.columns)
-        labels = min(6, columns)
-        for label in range(labels):
-            column = label * columns // labels
-            x, day = self._x(column), self._time(self.seen.columns[column][0])
+        columns = self.seen.columns
+        if not columns:
+            return
+        starts = [start for start, _ in columns]
+        first, last = starts[0], columns[-1][1] - 1
+        for value, said in ticks.rows(first, last) if self._by_row else ticks.times(first, last, self.spec.timezone):
+            column = max(bisect_right(starts, value) - 1, 0)
+            start, end = columns[column]
+            x = self._x(column + min((value - start) / (end - start), 1.0))
             yield tag("line", x1=_n(x), x2=_n(x), y1=_n(top), y2=_n(bottom + 5), stroke=_INK, stroke_opacity="0.25")
-            yield tag("text", day, x=_n(x + 2), y=_n(bottom + 16), class_="small")
+            room = {} if x < _LEFT + _WIDTH else {"text_anchor": "end"}
+            yield tag("text", said, x=_n(x + 2), y=_n(bottom + 16), class_="small", **room)
 
     def _legend(self, y: float) -> Iterator[Markup]:
         x = float(_LEFT)
-        yield tag("text", "effect, in tolerances", x=_n(x - 8), y=_n(y + 11), text_anchor="end", class_="small")
+        yield tag("text", "change, in tolerances", x=_n(x - 8), y=_n(y + 11), text_anchor="end", class_="small")
+        note = "of a change that chance explains, 1 tolerance at most is shown"
+        yield tag("text", note, x=_n(x), y=_n(y + 27), class_="small")
         below = 0.0
         for least, colour in _STEPS:
             said = f"{below:g} to {least:g}" if least < 1e300 else f"over {below:g}"
             yield tag("rect", x=_n(x), y=_n(y), width="16", height="14", fill=colour)
             yield tag("text", said, x=_n(x + 21), y=_n(y + 11), class_="small")
             x, below = x + 82, least
+        x += 10
         for said, cell in (
             ("drifting", Cell(3.0, "drifting", False)),
             ("watch", Cell(1.5, "watch", False)),

@@ -16,13 +16,16 @@ COLUMNS_MAX = 240
 ROWS_MAX = 60
 """Features that are drawn, the worst ones."""
 
+CHANCE = 1e-4
+"""p-value of no more than the tolerance, above which a window's change is put down to chance."""
+
 _GRAVITY: Mapping[State, int] = {"drifting": 4, "watch": 3, "learning": 2, "ok": 1, "untestable": 0, "insufficient": 0}
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The worst windows of a column. ratio: largest effect over tolerance, None where none was tested. state: the
-    gravest; data: whether a cause in the data was found.
+    """The worst windows of a column. ratio: largest effect over tolerance, at most 1 of one that chance explains; None
+    where none was tested. state: the gravest; data: whether a cause in the data was found.
     """
 
     ratio: float | None
@@ -95,7 +98,8 @@ def heat(outputs: Sequence[Output], tolerance: Mapping[str, float], usual: float
     columns = tuple((part[0][1], part[-1][0]) for part in parts)
     rows = _rows(views, column_of, len(columns), tolerance, usual)
     rows.sort(key=lambda row: (tuple(-part for part in row.badness), row.version, row.feature))
-    shown = tuple(rows[:ROWS_MAX])
+    # A sentence on a single row that is left out would take as much room as that row.
+    shown = tuple(rows if len(rows) == ROWS_MAX + 1 else rows[:ROWS_MAX])
     incidents, performance = _incidents(outputs, column_of, len(columns)), _performance(outputs, column_of, metric)
     return Heat(columns, len(spans), each, shown, len(rows) - len(shown), incidents, performance)
 
@@ -126,14 +130,21 @@ def _rows(
 def _cell(verdicts: Sequence[Verdict], tolerance: float) -> Cell | None:
     if not verdicts:
         return None
-    effects = [verdict.effect for verdict in verdicts if verdict.effect is not None]
+    ratios = [_ratio(verdict, tolerance) for verdict in verdicts if verdict.effect is not None]
     # A feature is said to drift where its data is wrong, too: that has a mark of its own.
     states: list[State] = ["ok" if verdict.wrong else verdict.state for verdict in verdicts]
     return Cell(
-        max(effects) / tolerance if effects else None,
+        max(ratios, default=None),
         max(states, key=_GRAVITY.__getitem__),
         any(verdict.wrong for verdict in verdicts),
     )
+
+
+def _ratio(verdict: Verdict, tolerance: float) -> float:
+    assert verdict.effect is not None
+    ratio = verdict.effect / tolerance
+    explained = verdict.state != "drifting" and verdict.p_value is not None and verdict.p_value > CHANCE
+    return min(ratio, 1.0) if explained else ratio
 
 
 def _incidents(outputs: Sequence[Output], column_of: Mapping[tuple[int, int], int], columns: int) -> tuple[Span, ...]:

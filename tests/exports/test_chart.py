@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -78,6 +79,36 @@ def test_of_hundreds_of_features_the_worst_stay_and_the_rest_are_counted() -> No
     assert [text for text in shown if text.startswith("f")][1] == "f199f199"
     assert sum(text.startswith("f") and text != shown[0] for text in shown) == ROWS_MAX
     assert "140 more features, with smaller changes, are left out" in shown
+
+
+def test_a_single_feature_is_not_left_out_for_a_sentence_that_says_so() -> None:
+    said = output([verdict(0, f"f{place:03}", 0.5) for place in range(ROWS_MAX + 1)])
+    seen = heat([said], {}, 0.02, "roc_auc")
+    assert (len(seen.rows), seen.left_out) == (ROWS_MAX + 1, 0)
+    said = output([verdict(0, f"f{place:03}", 0.5) for place in range(ROWS_MAX + 2)])
+    seen = heat([said], {}, 0.02, "roc_auc")
+    assert (len(seen.rows), seen.left_out) == (ROWS_MAX, 2)
+
+
+def test_what_chance_explains_has_no_colour_of_change() -> None:
+    def ratio(p_value: float | None, state: State = "ok") -> float | None:
+        each = Verdict(window(0), "x", 500, state, 0.1, p_value=p_value)
+        cell = heat([output([each])], {}, 0.02, "roc_auc").rows[0].cells[0]
+        assert cell is not None
+        return cell.ratio
+
+    assert ratio(0.01) == 1.0
+    assert ratio(1e-6) == pytest.approx(5.0)
+    assert ratio(0.01, "drifting") == pytest.approx(5.0)
+
+
+def test_ticks_are_of_the_models_time_zone() -> None:
+    spec = replace(SPEC, timezone="Asia/Kolkata")
+    said = output([verdict(number, "x", 0.0) for number in range(72)])
+    shown = texts(chart("svg", spec, {}, [said]))
+    # From midnight UTC of 1 January 1970, which is half past five there.
+    assert "72 windows of 1h, 1970-01-01 05:30 to 1970-01-04 05:30; times are of Asia/Kolkata" in shown[1]
+    assert {"1970-01-02 00:00", "1970-01-03 00:00", "1970-01-04 00:00"} <= set(shown)
 
 
 def test_states_are_marked_besides_their_colour() -> None:
