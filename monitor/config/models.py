@@ -150,8 +150,8 @@ class Alarms(Settings):
     usual, where the reference does not tell; 0s trusts the reference as it is.
     """
 
-    budget: float = Field(0.1, gt=0, le=1000)
-    tolerance: float = Field(0.02, gt=0, le=1)
+    budget: float = Field(0.1, gt=0, le=1000, allow_inf_nan=False)
+    tolerance: float = Field(0.02, gt=0, le=1, allow_inf_nan=False)
     persistence: int = Field(2, ge=1, le=100)
     learning: Duration = units.duration_ms("14d")
 
@@ -164,8 +164,8 @@ class Feature(Settings):
 
     type: Kind
     monitor: Literal["drift", "quality", "off"] = "drift"
-    tolerance: float | None = Field(None, gt=0, le=1)
-    importance: float = Field(1.0, gt=0, le=1000)
+    tolerance: float | None = Field(None, gt=0, le=1, allow_inf_nan=False)
+    importance: float = Field(1.0, gt=0, le=1000, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod

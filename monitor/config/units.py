@@ -9,7 +9,7 @@ from monitor.windows.window import WindowSpec
 _UNITS_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 _LONGEST_MS = 3_650 * _UNITS_MS["d"]
 _DURATION = re.compile(r"(\d{1,15})\s*(ms|s|m|h|d)", re.ASCII)
-_ROWS = re.compile(r"(\d{1,9})\s*rows", re.ASCII)
+_ROWS = re.compile(r"(\d{1,9})\s*rows?", re.ASCII)
 
 
 def duration_ms(value: object) -> int:
@@ -37,10 +37,12 @@ def window_spec(value: object) -> WindowSpec:
     except ValueError:
         raise ValueError("is not a window: write a duration, as in 5m, 1h or 1d, or rows, as in 500 rows") from None
     if spec.size == 0:
-        raise ValueError("is an empty window: write at least 1ms, or 1 rows")
+        raise ValueError("is an empty window: write at least 1ms, or 1 row")
     return spec
 
 
 def window_text(spec: WindowSpec) -> str:
     """How a window is written: the inverse of `window_spec`."""
-    return f"{spec.size} rows" if spec.unit == "rows" else duration_text(spec.size)
+    if spec.unit != "rows":
+        return duration_text(spec.size)
+    return f"{spec.size} row" + ("" if spec.size == 1 else "s")

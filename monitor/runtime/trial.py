@@ -54,7 +54,7 @@ class Trial:
             try:
                 spec = replace(spec, window=window_spec(self.window))
             except ValueError as error:
-                raise ConfigError(f"--window {error}") from error
+                raise ConfigError(f"--window {self.window!r} {error}") from error
         table = read_table(self.predictions, spec.schema, chosen.columns, chosen.timezone)
         given = None
         if self.labels is not None:

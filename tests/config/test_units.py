@@ -30,10 +30,14 @@ def test_durations_are_read_back_as_they_are_written(milliseconds: int) -> None:
 def test_a_window_is_a_duration_or_a_number_of_rows() -> None:
     assert window_spec("1h") == WindowSpec(3_600_000)
     assert window_spec("500 rows") == WindowSpec(500, "rows")
+    assert window_spec("1 row") == window_spec("1row") == window_spec("1 rows") == WindowSpec(1, "rows")
+    assert window_text(window_spec("1 rows")) == "1 row"
     assert [window_text(window_spec(text)) for text in ("90s", "500 rows", "24h")] == ["90s", "500 rows", "1d"]
 
 
-@pytest.mark.parametrize("text", ["0 rows", "0h", "rows", "-1 rows", "1.5 rows", 500])
+@pytest.mark.parametrize(
+    "text", ["0 rows", "0h", "rows", "-1 rows", "1.5 rows", "1e3 rows", "1_000 rows", "1,000 rows", "5 rowss", 500]
+)
 def test_a_window_without_extent_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match="window: write"):
         window_spec(text)
