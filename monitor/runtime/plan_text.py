@@ -58,16 +58,16 @@ def plan(config: Path, rows: float | None, as_json: bool) -> Iterator[str]:
 def change_text(change: Change | None) -> str:
     """In a feature's own unit: 0.14 sd = 18; x1.2 = 31; -7 points of PL (50%)."""
     if isinstance(change, Shift):
-        return f"{change.sd:.2g} sd = {number(change.amount)}"
+        return f"{change.sd:.2g} sd = {short(change.amount)}"
     if isinstance(change, Growth):
-        return f"x{change.factor:.3g} = {number(change.amount)}"
+        return f"x{change.factor:.3g} = {short(change.amount)}"
     if isinstance(change, Move):
         points = 100.0 * (change.after - change.before)
         return f"{points:+.2g} points of {clean(change.category)} ({change.before:.0%})"
     return "more than its values can differ by"
 
 
-def number(value: float) -> str:
+def short(value: float) -> str:
     """A number of any size in a few characters: 0.142, 4,310 or 2.3e+300."""
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
@@ -132,7 +132,7 @@ def _alarms(alarms: Alarms) -> str:
     return (
         f"At most {alarms.budget:g} false alarms a month are to be expected: {alarms.values:.2g} of values, "
         f"{alarms.data:.2g} of causes in the data, {alarms.performance:.2g} for performance; of one feature's values, "
-        f"one in {alarms.windows_between:,.0f} windows."
+        f"one in {short(alarms.windows_between)} windows."
     )
 
 

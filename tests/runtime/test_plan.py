@@ -18,6 +18,7 @@ from monitor.profiles.decision import MISSING, UNUSUAL
 from monitor.profiles.profile import Profile
 from monitor.profiles.reference import Reference
 from monitor.runtime.plan import FeaturePlan, Found, plan_version
+from monitor.runtime.plan_text import change_text, short
 from monitor.spec import DAY_MS, AlarmSpec, FeatureSpec, ModelSpec, PerformanceSpec
 from monitor.windows.window import Window, WindowSpec
 from tests.detection.feature_rows import table
@@ -266,3 +267,17 @@ def test_the_smallest_shares_that_alarm_at_once_do_and_a_little_less_does_not(ro
         assert 0.0 < share < 0.2
         assert alarms(share + 1.5 / rows, column)
         assert not alarms(share - 1.5 / rows, column)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-9, 1.0, 1e9, 1e300])
+def test_numbers_of_any_size_are_printed_in_a_few_characters(size: float) -> None:
+    assert len(short(size * 1.2345)) <= 9
+    assert float(short(size * 1.2345).replace(",", "")) == pytest.approx(size * 1.2345, rel=0.005)
+    assert len(change_text(Shift(0.14, size * 1.2345))) <= len("0.14 sd = ") + 9
+    assert len(change_text(Growth(1.0 + size, size * 1.2345))) <= len("x1.23e+300 = ") + 9
+
+
+def test_numbers_that_people_can_read_are_written_out() -> None:
+    assert [short(value) for value in (0.142, 18.2, 999.4, 4_310.4, 712_345.0)] == [
+        "0.142", "18.2", "999", "4,310", "712,345",
+    ]  # fmt: skip
