@@ -11,7 +11,7 @@ import numpy as np
 from monitor.config import Columns
 from monitor.config.models import DROP
 from monitor.config.problems import listed
-from monitor.config.units import window_text
+from monitor.config.units import duration_text, window_text
 from monitor.errors import CodecError, ConfigError
 from monitor.events.batch import PRESENT, NumericColumn, Pairs
 from monitor.events.schema import Task
@@ -42,7 +42,7 @@ def initialise(
     plan = Plan.of(frame, model, task, columns)
     table = tables.table_of(frame, plan.schema, plan.columns)
     version = _version(table)
-    window = _window(table)
+    window, why = _window(table)
     reference = Reference.build(
         plan.schema,
         table.predictions,
@@ -60,7 +60,7 @@ def initialise(
             reference=(profile, reference.digest),
             features=plan.features,
             columns=plan.columns,
-            window=window_text(window),
+            window=(window_text(window), why),
             metric=plan.metric,
             drop=_drop(table) if plan.schema.task == "regression" else DROP,
             threshold=plan.threshold,
@@ -68,7 +68,12 @@ def initialise(
         )
     )
     _write(out, profile, reference, sealed(body), force=force)
-    return [*plan.said, *_remarks(plan, frame, table, window), f"wrote {out / 'monitor.yaml'} and {out / profile}"]
+    return [
+        *plan.said,
+        *_remarks(plan, frame, table),
+        f"windows of {window_text(window)}: {why}",
+        f"wrote {out / 'monitor.yaml'} and {out / profile}",
+    ]
 
 
 def _version(table: Table) -> str:
@@ -78,13 +83,18 @@ def _version(table: Table) -> str:
     return column.values[int(used[0])] if len(used) == 1 else ""
 
 
-def _window(table: Table) -> WindowSpec:
+def _window(table: Table) -> tuple[WindowSpec, str]:
+    """The window, and why it is this one."""
     if table.by_row:
-        return WindowSpec(500, "rows")
+        return WindowSpec(500, "rows"), "the table has no times, and a verdict needs some 200 rows"
     time_ms = table.predictions.time_ms
     hourly = len(time_ms) / max(1.0, float(time_ms.max() - time_ms.min()) / _HOUR_MS)
     hours = next((hours for hours in _WINDOWS_H if hourly * hours >= _WINDOW_ROWS), _WINDOWS_H[-1])
-    return WindowSpec(hours * _HOUR_MS)
+    held = f"at the table's pace it holds about {hourly * hours:,.0f} rows"
+    if hourly * hours < _WINDOW_ROWS:
+        return WindowSpec(hours * _HOUR_MS), f"{held}; {_WINDOW_ROWS} would be better, but windows are no longer"
+    lengths = listed(duration_text(hours * _HOUR_MS) for hours in _WINDOWS_H)
+    return WindowSpec(hours * _HOUR_MS), f"{held}, and is the shortest of {lengths} to hold {_WINDOW_ROWS}"
 
 
 def _drop(table: Table) -> float:
@@ -105,14 +115,14 @@ def _mean_error(pairs: Pairs) -> float:
     return float(np.abs(prediction.values - label.values)[both].mean()) if both.any() else 0.0
 
 
-def _remarks(plan: Plan, frame: Frame, table: Table, window: WindowSpec) -> Iterator[str]:
+def _remarks(plan: Plan, frame: Frame, table: Table) -> Iterator[str]:
     for name in frame.left_out:
         yield f"left out another column named {name!r}" if name else "left out a column without a name"
     for note, names in _alike((name, inferred.note) for name, inferred in plan.features.items() if not inferred.why):
         yield f"{'column' if len(names) == 1 else 'columns'} {listed(map(repr, names))}: {note}"
     for why, names in _alike((name, inferred.why) for name, inferred in plan.features.items()):
         yield f"switched off {listed(names)}: {why}"
-    yield f"watches {counted(len(plan.schema.features), 'feature')} in windows of {window_text(window)}"
+    yield f"watches {counted(len(plan.schema.features), 'feature')}"
     if table.by_row:
         like = [name for name, inferred in plan.features.items() if inferred.why == "holds times"]
         which = f" ({listed(like)} may be it)" if like else ""

@@ -17,7 +17,9 @@ _SEAL = "# Written by `monitor init`, which replaces it as long as nobody edits 
 
 @dataclass(frozen=True, slots=True)
 class Starter:
-    """What is known of one model. reference: path and digest of its compiled profile."""
+    """What is known of one model. reference: path and digest of its compiled profile. window: how it is
+    written, and why it was chosen.
+    """
 
     name: str
     task: Task
@@ -25,7 +27,7 @@ class Starter:
     reference: tuple[str, str]
     features: Mapping[str, Inferred]
     columns: Columns
-    window: str
+    window: tuple[str, str]
     metric: str
     drop: float
     threshold: float | None
@@ -65,7 +67,9 @@ def _service(starter: Starter) -> Iterator[str]:
     yield "  # sasl_plain_password_file: /run/secrets/kafka"
     yield ""
     yield "state: ./state  # one directory, one running instance"
-    yield f"window: {starter.window}  # events are compared with the reference in windows of this length"
+    window, why = starter.window
+    yield f"# {why}:"
+    yield f"window: {window}  # events are compared with the reference in windows of this length"
     yield "lateness: 5m  # how long a window waits for events that come late"
     yield ""
     yield "alarms:"

@@ -14,6 +14,7 @@ from monitor.config import Config, load
 from monitor.config.models import Alarms
 from monitor.config.problems import listed, path, problems_of
 from monitor.config.units import window_spec
+from monitor.detection.sentences import spoken
 from monitor.errors import ConfigError
 from monitor.events.timestamps import iso
 from monitor.exports.chart import chart, kind_of
@@ -23,7 +24,7 @@ from monitor.runtime.backtest import Backtest, run_backtest
 from monitor.runtime.clock import now
 from monitor.runtime.findings import Finding, Findings, Learning
 from monitor.runtime.tables import read_labels, read_table
-from monitor.spec import AlarmSpec
+from monitor.spec import AlarmSpec, FeatureSpec
 from monitor.statistics.performance import performance
 from monitor.windows.window import Window
 
@@ -262,6 +263,7 @@ def _amounts(result: Backtest, findings: Findings) -> Iterator[str]:
         f"alarms were to be expected in the {counted(windows, 'window')}{learning}; {opened}"
         + (f" ({causes})" if causes else "")
     )
+    yield from _calm(result, findings)
     yield from _left_over(result)
     yield from _dropped(result)
     summary = _summary(result, findings)
@@ -270,6 +272,22 @@ def _amounts(result: Backtest, findings: Findings) -> Iterator[str]:
         f"{counted(len(findings.views), 'window')}, {counted(incidents, 'incident')}, "
         f"{counted(summary['triggers'], 'trigger')} in {summary['seconds']} s"
     )
+
+
+def _calm(result: Backtest, findings: Findings) -> Iterator[str]:
+    """What was looked at in vain, and what nobody looked at."""
+    found = {each.name for each in findings.found}
+    names = dict.fromkeys(verdict.feature for view in findings.views for verdict in view.verdicts)
+    told = {name: result.spec.features.get(name, FeatureSpec()).monitor for name in names}
+    calm = [name for name in names if told[name] == "drift" and not {name} & (found | findings.untested.keys())]
+    if calm:
+        yield f"tested, and nothing found: {listed(map(spoken, calm))}"
+    off = [name for name, feature in result.spec.features.items() if feature.monitor == "off"]
+    if off:
+        yield f"not looked at, as the configuration says: {listed(off)}"
+    quality = [name for name, monitor in told.items() if monitor == "quality"]
+    if quality:
+        yield f"looked at for missing and impossible values only, as the configuration says: {listed(quality)}"
 
 
 _DROPPED = {

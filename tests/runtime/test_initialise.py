@@ -374,3 +374,18 @@ def test_any_names_of_models_and_columns_survive_the_file(model: str, names: lis
     config = load(tmp_path / "monitor.yaml")
     assert list(config.models) == [model]
     assert set(config.specs()[model].schema.features) == set(names)
+
+
+def test_why_a_window_is_as_long_as_it_is_is_said_and_written(init: Init, tmp_path: Path) -> None:
+    _, said = init(credit(), **ROLES)
+    # 300 rows, 30 seconds apart: 720 in six hours, had they come all the time, and 120 in one.
+    why = "at the table's pace it holds about 722 rows, and is the shortest of 1h, 6h, 1d, 7d to hold 300"
+    assert f"windows of 6h: {why}" in said
+    assert f"# {why}:\nwindow: 6h  #" in (tmp_path / "monitor.yaml").read_text()
+    rare = credit().assign(
+        **{"applied at": pd.date_range("2026-01-01", periods=N, freq="3h").strftime("%Y-%m-%d %H:%M")}
+    )
+    _, said = init(rare, **ROLES)
+    assert "windows of 7d: at the table's pace it holds about 56 rows; 300 would be better" in " ".join(said)
+    _, said = init(credit(), **{role: name for role, name in ROLES.items() if role != "timestamp"})
+    assert "windows of 500 rows: the table has no times" in " ".join(said)
