@@ -27,6 +27,10 @@ ROW_WINDOWS = 730.5
 """Windows by number of rows that count as a month, where no clock says how many there are: as many as hours."""
 
 
+VALUES_SHARE, DATA_SHARE, ROWS_SHARE, PERFORMANCE_SHARE = 0.65, 0.12, 0.03, 0.2
+"""Of the budget: for the distribution of values, for causes in the data, for how many rows come, for performance."""
+
+
 def windows_a_month(window: WindowSpec) -> float:
     """Windows that end in a month."""
     return MONTH_MS / window.size if window.timed else ROW_WINDOWS

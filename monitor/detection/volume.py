@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from monitor.detection.budget import DAY_WINDOWS, e_value, evidence_limit, windows_a_month
+from monitor.detection.budget import DAY_WINDOWS, ROWS_SHARE, e_value, evidence_limit, windows_a_month
 from monitor.detection.records import Aspect
 from monitor.spec import DAY_MS, ModelSpec
 from monitor.statistics.tolerance import P_MIN, divergence8
@@ -31,9 +31,6 @@ from monitor.windows.window import Window
 
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
-
-VOLUME_SHARE = 0.03
-"""Of the budget."""
 
 TOLERANCE = math.log(1.25)
 """A quarter more, or a fifth less, is nobody's concern."""
@@ -102,7 +99,7 @@ class Volume:
         self._size = max(_HOUR_MS, spec.window.size)
         self._a_day = max(1.0, DAY_MS / self._size)
         self._limit = float(
-            evidence_limit(min(DAY_WINDOWS, windows_a_month(spec.window)), spec.alarms.budget, VOLUME_SHARE)
+            evidence_limit(min(DAY_WINDOWS, windows_a_month(spec.window)), spec.alarms.budget, ROWS_SHARE)
         )
         self._learning_ms = max(spec.alarms.learning_ms, LEARNING_MS)
         self._timezone = spec.timezone

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 from monitor.detection.attribution import moved
 from monitor.detection.baseline import covered, learn
-from monitor.detection.budget import DAY_WINDOWS, evidence_limit, windows_a_month
+from monitor.detection.budget import DATA_SHARE, DAY_WINDOWS, ROWS_SHARE, VALUES_SHARE, evidence_limit, windows_a_month
 from monitor.detection.detector import Detector
 from monitor.detection.records import Aspect, Moved
 from monitor.detection.sensitivity import Detectable, sensitivity, smallest_shares
 from monitor.detection.streams import Judged, Limits, StreamState
 from monitor.detection.units import Conversion, Seen, Units
-from monitor.detection.volume import VOLUME_SHARE, Rows, VolumeState
+from monitor.detection.volume import Rows, VolumeState
 from monitor.events.batch import OUTPUTS, SCORE
 from monitor.profiles.decision import CELLS, INVALID, MISSING, UNUSUAL, DecisionCells
 from monitor.profiles.history import History
@@ -39,11 +39,6 @@ from monitor.windows.window import Window
 
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
-
-VALUES_SHARE, DATA_SHARE = 0.65, 0.15
-"""Of the budget: for the distribution of values, and for causes in the data, the number of rows among them. The rest is
-for performance.
-"""
 
 _HOUR_MS = 3_600_000
 _NEVER_SEEN = 2  # Rows outside a numeric reference's range that as many more rows would hold: one at either end.
@@ -362,7 +357,7 @@ def _share_limits(spec: ModelSpec, names: tuple[str, ...]) -> Limits:
     sent = watched & np.array([name not in OUTPUTS for name in names], dtype=np.bool_)
     weights = np.concatenate([sent, sent, watched]).astype(np.float64)
     # Only by the window: what is wrong with the data is wrong at once.
-    share = DATA_SHARE - VOLUME_SHARE if spec.window.timed else DATA_SHARE
+    share = DATA_SHARE if spec.window.timed else DATA_SHARE + ROWS_SHARE
     limit = _limits(spec, weights, share, days=False)
     both = np.arange(3 * len(names)) < len(names)  # Values that are suddenly never missing are made up.
     tolerance = np.full(3 * len(names), spec.alarms.tolerance)

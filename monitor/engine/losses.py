@@ -14,9 +14,6 @@ from monitor.profiles.reference import Reference
 from monitor.spec import DAY_MS
 from monitor.statistics.performance import Loss, losses
 
-BUDGET_SHARE = 0.2
-"""Of a model's false alarms a month, what its metric and its losses may use between them; the rest is drift's."""
-
 SILENT_MS = 7 * DAY_MS
 """A version that has had no window for so long begins its evidence anew."""
 

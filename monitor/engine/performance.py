@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from monitor.detection.budget import evidence_limit, windows_a_month
+from monitor.detection.budget import PERFORMANCE_SHARE, evidence_limit, windows_a_month
 from monitor.detection.incidents import Incidents
 from monitor.detection.performance import fallen
 from monitor.detection.records import PerformanceEvidence, Severity
 from monitor.detection.triggers import Evidence
 from monitor.engine.ledger import Ledger
-from monitor.engine.losses import BUDGET_SHARE, SILENT_MS, Followed, LossReader, forget_silent
+from monitor.engine.losses import SILENT_MS, Followed, LossReader, forget_silent
 from monitor.engine.metric import MetricReader
 from monitor.engine.spans import Span
 from monitor.events.timestamps import iso
@@ -96,7 +96,7 @@ class PerformanceReader:
         mine = versions.setdefault(window.version, Followed())
         mine.end_ms = window.end_ms
         streams = len(self.losses.known) + (self.metric.bound is not None)
-        share = BUDGET_SHARE / (max(1, streams) * len(versions))
+        share = PERFORMANCE_SHARE / (max(1, streams) * len(versions))
         limit = float(evidence_limit(windows_a_month(self.spec.window), self.spec.alarms.budget, share))
         found = self.losses.follow(ledger, mine, limit)
         metric = self.metric.follow(self._of_metric(view), span, ledger, mine.fall, limit)

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.detection.baseline import EXPECTED_MIN
-from monitor.detection.budget import DAY_WINDOWS, windows_a_month
+from monitor.detection.budget import DAY_WINDOWS, PERFORMANCE_SHARE, ROWS_SHARE, windows_a_month
 from monitor.detection.detector import MERGED_MAX
 from monitor.detection.sensitivity import Detectable
 from monitor.detection.translation import Change, Translator
 from monitor.detection.watch import Watch
-from monitor.engine.losses import BUDGET_SHARE
 from monitor.profiles.decision import CELLS
 from monitor.profiles.layout import FeatureLayout, NumericLayout
 from monitor.profiles.reference import Reference
@@ -244,6 +243,7 @@ def _alarms(spec: ModelSpec, watch: Watch) -> Alarms:
     month = np.array([[windows_a_month(spec.window)], [DAY_WINDOWS]])
     values = float((month / watch.values.limits.limit).sum())
     data = float((month / watch.shares.limits.limit).sum())
-    granted = spec.alarms.budget * BUDGET_SHARE
+    data += spec.alarms.budget * ROWS_SHARE if spec.window.timed else 0.0
+    granted = spec.alarms.budget * PERFORMANCE_SHARE
     least = float(watch.values.limits.limit[0].min(initial=np.inf))
     return Alarms(spec.alarms.budget, values, data, granted if spec.labelled else 0.0, least)

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from monitor.detection.budget import DATA_SHARE, VALUES_SHARE
 from monitor.detection.detector import MERGED_MAX
-from monitor.detection.volume import VOLUME_SHARE
-from monitor.detection.watch import DATA_SHARE, VALUES_SHARE, Findings, Watch
+from monitor.detection.watch import Findings, Watch
 from monitor.events.batch import PREDICTION, SCORE, CategoricalColumn, NumericColumn, Predictions
 from monitor.profiles.history import History
 from monitor.profiles.profile import Profile
@@ -158,7 +158,7 @@ def test_the_budget_is_shared_by_importance_and_by_scales(budget: float) -> None
     assert np.isinf(age)
     # Shares of rows are watched by the window alone; whether a model answers is for other monitors.
     windows, none = watch.shares.limits.limit
-    assert per_month(windows, 730.5) == pytest.approx(budget * (DATA_SHARE - VOLUME_SHARE))
+    assert per_month(windows, 730.5) == pytest.approx(budget * DATA_SHARE)
     assert np.isinf(none).all()
     assert np.isinf(windows).reshape(3, 5).tolist() == [[False] * 3 + [True] * 2] * 2 + [[False] * 5]
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from river.drift import ADWIN
 
 from monitor.detection.betting import Stream, bearable
-from monitor.detection.budget import evidence_limit
+from monitor.detection.budget import PERFORMANCE_SHARE, evidence_limit
 from monitor.engine.ledger import Ledger
-from monitor.engine.losses import BUDGET_SHARE, Followed
+from monitor.engine.losses import Followed
 from monitor.engine.performance import PerformanceReader
 from monitor.engine.spans import Span
 from monitor.events.batch import CategoricalColumn, NumericColumn, Pairs
@@ -33,7 +33,7 @@ CLEAN, AFTER = 10_000, 100_000
 LABELS = 100
 """Of a window."""
 
-LIMIT = float(evidence_limit(730.5, 0.1, BUDGET_SHARE / 5))
+LIMIT = float(evidence_limit(730.5, 0.1, PERFORMANCE_SHARE / 5))
 """Of one of a binary model's four losses and its metric, with windows of an hour and the default budget."""
 
 BEARABLE = bearable(100_000, 10_000.0)
@@ -59,7 +59,7 @@ def figures(seeds: Sequence[int]) -> Iterator[Figure]:
     for metric in ("roc_auc", "accuracy"):
         for budget in (0.1, 5.0):
             count = sum(metric_alarms(metric, seed, budget) for seed in seeds)
-            allowed = budget * BUDGET_SHARE * len(seeds)
+            allowed = budget * PERFORMANCE_SHARE * len(seeds)
             what = f"{metric}, false alarms of performance in {len(seeds)} months, budget {budget:g}"
             yield Figure.at_most("G", what, count, max(1.0, allowed) if budget > 1 else 0.0)
 
