@@ -30,12 +30,15 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class WindowView:
-    """One closed window: its drift and data-quality readings, and a verdict a feature."""
+    """One closed window: its drift and data-quality readings, a verdict a feature, and its performance as it is to be
+    expected before labels come.
+    """
 
     window: Window
     rows: int
     readings: tuple[Reading, ...]
     verdicts: tuple[Verdict, ...]
+    estimates: tuple[Reading, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class PerformanceView:
 
     coverage: labelled over predicted in the span. settled: whether the window has had its one verdict. evidence_ratio:
     then, evidence over alarm limit of what is nearest to it, the metric or a loss: evidence_loss names it; None where
-    nothing was followed.
+    nothing was followed. estimates: of the same span, without its labels.
     """
 
     window: Window
@@ -55,6 +58,7 @@ class PerformanceView:
     settled: bool
     evidence_ratio: float | None = None
     evidence_loss: str = ""
+    estimates: tuple[Reading, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from monitor.profiles import codec
 from monitor.profiles.layout import OutcomeLayout
 from monitor.profiles.outcome import Outcome
 from monitor.profiles.outcome_summaries import Summary
+from monitor.profiles.predicted import PredictedScores
 from monitor.statistics.performance import labels_by_class
 from monitor.windows.window import Offsets, Window
 
@@ -20,10 +21,11 @@ _VERSION = 1
 class Ledger:
     """What is known of one window.
 
-    predicted: its predictions; by_class: labels of each class; outcome: packed bytes. reference: the version whose
-    reference it is compared with. settled: it has had its verdict. revision: how often its reading has been given.
-    enough: its span held enough labels when it was last read. offsets, label_offsets: where its predictions lie, and
-    the labels that have counted. profile: the digest of the predictions' profile.
+    predicted: its predictions; by_class: labels of each class; outcome, scores: of its labelled predictions and of all,
+    packed bytes. reference: the version whose reference it is compared with. settled: it has had its verdict. revision:
+    how often its reading has been given. enough: its span held enough labels when it was last read. offsets,
+    label_offsets: where its predictions lie, and the labels that have counted. profile: the digest of the predictions'
+    profile.
     """
 
     window: Window
@@ -38,6 +40,7 @@ class Ledger:
     offsets: Offsets = field(default_factory=dict)
     label_offsets: Offsets = field(default_factory=dict)
     profile: str = ""
+    scores: bytes = b""
 
     @property
     def coverage(self) -> float:
@@ -66,3 +69,13 @@ def unpacked(layout: OutcomeLayout, packed: bytes) -> Outcome:
 @lru_cache(maxsize=512)  # Spans of neighbouring windows share nearly all of their members.
 def _summary(packed: bytes) -> Summary:
     return Outcome.of_plain(codec.unpack("OUTC", _VERSION, packed, list)).summary
+
+
+def packed_scores(scores: PredictedScores) -> bytes:
+    plain = scores.plain()
+    return b"" if plain is None else codec.pack("SCOR", _VERSION, plain)
+
+
+@lru_cache(maxsize=512)  # Spans of neighbouring windows share nearly all of their members. Nobody changes them.
+def unpacked_scores(packed: bytes) -> PredictedScores:
+    return PredictedScores.of_plain(codec.unpack("SCOR", _VERSION, packed, list) if packed else None)

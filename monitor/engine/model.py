@@ -261,12 +261,14 @@ class ModelMonitor:
             read |= zip((window for window, _ in mine), standard.drift.read(mine), strict=True)
         for (window, pane), standard in zip(closed, standards, strict=True):
             verdicts, evidence = self.watching.judge(window, pane, standard, read[window], self.progress.incidents)
-            view = WindowView(window, pane.profile.rows, tuple(read[window]), verdicts)
+            reader, own = self.references[pane.reference].performance, self.references.owns(window.version, pane.reference)
+            estimates = reader.estimates.read(window, pane.profile.scores, own)
+            view = WindowView(window, pane.profile.rows, tuple(read[window]), verdicts, estimates)
             self.settlement.open(window, pane, evidence[0].profile)
             self._show("window", self.windows, view)
             self.dirty.add(("ledger", window.version, window.start_ms))
             output.windows.append(view)
-            output.readings.extend(view.readings)
+            output.readings.extend((*view.readings, *view.estimates))
             for each in evidence:
                 if each.cause == "drift" or each.changes:
                     self.progress.arbiter.note(each)
@@ -358,9 +360,10 @@ class ModelMonitor:
         reader = self.references[ledger.reference].performance
         # A window that had to wait for its labels must not overrule what newer ones have said since.
         newest = window.end_ms > self.progress.judged.get(window.version, NEVER)
-        judged = verdict and newest and self.references.owns(window.version, ledger.reference)
+        own = self.references.owns(window.version, ledger.reference)
+        judged = verdict and newest and own
         before = self.performance.get((window.version, window.end_ms))
-        view = reader.read(ledger, span, totals.of(ledger, span, reader.layout), ledger.settled or verdict)
+        view = reader.read(ledger, span, totals.of(ledger, span, reader.layout), ledger.settled or verdict, own)
         view = reader.follow(view, span, ledger, self.progress.followed) if judged else carried(view, before)
         self._show("performance", self.performance, view)
         output.performance.append(view)

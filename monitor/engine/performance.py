@@ -11,13 +11,13 @@ from monitor.detection.incidents import Incidents
 from monitor.detection.performance import fallen
 from monitor.detection.records import PerformanceEvidence, Severity
 from monitor.detection.triggers import Evidence
+from monitor.engine.estimates import EstimateReader
 from monitor.engine.ledger import Ledger
 from monitor.engine.losses import SILENT_MS, Followed, LossReader, forget_silent
 from monitor.engine.metric import MetricReader
-from monitor.engine.spans import Span
+from monitor.engine.spans import Span, Total
 from monitor.events.timestamps import iso
 from monitor.profiles.layout import OutcomeLayout
-from monitor.profiles.outcome import Outcome
 from monitor.profiles.reference import Reference
 from monitor.snapshot import PerformanceView
 from monitor.spec import ModelSpec
@@ -72,17 +72,25 @@ class PerformanceReader:
     def metric(self) -> MetricReader:
         return MetricReader(self.spec, self.reference)
 
-    def read(self, ledger: Ledger, span: Span, outcome: Outcome, settled: bool) -> PerformanceView:
-        """Every metric of the model's task over the span; `insufficient` where the span holds too few labels."""
+    @cached_property
+    def estimates(self) -> EstimateReader:
+        return EstimateReader(self.spec, self.reference)
+
+    def read(self, ledger: Ledger, span: Span, total: Total, settled: bool, registered: bool) -> PerformanceView:
+        """Every metric of the model's task over the span; `insufficient` where the span holds too few labels. Beside
+        them what was to be expected of the same span. registered: the reference is the version's own.
+        """
         readings = []
         for name, metric in METRICS.items():
             if self.layout.task not in metric.tasks:
                 continue
-            status, estimate = performance(self.layout, outcome, name)
+            status, estimate = performance(self.layout, total.outcome, name)
             if status == "ok" and not span.enough:
                 status, estimate = "insufficient", None
             readings.append(_reading(ledger, span, name, status, estimate))
-        return PerformanceView(span.window, span.start_ms, span.labels, span.coverage, tuple(readings), settled)
+        expected = self.estimates.read(span.window, total.scores, registered)
+        figures = (tuple(readings), settled)
+        return PerformanceView(span.window, span.start_ms, span.labels, span.coverage, *figures, estimates=expected)
 
     def follow(
         self, view: PerformanceView, span: Span, ledger: Ledger, versions: dict[str, Followed]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.detection.records import Trigger
-from monitor.engine.ledger import Ledger, unpacked
+from monitor.engine.ledger import Ledger, packed_scores, unpacked
 from monitor.engine.pane import Pane
 from monitor.engine.spans import Span, Sweep, reaches
 from monitor.events.batch import Matched
@@ -67,7 +67,8 @@ class Settlement:
 
     def open(self, window: Window, pane: Pane, profile: str) -> None:
         """A window has closed: its labels count from now on. profile: the digest of its profile."""
-        self.hold(Ledger(window, pane.profile.rows, pane.reference, offsets=pane.offsets, profile=profile))
+        rows, scores = pane.profile.rows, packed_scores(pane.profile.scores)
+        self.hold(Ledger(window, rows, pane.reference, offsets=pane.offsets, profile=profile, scores=scores))
 
     def hold(self, ledger: Ledger) -> None:
         """Take in a window that has closed, or that was saved."""

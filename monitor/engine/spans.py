@@ -2,7 +2,7 @@
 few, the window alone.
 
 A later window's span never begins before an earlier one's of the same reference, so the spans of windows in a row are
-found, and their outcomes added up, by taking each window in once and letting it go once.
+found, and what they hold added up, by taking each window in once and letting it go once.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from monitor.engine.ledger import Ledger, unpacked
+from monitor.engine.ledger import Ledger, unpacked, unpacked_scores
 from monitor.profiles.layout import OutcomeLayout
 from monitor.profiles.outcome import Outcome
+from monitor.profiles.predicted import PredictedScores
 from monitor.spec import PerformanceSpec
 from monitor.windows.window import Window
 
@@ -108,30 +110,39 @@ def reaches(sweep: Sweep, touched: list[int]) -> bool:
     return last == own or (last >= sweep.start_ms and (sweep.enough or sweep.newest.enough))
 
 
+class Total(NamedTuple):
+    """What all windows of a span hold together: of labelled predictions, and of all of them."""
+
+    outcome: Outcome
+    scores: PredictedScores
+
+
 class Totals:
-    """Outcomes of spans, to be asked for in order of their windows: each is made from the one before it."""
+    """What spans hold, to be asked for in order of their windows: each is made from the one before it."""
 
     def __init__(self, between: Callable[[str, str, int, int], Iterator[Ledger]]) -> None:
         """between: windows of a version and reference that start in [since, until)."""
         self._between = between
-        self._last: dict[tuple[str, str], tuple[Span, Outcome]] = {}
+        self._last: dict[tuple[str, str], tuple[Span, Total]] = {}
 
-    def of(self, ledger: Ledger, span: Span, layout: OutcomeLayout) -> Outcome:
+    def of(self, ledger: Ledger, span: Span, layout: OutcomeLayout) -> Total:
         """Of all windows of a span."""
         if span.start_ms == ledger.window.start_ms:
-            return unpacked(layout, ledger.outcome)
+            return Total(unpacked(layout, ledger.outcome), unpacked_scores(ledger.scores))
         key = (ledger.window.version, ledger.reference)
         last = self._last.get(key)
         if last is None or last[0].window.start_ms < span.start_ms:
-            outcome, added_ms = Outcome.empty(layout), span.start_ms
+            outcome, scores, added_ms = Outcome.empty(layout), PredictedScores(), span.start_ms
         else:
-            before, outcome = last
+            before, (outcome, scores) = last
             added_ms = before.window.start_ms + 1
             for member in self._between(*key, before.start_ms, span.start_ms):
+                scores = scores.without(unpacked_scores(member.scores))
                 if member.outcome:
                     outcome = outcome.without(unpacked(layout, member.outcome))
         for member in self._between(*key, added_ms, ledger.window.start_ms + 1):
+            scores = scores.merge(unpacked_scores(member.scores))
             if member.outcome:
                 outcome = outcome.merge(unpacked(layout, member.outcome))
-        self._last[key] = (span, outcome)
-        return outcome
+        self._last[key] = (span, Total(outcome, scores))
+        return Total(outcome, scores)

@@ -1,8 +1,9 @@
-"""Summary of the prediction events of one window, or of a reference: everything drift is computed from.
+"""Summary of the prediction events of one window, or of a reference: everything drift is computed from, and what
+performance is estimated from before labels come.
 
 The laws, for every layout: `merge` is commutative and associative and `empty` is its identity; folding parts in any
 order and any split gives the same bits as folding the whole. Memory: about 4 kB a numeric feature, 8 bytes a
-category, and SIZE raw rows; it does not grow with traffic.
+category, SIZE raw rows and what `predicted` keeps of scores; it does not grow with traffic.
 """
 
 from __future__ import annotations
@@ -17,30 +18,35 @@ from numpy.typing import NDArray
 
 from monitor.errors import LayoutMismatchError
 from monitor.events.batch import CategoricalColumn, Column, NumericColumn, Predictions
-from monitor.profiles import categorical, codec, numeric
+from monitor.profiles import categorical, codec, numeric, predicted
 from monitor.profiles.categorical import CategoricalSummary
 from monitor.profiles.layout import CategoricalLayout, FeatureLayout, Layout, NumericLayout
 from monitor.profiles.numeric import NumericSummary
+from monitor.profiles.predicted import PredictedScores
 from monitor.profiles.sample import Sample
 
 Summary = NumericSummary | CategoricalSummary
 
-_VERSION = 1
+_VERSION = 2
 _PARTS = 256  # Profiles that are folded together: their cells side by side take half a megabyte a feature.
 
 
 @dataclass(slots=True)
 class Profile:
-    """rows: events folded; features: one summary a feature of the layout, in its order; sample: raw rows."""
+    """rows: events folded; features: one summary a feature of the layout, in its order; sample: raw rows; scores: what
+    is kept of all predictions' scores, nothing in a file from before there was any.
+    """
 
     layout: Layout
     rows: int
     features: dict[str, Summary]
     sample: Sample
+    scores: PredictedScores
 
     @classmethod
     def empty(cls, layout: Layout) -> Profile:
-        return cls(layout, 0, {name: _empty(part) for name, part in layout.features.items()}, Sample())
+        features = {name: _empty(part) for name, part in layout.features.items()}
+        return cls(layout, 0, features, Sample(), PredictedScores())
 
     def fold(self, batch: Predictions) -> None:
         """Add the rows of a batch that has a column for every feature of the layout."""
@@ -51,19 +57,23 @@ class Profile:
         if self.layout is not other.layout and self.layout.digest != other.layout.digest:
             raise LayoutMismatchError("these profiles have different cells: build one of them anew from its rows")
         features = {name: _merge(summary, other.features[name]) for name, summary in self.features.items()}
-        return Profile(self.layout, self.rows + other.rows, features, self.sample.merge(other.sample))
+        sample, scores = self.sample.merge(other.sample), self.scores.merge(other.scores)
+        return Profile(self.layout, self.rows + other.rows, features, sample, scores)
 
     def plain(self) -> list[Any]:
-        return [self.rows, [summary.plain() for summary in self.features.values()], self.sample.plain()]
+        features = [summary.plain() for summary in self.features.values()]
+        return [self.rows, features, self.sample.plain(), self.scores.plain()]
 
     @classmethod
     def of_plain(cls, layout: Layout, plain: list[Any]) -> Profile:
-        rows, summaries, sample = plain
+        rows, summaries, sample, *scores = plain
         features = {
             name: _of_plain(part, summary)
             for (name, part), summary in zip(layout.features.items(), summaries, strict=True)
         }
-        return cls(layout, rows, features, Sample.of_plain(sample))
+        return cls(
+            layout, rows, features, Sample.of_plain(sample), PredictedScores.of_plain(scores[0] if scores else None)
+        )
 
     @property
     def digest(self) -> str:
@@ -108,6 +118,7 @@ def fold_parts(profiles: Sequence[Profile], batch: Predictions, starts: NDArray[
 def _fold_block(profiles: Sequence[Profile], batch: Predictions, starts: NDArray[np.intp]) -> None:
     for name, layout in profiles[0].layout.features.items():
         _fold(layout, [profile.features[name] for profile in profiles], column_of(batch, name, layout), starts)
+    predicted.fold_parts([profile.scores for profile in profiles], profiles[0].layout.outcome, batch, starts)
     for profile, start, end in zip(profiles, starts, np.append(starts[1:], len(batch)), strict=True):
         profile.rows += int(end - start)
         profile.sample.fold(batch.take(slice(int(start), int(end))))

@@ -23,7 +23,8 @@ class ScoreCells:
     """`count` cells inside (0, 1), a multiple of 4, between a cell of exactly 0 and one of exactly 1.
 
     edges: float64[count - 1], strictly rising, symmetric: edges + edges[::-1] == 1 exactly. A score at an edge belongs
-    above it. `place` takes a third of the time of a binary search, by a table of 20 kB.
+    above it. middles: float64[count + 2], the score that stands for those of a cell. `place` takes a third of the time
+    of a binary search, by a table of 20 kB.
     """
 
     def __init__(self, count: int) -> None:
@@ -33,6 +34,8 @@ class ScoreCells:
         lower = np.union1d(np.rint(_DYADIC / (1.0 + np.exp(-log_odds))) / _DYADIC, equal)
         self.count = count
         self.edges: Floats = np.concatenate([lower, 1.0 - lower[-2::-1]])
+        outer = np.concatenate([[0.0], self.edges, [1.0]])
+        self.middles: Floats = np.concatenate([[0.0], (outer[:-1] + outer[1:]) / 2, [1.0]])
         self._next = np.append(lower, np.inf)
         base, end = lower[[0, -1]].view(np.int64) >> _SHIFT
         starts = (np.arange(base, end + 2) << _SHIFT).view(np.float64)

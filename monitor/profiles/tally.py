@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.events.batch import PRESENT, CategoricalColumn, NumericColumn, Pairs
+from monitor.events.batch import PRESENT, CategoricalColumn, Column, NumericColumn, Pairs
 from monitor.profiles.layout import OutcomeLayout
 from monitor.profiles.outcome_summaries import (
     BINS,
@@ -38,16 +38,9 @@ def tally(layout: OutcomeLayout, pairs: Pairs) -> Summary:
 def _binary(layout: OutcomeLayout, pairs: Pairs) -> BinaryOutcome:
     assert isinstance(pairs.label, CategoricalColumn)
     assert layout.positive is not None
-    index = {layout.positive: 1}
-    label = pairs.label.recode(index, other=0)
-    scored = _usable(pairs.scores.get(layout.positive), len(label))
+    label = pairs.label.recode({layout.positive: 1}, other=0)
+    decision, scored = decisions(layout, pairs.prediction, pairs.scores, len(label))
     score = pairs.scores[layout.positive].values[scored] if scored.any() else np.empty(0)
-    decision = np.full(len(label), -1, dtype=np.int32)
-    if layout.threshold is not None:
-        decision[scored] = score >= layout.threshold
-    if isinstance(pairs.prediction, CategoricalColumn):
-        carried = pairs.prediction.recode(index, other=0)
-        decision = np.where(carried >= 0, carried, decision)
     decided = decision >= 0
     truth = label[scored]
     cells = SCORE_CELLS.count + 2
@@ -62,6 +55,24 @@ def _binary(layout: OutcomeLayout, pairs: Pairs) -> BinaryOutcome:
         Moments.of(_log_loss(np.where(truth == 1, score, 1.0 - score))),
         Moments.of(square),
     )
+
+
+def decisions(
+    layout: OutcomeLayout, prediction: Column | None, scores: Mapping[str, NumericColumn], rows: int
+) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """Of a binary task, int32[rows]: 1 positive, 0 negative, -1 none; and bool[rows]: where there is a usable score.
+
+    A decision is the event's own; where it has none, that of its score by the layout's threshold.
+    """
+    assert layout.positive is not None
+    scored = usable_scores(scores.get(layout.positive), rows)
+    decision = np.full(rows, -1, dtype=np.int32)
+    if layout.threshold is not None and scored.any():
+        decision[scored] = scores[layout.positive].values[scored] >= layout.threshold
+    if isinstance(prediction, CategoricalColumn):
+        carried = prediction.recode({layout.positive: 1}, other=0)
+        decision = np.where(carried >= 0, carried, decision)
+    return decision, scored
 
 
 def _bins(score: Floats, truth: NDArray[np.int32], *sums: Floats) -> Counts:
@@ -101,7 +112,7 @@ def _class_scores(
     counts = np.zeros((ranked, 2, cells), dtype=np.int64)
     scored = np.full(len(label), bool(layout.classes))
     for name in layout.classes:
-        scored &= _usable(scores.get(name), len(label))
+        scored &= usable_scores(scores.get(name), len(label))
     if not scored.any():
         return counts, Moments(), Moments()
     truth = label[scored]
@@ -150,7 +161,7 @@ def _sizes(absolute: Floats) -> Counts:
     return np.bincount(np.searchsorted(ERROR_EDGES, absolute, side="right"), minlength=len(ERROR_EDGES) + 1)
 
 
-def _usable(column: NumericColumn | None, rows: int) -> NDArray[np.bool_]:
+def usable_scores(column: NumericColumn | None, rows: int) -> NDArray[np.bool_]:
     """bool[rows]: where there is a score and it can be a probability."""
     if column is None:
         return np.zeros(rows, dtype=np.bool_)
