@@ -12,6 +12,9 @@ from monitor.spec import AlarmSpec
 from monitor.statistics.reading import Reading
 from monitor.windows.window import Window
 
+ESTIMATE = "_estimate"
+"""After a metric's name, it makes the name of the reading that estimates it without labels."""
+
 LABEL_RESULTS = ("matched", "waiting", "expired", "conflict", "unknown")
 """What becomes of labels: joined with their prediction; kept for one that has not come, counted when the wait begins;
 given up without one; at odds with another partition's label of the same id; joined, but of no class of the model."""

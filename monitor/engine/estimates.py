@@ -7,13 +7,11 @@ from functools import cached_property
 
 from monitor.profiles.predicted import PredictedScores
 from monitor.profiles.reference import Reference
+from monitor.snapshot import ESTIMATE
 from monitor.spec import ModelSpec
 from monitor.statistics.performance.estimate import ESTIMATED, Estimator
 from monitor.statistics.reading import Reading
 from monitor.windows.window import Window
-
-SUFFIX = "_estimate"
-"""After a metric's name, it makes the name of the reading that estimates it."""
 
 
 @dataclass
@@ -43,6 +41,6 @@ class EstimateReader:
                 metric: ("learning" if some else "not_applicable", some, None) for metric, some in rows.items()
             }
         return tuple(
-            Reading(window, "", metric + SUFFIX, rows, status, *(found or ()))
+            Reading(window, "", metric + ESTIMATE, rows, status, *(found or ()))
             for metric, (status, rows, found) in estimates.items()
         )

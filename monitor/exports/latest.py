@@ -8,7 +8,8 @@ from typing import get_args
 
 from monitor.detection.records import Cause, Severity, State, Verdict
 from monitor.events.timestamps import utc
-from monitor.snapshot import ModelView, PerformanceView, WatchView, WindowView
+from monitor.snapshot import ESTIMATE, ModelView, PerformanceView, WatchView, WindowView
+from monitor.statistics.reading import Reading
 
 STATES: tuple[State, ...] = get_args(State)
 CAUSES: tuple[Cause, ...] = get_args(Cause)
@@ -60,6 +61,12 @@ def slices(model: ModelView) -> tuple[Slice, ...]:
         for version, segment in places
         for views in [windows.get((version, segment), [])]
     )
+
+
+def estimated(readings: Iterable[Reading]) -> dict[str, Reading]:
+    """The estimates that there are, by the metric they are of."""
+    found = {reading.statistic.removesuffix(ESTIMATE): reading for reading in readings}
+    return {metric: reading for metric, reading in found.items() if reading.value is not None}
 
 
 def learning(part: Slice) -> str | None:

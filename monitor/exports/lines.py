@@ -1,6 +1,7 @@
 """What was read and decided as JSON, one object a line: the back-test's output.
 
-What the model answers is watched as its features are, but is none of them: its lines are of kinds of their own.
+What the model answers is watched as its features are, but is none of them: its lines are of kinds of their own. What
+was to be expected of a window without labels is a reading whose statistic is the metric's name and `_estimate`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from monitor.detection.records import IncidentChange, Trigger, Verdict
 from monitor.engine import Output
 from monitor.events.batch import OUTPUTS
 from monitor.events.timestamps import iso
+from monitor.snapshot import ESTIMATE
 from monitor.statistics.reading import Reading
 from monitor.windows.window import Window
 
@@ -36,7 +38,7 @@ def lines(outputs: Iterable[Output], by_row: bool) -> Iterator[Line]:
         others += [(change.window, 2, _incident(change, by_row)) for change in output.changes]
         others += [(trigger.window, 3, _trigger(trigger, by_row)) for trigger in output.triggers]
     everything = [
-        (each.window, 0, _reading(each, by_row) | ({} if each.feature else evidence.get(each.window, {})))
+        (each.window, 0, _reading(each, by_row) | (evidence.get(each.window, {}) if _realised(each) else {}))
         for each in readings.values()
     ] + others
     everything.sort(key=lambda each: each[:2])
@@ -65,7 +67,12 @@ def _reading(reading: Reading, by_row: bool) -> Line:
     }
     if reading.lower is not None or reading.upper is not None:
         line |= {"lower": reading.lower, "upper": reading.upper}
-    return line | {"revision": reading.revision} if not reading.feature else line
+    return line | {"revision": reading.revision} if _realised(reading) else line
+
+
+def _realised(reading: Reading) -> bool:
+    """Whether it is of the model's performance by its labels."""
+    return not reading.feature and not reading.statistic.endswith(ESTIMATE)
 
 
 def _subject(name: str) -> Line:

@@ -73,6 +73,9 @@ METRICS: tuple[Metric, ...] = (
     Metric("performance", "gauge", "Realised performance over the newest settled span of labelled windows.", _METRIC),
     Metric("performance_lower", "gauge", "Lower end of the interval of the realised performance.", _METRIC),
     Metric("performance_upper", "gauge", "Upper end of the interval of the realised performance.", _METRIC),
+    Metric("performance_estimate", "gauge",
+           "Performance to be expected of the last closed window, labelled or not; blind to a change of what is true of"
+           " the same rows.", _METRIC),
     Metric("performance_window_end_timestamp_seconds", "gauge", "End of the span that performance is of.", _SLICE),
     Metric("performance_labels", "gauge", "Labels in the span that performance is of.", _SLICE),
     Metric("label_coverage_ratio", "gauge", "Labelled over predicted, in the span that performance is of.", _SLICE),
@@ -118,6 +121,9 @@ shows one committed snapshot, so its figures belong together.
 - `drift_state` and `drift_evidence_ratio` hold through windows with too little data, and through a restart: a quiet
   night does not resolve a page. Incidents and results that are known in advance start at 0, so that alerts and rates
   work from the first scrape.
+- `performance_estimate` is of the window that `window_end_timestamp_seconds` names, `performance` of the labelled span
+  that `performance_window_end_timestamp_seconds` names. Where labels are late these are different windows: their
+  difference is a signal only where both stay for a while. The API gives both of the same span.
 - `drift_effect` is to be read beside `drift_noise_floor`, and `drift_evidence_ratio` beside 1. Evidence grows by
   powers: draw it on a logarithmic axis.
 - A feature is in one state: `learning` (what is usual is not known yet: only faulty data and major changes alarm, and

@@ -14,7 +14,7 @@ from monitor.detection.severity import MAJOR
 from monitor.events.batch import OUTPUTS
 from monitor.events.timestamps import utc
 from monitor.exports.frame import document
-from monitor.exports.latest import Slice, learning, overall, slices
+from monitor.exports.latest import Slice, estimated, learning, overall, slices
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.text import counted, named
 from monitor.snapshot import DeliveryView, ModelView, PerformanceView, ServiceView, Snapshot
@@ -88,15 +88,26 @@ def _shown(parts: tuple[Slice, ...]) -> list[Slice]:
 def _standing(part: Slice, *, alone: bool) -> Markup:
     name = f"Version {part.version}" + (f", {part.segment}" if part.segment else "")
     return tag(
-        "section", None if alone else tag("h3", name), _performance(part.performance), _window(part), _drift(part)
+        "section",
+        None if alone else tag("h3", name),
+        _performance(part.performance),
+        _window(part),
+        _expected(part),
+        _drift(part),
     )
 
 
 def _performance(performance: PerformanceView | None) -> Content:
     if performance is None:
         return tag("p", "No performance has been settled yet.", class_="quiet")
+    expected = estimated(performance.estimates)
     figures: list[Content] = [
-        tag("div", tag("dt", reading.statistic), tag("dd", tag("b", f"{reading.value:.3f}"), _interval(reading)))
+        tag(
+            "div",
+            tag("dt", reading.statistic),
+            tag("dd", tag("b", f"{reading.value:.3f}"), _interval(reading)),
+            _gap(reading, expected.get(reading.statistic)),
+        )
         for reading in performance.readings
         if reading.value is not None
     ]
@@ -104,6 +115,29 @@ def _performance(performance: PerformanceView | None) -> Content:
     return [
         tag("dl", figures, class_="figures") if figures else tag("p", "Too few labels for a figure."),
         tag("p", covered, _span(performance.span_start_ms, performance.window.end_ms), class_="quiet"),
+    ]
+
+
+def _gap(reading: Reading, expected: Reading | None) -> Content:
+    """What was to be expected of the same span without its labels, and how far the labels are from it."""
+    if reading.value is None or expected is None or expected.value is None:
+        return None
+    said = f"expected {expected.value:.3f}, gap {reading.value - expected.value:+.3f}"
+    return tag("dd", said, class_="quiet")
+
+
+def _expected(part: Slice) -> Content:
+    """The last window's performance before its labels come."""
+    found = estimated(part.window.estimates) if part.window is not None else {}
+    if not found:
+        return None
+    figures: list[Content] = [
+        tag("div", tag("dt", f"{metric}, expected"), tag("dd", tag("b", _number(reading.value)), _interval(reading)))
+        for metric, reading in found.items()
+    ]
+    return [
+        tag("dl", figures, class_="figures"),
+        tag("p", "Expected of the last window without labels, if scores mean what they meant.", class_="quiet"),
     ]
 
 

@@ -19,7 +19,18 @@ from prometheus_client.utils import floatToGoString
 
 from monitor import __version__
 from monitor.detection.records import Verdict
-from monitor.exports.latest import CAUSES, SEVERITIES, STATES, Rank, Slice, alive, drift_rank, slices, unwatched
+from monitor.exports.latest import (
+    CAUSES,
+    SEVERITIES,
+    STATES,
+    Rank,
+    Slice,
+    alive,
+    drift_rank,
+    estimated,
+    slices,
+    unwatched,
+)
 from monitor.exports.metrics import METRICS, PREFIX, Metric
 from monitor.exports.text import clean
 from monitor.snapshot import LABEL_RESULTS, Histogram, ModelView, PerformanceView, ServiceView, Snapshot, WatchView
@@ -187,6 +198,9 @@ def _slice(labels: tuple[str, str, str], part: Slice) -> Iterator[Series]:
         yield Series("window_end_timestamp_seconds", labels, part.window.window.end_ms / 1000)
         states = Counter(verdict.state for verdict in part.standing)
         yield from (Series("drift_features", (*labels, state), states[state]) for state in STATES)
+        for metric, reading in estimated(part.window.estimates).items():
+            if reading.value is not None:
+                yield Series("performance_estimate", (*labels, metric), reading.value)
     if part.performance is not None:
         yield from _performance(labels, part.performance)
 

@@ -12,10 +12,10 @@ from monitor.detection import records
 from monitor.detection.records import Aspect, State
 from monitor.events.schema import Task
 from monitor.events.timestamps import utc
-from monitor.exports.latest import Slice, learning, overall, slices
+from monitor.exports.latest import Slice, estimated, learning, overall, slices
 from monitor.exports.text import clean
-from monitor.snapshot import ModelView, PerformanceView, WindowView
-from monitor.statistics.reading import Status
+from monitor.snapshot import ESTIMATE, ModelView, PerformanceView, WindowView
+from monitor.statistics.reading import Reading, Status
 from monitor.windows.window import Window
 
 Text = Annotated[str, BeforeValidator(clean)]
@@ -129,6 +129,44 @@ class Figure(Resource):
     upper: float | None
     revision: int
     """0 for the first reading, then 1, 2, ... as later labels change it."""
+    estimate: float | None
+    """What was to be expected of the same span without its labels."""
+    estimate_lower: float | None
+    estimate_upper: float | None
+    gap: float | None
+    """Value minus estimate. One that lasts says that what is true of the same rows has changed, not who comes."""
+
+    @classmethod
+    def of(cls, reading: Reading, expected: Reading | None) -> Self:
+        estimate = None if expected is None else expected.value
+        return cls(
+            metric=reading.statistic,
+            status=reading.status,
+            value=reading.value,
+            lower=reading.lower,
+            upper=reading.upper,
+            revision=reading.revision,
+            estimate=estimate,
+            estimate_lower=None if expected is None else expected.lower,
+            estimate_upper=None if expected is None else expected.upper,
+            gap=None if reading.value is None or estimate is None else reading.value - estimate,
+        )
+
+
+class ExpectedFigure(Resource):
+    """One performance metric as it is to be expected without labels, with its interval."""
+
+    metric: Text
+    status: Status
+    rows: int
+    """Predictions that it rests on."""
+    value: float | None
+    lower: float | None
+    upper: float | None
+
+    @classmethod
+    def of(cls, reading: Reading) -> Self:
+        return cls.model_validate(reading._asdict() | {"metric": reading.statistic.removesuffix(ESTIMATE)})
 
 
 class Performance(Resource):
@@ -152,6 +190,7 @@ class Performance(Resource):
 
     @classmethod
     def of(cls, view: PerformanceView) -> Self:
+        expected = estimated(view.estimates)
         return cls(
             window_start=utc(view.span_start_ms),
             window_end=utc(view.window.end_ms),
@@ -160,9 +199,7 @@ class Performance(Resource):
             settled=view.settled,
             evidence_ratio=view.evidence_ratio,
             evidence_loss=view.evidence_loss,
-            metrics=[
-                Figure.model_validate({"metric": reading.statistic, **reading._asdict()}) for reading in view.readings
-            ],
+            metrics=[Figure.of(reading, expected.get(reading.statistic)) for reading in view.readings],
         )
 
 
@@ -188,6 +225,8 @@ class Standing(Resource):
     """Smallest change that would be found, by feature, null where it cannot be tested; empty while learning."""
     performance: Performance | None
     """The newest settled one."""
+    performance_estimate: list[ExpectedFigure]
+    """Of the last closed window. It opens no incident: it sees a change in who comes, not in what is true of them."""
 
     @classmethod
     def of(cls, part: Slice) -> Self:
@@ -206,6 +245,7 @@ class Standing(Resource):
                 for feature, found in (part.watch.detectable if part.watch else {}).items()
             },
             performance=part.performance and Performance.of(part.performance),
+            performance_estimate=[ExpectedFigure.of(each) for each in (part.window.estimates if part.window else ())],
         )
 
 
@@ -288,6 +328,7 @@ class WindowSummary(Resource):
     drifting: list[Text]
     performance: Performance | None
     """Null until labels were counted for this window."""
+    performance_estimate: list[ExpectedFigure]
 
     @classmethod
     def of(cls, view: WindowView, performance: PerformanceView | None) -> Self:
@@ -300,6 +341,7 @@ class WindowSummary(Resource):
             states=dict(Counter(verdict.state for verdict in view.verdicts)),
             drifting=[verdict.feature for verdict in view.verdicts if verdict.state == "drifting"],
             performance=performance and Performance.of(performance),
+            performance_estimate=[ExpectedFigure.of(each) for each in view.estimates],
         )
 
 

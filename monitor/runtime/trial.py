@@ -18,14 +18,17 @@ from monitor.detection.sentences import spoken
 from monitor.errors import ConfigError
 from monitor.events.timestamps import iso
 from monitor.exports.chart import chart, kind_of
+from monitor.exports.latest import estimated
 from monitor.exports.lines import Line, lines
 from monitor.exports.text import counted
 from monitor.runtime.backtest import Backtest, run_backtest
 from monitor.runtime.clock import now
 from monitor.runtime.findings import Finding, Findings, Learning
 from monitor.runtime.tables import read_labels, read_table
+from monitor.snapshot import ESTIMATE
 from monitor.spec import AlarmSpec, FeatureSpec
 from monitor.statistics.performance import performance
+from monitor.statistics.reading import Reading
 from monitor.windows.window import Window
 
 Progress = Callable[[int, int], None]
@@ -213,12 +216,26 @@ def _learning(learning: Learning, findings: Findings) -> str:
 def _performance(shown: Sequence[Line], result: Backtest) -> Iterator[str]:
     """The newest figure of each metric, beside the reference's."""
     newest = {line["statistic"]: line for line in shown if line["kind"] == "reading" and not line["feature"]}
+    views = {view.window: view for output in result.outputs for view in output.performance}
+    expected = estimated(views[max(views)].estimates) if views else {}
     for name, line in newest.items():
-        if line["status"] == "insufficient":
+        metric = name.removesuffix(ESTIMATE)
+        if name != metric:
+            if line["value"] is not None and newest.get(metric, {"value": None})["value"] is None:
+                figures = f"{line['value']:.4g} ({line['lower']:.4g} to {line['upper']:.4g}) in the last window"
+                yield f"{metric}, expected without labels: {figures}; {_target(result, line['version'], metric)}"
+        elif line["status"] == "insufficient":
             yield f"{name}: too few labels in the last window and those before it"
         elif line["value"] is not None and "lower" in line:
             figures = f"{line['value']:.4g} ({line['lower']:.4g} to {line['upper']:.4g}) in the last window"
-            yield f"{name}: {figures}; {_target(result, line['version'], name)}"
+            yield f"{name}: {figures}; {_target(result, line['version'], name)}" + _gap(line, expected.get(name))
+
+
+def _gap(line: Line, expected: Reading | None) -> str:
+    """Beside a realised figure, what was to be expected of the same windows without labels."""
+    if expected is None or expected.value is None:
+        return ""
+    return f"; without labels {expected.value:.4g} was to be expected of it (gap {line['value'] - expected.value:+.2g})"
 
 
 def _target(result: Backtest, version: str, metric: str) -> str:

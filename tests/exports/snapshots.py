@@ -80,8 +80,20 @@ def reading(place: Window, feature: str, statistic: str, value: float | None) ->
     return Reading(place, feature, statistic, 812, "insufficient" if value is None else "ok", value)
 
 
-def window_view(place: Window, verdicts: Iterable[Verdict] = (), readings: Iterable[Reading] = ()) -> WindowView:
-    return WindowView(place, 812, tuple(readings), tuple(verdicts))
+def window_view(
+    place: Window,
+    verdicts: Iterable[Verdict] = (),
+    readings: Iterable[Reading] = (),
+    estimates: Iterable[Reading] = (),
+) -> WindowView:
+    return WindowView(place, 812, tuple(readings), tuple(verdicts), tuple(estimates))
+
+
+def estimate(place: Window, metric: str, value: float | None) -> Reading:
+    """With an interval of two hundredths either side; a value of None is not applicable."""
+    if value is None:
+        return Reading(place, "", f"{metric}_estimate", 0, "not_applicable")
+    return Reading(place, "", f"{metric}_estimate", 800, "ok", value, value - 0.02, value + 0.02)
 
 
 def performance_view(place: Window, value: float | None, *, settled: bool = True) -> PerformanceView:
@@ -91,7 +103,8 @@ def performance_view(place: Window, value: float | None, *, settled: bool = True
     else:
         figure = Reading(place, "", "roc_auc", 577, "ok", value, value - 0.01, value + 0.01)
     followed = (0.4, "brier") if settled else (None, "")
-    return PerformanceView(place, place.start_ms, 577, 0.71, (figure,), settled, *followed)
+    expected = (estimate(place, "accuracy", None), estimate(place, "roc_auc", 0.9))
+    return PerformanceView(place, place.start_ms, 577, 0.71, (figure,), settled, *followed, expected)
 
 
 def model_view(
@@ -190,6 +203,7 @@ def drifting() -> Snapshot:
                 reading(second, "country", "unseen", 0.125),
                 reading(second, "country", "invalid", 0.0),
             ],
+            [estimate(second, "accuracy", None), estimate(second, "roc_auc", 0.875)],
         ),
     )
     incident = Incident("inc_1", "drift", "major", second, second, ("amount",))

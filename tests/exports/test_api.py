@@ -123,8 +123,24 @@ def test_a_model_is_shown_with_its_standing() -> None:
         "settled": True,
         "evidence_ratio": 0.4,
         "evidence_loss": "brier",
-        "metrics": [{"metric": "roc_auc", "status": "ok", "value": 0.84, "lower": 0.83, "upper": 0.85, "revision": 0}],
+        "metrics": [
+            {
+                "metric": "roc_auc",
+                "status": "ok",
+                "value": 0.84,
+                "lower": 0.83,
+                "upper": 0.85,
+                "revision": 0,
+                "estimate": 0.9,
+                "estimate_lower": 0.88,
+                "estimate_upper": 0.92,
+                "gap": pytest.approx(-0.06),
+            }
+        ],
     }
+    nothing = {"metric": "accuracy", "status": "not_applicable", "rows": 0, "value": None, "lower": None, "upper": None}
+    found = {"metric": "roc_auc", "status": "ok", "rows": 800, "value": 0.875, "lower": 0.855, "upper": 0.895}
+    assert standing["performance_estimate"] == [nothing, found]
 
 
 def test_windows_are_listed_newest_first_with_what_moved() -> None:

@@ -38,6 +38,7 @@ CONTRACT = {
     "performance_upper": {"model", "version", "segment", "metric"},
     "performance_window_end_timestamp_seconds": {"model", "version", "segment"},
     "performance_labels": {"model", "version", "segment"},
+    "performance_estimate": {"model", "version", "segment", "metric"},
     "label_coverage_ratio": {"model", "version", "segment"},
     "labels_total": {"model", "result"},
     "label_delay_seconds": {"model"},
