@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+
+from xxhash import xxh3_128_digest
 
 from monitor.profiles.predicted import PredictedScores
 from monitor.profiles.reference import Reference
 from monitor.snapshot import ESTIMATE
 from monitor.spec import ModelSpec
 from monitor.statistics.performance.estimate import ESTIMATED, Estimator
-from monitor.statistics.reading import Reading
+from monitor.statistics.reading import Estimate, Reading, Status
 from monitor.windows.window import Window
+
+Estimates = dict[str, tuple[Status, int, Estimate | None]]
+
+RECENT = 256
+"""Estimates that are remembered: of more windows than one step closes."""
 
 
 @dataclass
@@ -26,15 +33,27 @@ class EstimateReader:
         """Those that have an estimate, and the model's own, whether or not it has one."""
         return tuple(dict.fromkeys((*ESTIMATED[self.reference.layout.outcome.task], self.spec.performance.metric)))
 
+    _recent: dict[bytes, Estimates] = field(default_factory=dict)
+
     @cached_property
     def estimator(self) -> Estimator:
         return Estimator(self.reference.layout.outcome, self.reference.outcome)
+
+    def _known(self, scores: PredictedScores) -> Estimates:
+        """A window is read when it closes, and again with its labels, its span being often itself."""
+        counts = scores.counts
+        key = b"" if counts is None else xxh3_128_digest(counts.tobytes())
+        if key not in self._recent:
+            if len(self._recent) == RECENT:
+                del self._recent[next(iter(self._recent))]
+            self._recent[key] = self.estimator.estimates(scores, self.metrics)
+        return self._recent[key]
 
     def read(self, window: Window, scores: PredictedScores, registered: bool) -> tuple[Reading, ...]:
         """Of a window, or of a span that ends with it. registered: the reference is its version's own; another's labels
         do not tell what this one's scores mean, and it reads as `learning`.
         """
-        estimates = self.estimator.estimates(scores, self.metrics if registered else ())
+        estimates = self._known(scores) if registered else {}
         if not registered:
             rows = {metric: self.estimator.rows(scores, metric) for metric in self.metrics}
             estimates = {

@@ -91,6 +91,17 @@ def test_a_window_has_the_estimate_of_its_rows_and_a_settled_one_that_of_its_spa
     assert {reading for output in outputs for reading in output.readings} >= set(found[0])
 
 
+def test_spans_that_one_boundary_reads_are_each_of_their_own_windows() -> None:
+    """All labels come at once, so that each span is made from the one before it."""
+    made_of, (batch, label) = made(), scored(7, HOURLY * HOURS)
+    outputs = run(made_of, batch, label, RANKED, known_ms=np.full(len(batch), (HOURS + 1) * HOUR_MS))
+    views = [view for output in outputs for view in output.performance if view.settled]
+    assert len({view.window for view in views}) == HOURS - 1, "the first alone holds too few labels"
+    for view in views:
+        first, last = view.span_start_ms // HOUR_MS, view.window.start_ms // HOUR_MS
+        assert expected(view.estimates).value == wanted(made_of, hours(batch, first, last))
+
+
 def test_an_estimate_falls_with_who_comes_and_not_with_what_is_true_of_them() -> None:
     """Neither is an incident before there are labels."""
     reference, (known, _), (unsure, _) = made(), scored(2, HOURLY * HOURS), scored(3, HOURLY * HOURS, 0.7)

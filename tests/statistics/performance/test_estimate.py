@@ -139,13 +139,14 @@ def test_the_rows_definitions_are_scikit_learns() -> None:
 
 
 def test_the_interval_holds_the_truth_also_where_the_reference_is_as_small_as_the_window() -> None:
-    """Its own error is in it."""
+    """Of scores that it has to correct, so that its own error is in every estimate."""
     within = dict.fromkeys(METRICS, 0)
     for seed in range(60):
-        window = typical_binary(2_000, 1_000 + seed, 0.3)
-        truth = realised((window.label == 1)[None, :], window.scores)
-        estimator = Estimator(BINARY, typical_binary(2_000, seed).outcome())
-        for metric, (_, _, found) in estimator.estimates(held(window.scores), METRICS).items():
+        window, known = typical_binary(4_000, 1_000 + seed, 0.3), typical_binary(2_000, seed)
+        score = np.sqrt(window.scores)
+        truth = realised((window.label == 1)[None, :], score)
+        estimator = Estimator(BINARY, binary(known.label.astype(np.int64), np.sqrt(known.scores)).outcome())
+        for metric, (_, _, found) in estimator.estimates(held(score), METRICS).items():
             assert found is not None
             assert found.lower is not None
             assert found.upper is not None
