@@ -129,9 +129,10 @@ class Units:
         for place, name in enumerate(self._names):
             if name in before or odd[place]:
                 usual, window = self._usual(place, shares[place], float(rows[place])), seen(name)
-                change = before.get(name) or explain(usual, window)
-                if change is not None and (name not in before or still(change, usual, window)):
-                    found[name] = change
+                with np.errstate(over="ignore", invalid="ignore"):  # Of values near the largest there are.
+                    change = before.get(name) or explain(usual, window)
+                    if change is not None and (name not in before or still(change, usual, window)):
+                        found[name] = change
         return found
 
     def _usual(self, place: int, shares: Floats, rows: float) -> Usual:

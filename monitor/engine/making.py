@@ -9,7 +9,7 @@ import numpy as np
 
 from monitor.engine.memory import Memory
 from monitor.profiles.history import History, Unit
-from monitor.profiles.layout import Layout
+from monitor.profiles.layout import Layout, OutcomeLayout
 from monitor.profiles.profile import Profile
 from monitor.profiles.reference import Reference
 from monitor.spec import ModelSpec
@@ -27,10 +27,16 @@ def enough(memory: Memory, version: str, starts: list[int]) -> bool:
     return len(starts) >= WINDOWS_MIN and rows >= ROWS_MIN
 
 
-def made_of(spec: ModelSpec, memory: Memory, version: str, starts: list[int]) -> Reference:
-    """The reference of the rows that are kept of some windows: cells, seasons and over-dispersion as from a table."""
+def made_of(
+    spec: ModelSpec, memory: Memory, version: str, starts: list[int], outcome: OutcomeLayout | None = None
+) -> Reference:
+    """The reference of the rows that are kept of some windows: cells, seasons and over-dispersion as from a table.
+
+    outcome: as in `Reference.build`.
+    """
     rows = memory.predictions(version, starts)
-    reference = Reference.build(spec.schema, rows, None, version=version, threshold=spec.performance.threshold)
+    threshold = spec.performance.threshold
+    reference = Reference.build(spec.schema, rows, None, version=version, threshold=threshold, outcome=outcome)
     unit: Unit = "ms" if spec.window.timed else "rows"
     return replace(reference, history=History.of_rows(reference.cells, rows, unit, spec.window.size))
 
@@ -42,7 +48,7 @@ def with_features(old: Reference, new: Reference, features: Collection[str]) -> 
     layouts = {name: (new if name in features else old).layout.features[name] for name in old.layout.features}
     layout = Layout(layouts, old.layout.outcome)
     summaries = {name: (new if name in features else old).profile.features[name] for name in layouts}
-    profile = Profile(layout, old.profile.rows, summaries, new.profile.sample)
+    profile = Profile(layout, old.profile.rows, summaries, new.profile.sample, old.profile.scores)
     return Reference(old.version, layout, profile, old.outcome, _together(old, new, features))
 
 

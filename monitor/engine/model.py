@@ -253,15 +253,15 @@ class ModelMonitor:
         standards = [self.maker.compared(window, pane) for window, pane in closed]
         read: dict[Window, list[Reading]] = {}
         for standard in set(standards):
-            mine = [
-                (window, pane.profile)
-                for (window, pane), each in zip(closed, standards, strict=True)
-                if each is standard
-            ]
-            read |= zip((window for window, _ in mine), standard.drift.read(mine), strict=True)
+            mine = [each for each, other in zip(closed, standards, strict=True) if other is standard]
+            found = standard.drift.read([(window, pane.profile) for window, pane in mine])
+            read |= zip((window for window, _ in mine), found, strict=True)
         for (window, pane), standard in zip(closed, standards, strict=True):
             verdicts, evidence = self.watching.judge(window, pane, standard, read[window], self.progress.incidents)
-            reader, own = self.references[pane.reference].performance, self.references.owns(window.version, pane.reference)
+            reader, own = (
+                self.references[pane.reference].performance,
+                self.references.owns(window.version, pane.reference),
+            )
             estimates = reader.estimates.read(window, pane.profile.scores, own)
             view = WindowView(window, pane.profile.rows, tuple(read[window]), verdicts, estimates)
             self.settlement.open(window, pane, evidence[0].profile)

@@ -22,9 +22,7 @@ from monitor.engine.output import Output
 from monitor.engine.references import SEED, Standard
 from monitor.errors import RefusedError
 from monitor.events.timestamps import iso
-from monitor.profiles.layout import Layout
 from monitor.profiles.outcome import Outcome
-from monitor.profiles.profile import Profile
 from monitor.profiles.reference import Reference
 from monitor.statistics.performance import labels_by_class
 from monitor.windows.streams import NEVER
@@ -125,13 +123,11 @@ def _made(model: ModelMonitor, version: str, order: Rebaseline) -> Standard:
             f"{len(starts)} windows of version {version!r} of model {spec.name!r} have closed{since_when}, and a "
             f"reference needs {WINDOWS_MIN} with {ROWS_MIN} rows: wait, or go by earlier ones with --from"
         )
-    new = made_of(spec, model.maker.memory, version, starts)
+    new = made_of(spec, model.maker.memory, version, starts, old.layout.outcome)
     if order.features:
         reference = with_features(old, new, order.features)
     else:
-        layout = Layout(new.layout.features, old.layout.outcome)
-        profile = Profile(layout, new.profile.rows, new.profile.features, new.profile.sample)
-        reference = Reference(version, layout, profile, _outcome(model, version, key, starts, old), new.history)
+        reference = replace(new, outcome=_outcome(model, version, key, starts, old))
     return Standard(spec, version, reference, since, order.reason)
 
 

@@ -66,34 +66,35 @@ class Reference:
         version: str = "",
         threshold: float | None = None,
         windows: tuple[Unit, int] | None = None,
+        outcome: OutcomeLayout | None = None,
     ) -> Reference:
         """The reference of a table's rows; `pairs` are those of them that have a label.
 
         windows: unit and size of those that the rows are cut into, to learn how much these vary; of rows where their
-        event time is the row number.
+        event time is the row number. outcome: how predictions are scored, where labels are counted so already.
         """
         columns = {name: predictions.features[name] for name in schema.features} | _outputs(predictions)
         features: dict[str, FeatureLayout] = {
             name: _numeric(column) if isinstance(column, NumericColumn) else _categorical(column)
             for name, column in columns.items()
         }
-        layout = Layout(features, _outcome(schema, predictions, pairs, threshold))
+        layout = Layout(features, outcome or _outcome(schema, predictions, pairs, threshold))
         profile = Profile.empty(layout)
         profile.fold(predictions)
         for name, part in layout.features.items():
             if isinstance(part, CategoricalLayout):
                 _expect_unseen(part, profile.features[name].counts, columns[name])
-        outcome = None
+        labelled = None
         if pairs is not None and len(pairs):
-            outcome = Outcome.empty(layout.outcome)
-            outcome.fold(layout.outcome, pairs)
+            labelled = Outcome.empty(layout.outcome)
+            labelled.fold(layout.outcome, pairs)
         history = None
         if windows is not None:
             unit, size = windows
             if unit == "rows":  # Parts of windows where few would be whole.
                 size = max(1, min(size, len(predictions) // _PARTS_MIN))
             history = History.of_rows(DecisionCells.of(profile), predictions, unit, size)
-        return cls(version, layout, profile, outcome, history)
+        return cls(version, layout, profile, labelled, history)
 
     @cached_property
     def cells(self) -> DecisionCells:
