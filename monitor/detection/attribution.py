@@ -35,12 +35,17 @@ def moved(layout: FeatureLayout, groups: Counts, usual: Floats, counts: Floats) 
     )
 
 
+def span(low: float, high: float) -> str:
+    """Values between two numbers, for people: 0.25 to 18,200."""
+    return " to ".join(f"{each:,.0f}" if 1e4 <= abs(each) < 1e9 else f"{each:.4g}" for each in (low, high))
+
+
 def _named(layout: FeatureLayout, groups: Counts, cell: int) -> str:
     """What a decision cell holds."""
     fine = np.flatnonzero(groups == cell)
     if isinstance(layout, NumericLayout):
         low, high = layout.edges[fine[0] - 1], layout.edges[fine[-1]]
-        return f"{low:.4g} to {high:.4g}"
+        return span(low, high)
     named = [layout.vocabulary[place] for place in fine.tolist() if place < len(layout.vocabulary)]
     rarer = len(fine) > len(named)
     shown = named[:3]

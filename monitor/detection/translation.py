@@ -15,6 +15,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.detection.attribution import span
 from monitor.profiles.layout import FeatureLayout, NumericLayout
 from monitor.statistics.tolerance import divergence8
 
@@ -83,7 +84,7 @@ class Translator:
             return self._move(name, effect, merged)
         if self._piled:
             largest = int(held.argmax())
-            return self._move(f"{layout.edges[largest]:.4g} to {layout.edges[largest + 1]:.4g}", effect, merged)
+            return self._move(span(layout.edges[largest], layout.edges[largest + 1]), effect, merged)
         if self._skewed:
             least = layout.edges[0] or layout.edges[1]
             most = float(np.log(layout.edges[-1]) - np.log(least))
