@@ -21,7 +21,7 @@ from monitor.profiles.outcome import Outcome
 from monitor.profiles.profile import Profile
 from monitor.profiles.sample import WHOLE
 from monitor.spec import ModelSpec
-from monitor.windows.streams import NEVER
+from monitor.windows.streams import FOREVER, NEVER
 from monitor.windows.window import Window
 
 
@@ -84,8 +84,10 @@ class Maker:
 
     def take(self, window: Window, pane: Pane) -> None:
         """Remember a window that has closed, and learn where it was the last one needed."""
-        self.touched |= {("memory", version, start) for version, start in self.memory.keep(window, pane.profile.sample)}
         made, version = self.spec.made, window.version
+        owner = self.references[pane.reference].version == version
+        kept = self.memory.keep(window, pane.profile.sample, owner=owner)
+        self.touched |= {("memory", *place) for place in kept}
         if made is None:
             return
         if made.against != "first" and pane.reference != SEED:
@@ -116,6 +118,13 @@ class Maker:
         """One more reference."""
         self.references.add(standard)
         self.touched.add(("reference", standard.version, standard.since_ms))
+
+    def learning_until_ms(self, version: str) -> int | None:
+        """Until when a version's first reference is being learned; None where it has one, or none can say."""
+        made, starts = self.spec.made, self.memory.starts(version, NEVER, FOREVER)
+        if made is None or made.unit == "rows" or not starts or self.references.key(version, starts[-1]) != SEED:
+            return None
+        return starts[0] + made.size
 
     def drop(self, used: Container[str], since_ms: int) -> None:
         """Forget references that were made here and replaced for windows from `since_ms` on, unless they are used."""

@@ -24,7 +24,8 @@ ROW_WINDOWS = 400
 """Windows by number of rows that are kept."""
 
 VERSIONS_MAX = 4
-"""Versions of which rows are kept: a client that makes up versions must not fill the memory."""
+"""Versions without a reference of their own of which rows are kept: a client that makes up versions must not fill the
+memory, nor keep others out of it."""
 
 _LEAST = 5
 
@@ -64,13 +65,15 @@ class Memory:
         columns = len(self.spec.schema.features) + len(OUTPUTS)
         return min(max(VALUES_MAX // (columns * max(self.windows, 1)), _LEAST), SIZE)
 
-    def keep(self, window: Window, sample: Sample) -> list[tuple[str, int]]:
-        """Take in the rows of a window that has closed, windows in their order; what has changed."""
+    def keep(self, window: Window, sample: Sample, *, owner: bool) -> list[tuple[str, int]]:
+        """Take in the rows of a window that has closed, windows in their order; what has changed. owner: whether its
+        version has a reference of its own.
+        """
         changed = []
         for version in [name for name, starts in self._starts.items() if starts[-1] < window.end_ms - self.span_ms]:
             changed += self._forget(version, len(self._starts[version]))
         version = window.version
-        if version in self._starts or len(self._starts) < VERSIONS_MAX:
+        if owner or version in self._starts or len(self._starts) < VERSIONS_MAX:
             self.put(version, window.start_ms, Remembered(window.end_ms, sample.first(self.rows)))
             starts = self._starts[version]
             if self.spec.window.timed:

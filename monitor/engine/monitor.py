@@ -7,6 +7,7 @@ then save `changes` and what each model has `noted` together with the positions 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from monitor.detection.sentences import listed
 from monitor.engine import state
@@ -15,7 +16,7 @@ from monitor.engine.orders import Order, Rebaseline, acknowledge, rebaseline
 from monitor.engine.output import Output
 from monitor.errors import RefusedError
 from monitor.profiles.reference import Reference
-from monitor.snapshot import LABEL_RESULTS, ModelView, WindowView
+from monitor.snapshot import LABEL_RESULTS, ModelView, WatchView, WindowView
 from monitor.spec import ModelSpec
 from monitor.windows.streams import NEVER
 from monitor.windows.window import Place
@@ -115,8 +116,13 @@ def _view(model: ModelMonitor) -> ModelView:
         triggers=tuple(progress.triggers),
         decided=dict(progress.decided),
         alarms=spec.alarms,
-        watches={version: model.watching.view(mine) for version, mine in by_version.items()},
+        watches={version: _watched(model, version, mine) for version, mine in by_version.items()},
     )
+
+
+def _watched(model: ModelMonitor, version: str, windows: Sequence[WindowView]) -> WatchView:
+    view, until_ms = model.watching.view(windows), model.maker.learning_until_ms(version)
+    return view if until_ms is None else replace(view, learning_until_ms=until_ms)
 
 
 def _time(time_ms: int) -> int | None:

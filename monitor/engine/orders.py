@@ -136,7 +136,8 @@ def _outcome(model: ModelMonitor, version: str, key: str, starts: Sequence[int],
     layout, spec = old.layout.outcome, model.spec.performance
     outcome = Outcome.empty(layout)
     for ledger in model.settlement.between(version, key, starts[0], starts[-1] + 1):
-        outcome = outcome.merge(unpacked(layout, ledger.outcome))
+        if ledger.settled:  # Labels that come early may be of another kind than those that come late.
+            outcome = outcome.merge(unpacked(layout, ledger.outcome))
     by_class = labels_by_class(layout, outcome)
     enough_labels = outcome.rows >= spec.labels_min and all(each >= spec.class_min for each in by_class.values())
     return outcome if enough_labels else old.outcome

@@ -28,6 +28,9 @@ MADE = {
 }
 
 
+REFERENCE = Reference.build(table.SCHEMA, table.predictions(np.random.default_rng(0), 2_000), None, version="z")
+
+
 def monitor(made: MadeSpec, window: WindowSpec = WindowSpec(HOUR_MS)) -> Monitor:  # noqa: B008 - It is frozen.
     spec = ModelSpec(
         "m",
@@ -167,6 +170,22 @@ def test_rows_of_another_version_are_compared_with_the_newest_reference_and_alar
     (view,) = close(engine, LEARNED)
     assert set(states([view])) == {"learning"}
     assert {reading.feature for reading in view.readings if reading.statistic == "psi"} > set(table.SCHEMA.features)
+
+
+def test_until_when_it_learns_is_shown() -> None:
+    engine = monitor(MADE["first"])
+    one_by_one(engine, range(3))
+    assert engine.views()["m"].watches["3"].learning_until_ms == LEARNED * HOUR_MS
+    one_by_one(engine, range(3, LEARNED + 1))
+    assert engine.views()["m"].watches["3"].learning_until_ms is None
+
+
+def test_made_up_versions_keep_no_other_out_of_the_memory() -> None:
+    engine = Monitor([monitor(MADE["first"]).models["m"].spec], {"m": {"z": REFERENCE}})
+    for version in "abcdefz":
+        arrive(engine, 0, version=version)
+    close(engine, 0)
+    assert engine.models["m"].maker.memory.versions == ["a", "b", "c", "d", "z"]
 
 
 def test_windows_by_number_of_rows_learn_from_a_number_of_rows() -> None:
