@@ -181,7 +181,7 @@ def rebaseline(
     """Accept a new normal: recent data becomes the reference of a model that a running service watches."""
     from monitor.runtime.orders import rebaseline as lines
 
-    _print(lines(config, model, reason, features.split(",") if features else [], version, since))
+    _print(lines(config, model, reason, [] if features is None else features.split(","), version, since))
 
 
 def _scores(options: list[str]) -> str | dict[str, str] | None:

@@ -60,10 +60,11 @@ class Baseline:
     typical: Floats
     season: tuple[Season, ...]
 
-    def of(self, total: Counts) -> Baseline:
-        """Other rows, int64[S, K], that stray as these do."""
+    def of(self, total: Counts, windows: float, days: float) -> Baseline:
+        """Other rows, int64[S, K], of so many windows and days, that stray as these do."""
         rows = np.maximum(total.sum(axis=1), 1).astype(np.float64)
-        return replace(self, shares=_shares(total)[None], rows=rows[None], total=rows)
+        typical = np.stack([rows / windows, rows / days])
+        return replace(self, shares=_shares(total)[None], rows=rows[None], total=rows, typical=typical)
 
     def at(self, hour: int) -> tuple[Floats, Floats]:
         """Shares and rows of an hour of the week."""

@@ -61,10 +61,10 @@ class Detector:
         self._chosen = self._best  # Of this detector also where another compares with other rows.
         self._wanted = p_of(np.minimum(limits.cap, 1e14))
 
-    def facing(self, total: Counts) -> Detector:
-        """A detector that compares with other rows, int64[S, K], whatever the hour."""
+    def facing(self, total: Counts, windows: float, days: float) -> Detector:
+        """A detector that compares with other rows, int64[S, K], of so many windows and days, whatever the hour."""
         other = copy(self)
-        other.baseline = self.baseline.of(total)
+        other.baseline = self.baseline.of(total, windows, days)
         return other
 
     def judge(
@@ -101,7 +101,7 @@ class Detector:
             state.unknown.add(window)
             judged = self._learn(state, at_once)
         if ended is not None:
-            state.by_day = np.where(judged.alarmed, False, state.by_day | ended.alarmed)
+            state.by_day |= ended.alarmed & ~judged.alarmed
             state.day_effect = np.where(ended.tested, ended.effect, state.day_effect)
             judged.alarmed = judged.alarmed | ended.alarmed
         self._recover(state, window, judged, ended, begins=begins)

@@ -146,11 +146,13 @@ class Watch:
         self._units = Units(cells, values, numeric & np.array(with_unit, dtype=np.bool_))
         self._by_size: dict[int, dict[str, Detectable | None]] = {}
 
-    def facing(self, total: Counts) -> Watch:
-        """A watch that compares with other rows, int64[features, WIDTH] in the same cells, whatever the hour."""
+    def facing(self, total: Counts, windows: float, days: float) -> Watch:
+        """A watch that compares with other rows, int64[features, WIDTH] in the same cells, of so many windows and days,
+        whatever the hour.
+        """
         other = copy(self)
-        other.values = self.values.facing(total[:, :CELLS])
-        other.shares = self.shares.facing(_shares(total, self._numeric))
+        other.values = self.values.facing(total[:, :CELLS], windows, days)
+        other.shares = self.shares.facing(_shares(total, self._numeric), windows, days)
         other._covered = np.ones_like(self._covered)
         return other
 

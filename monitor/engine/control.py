@@ -51,24 +51,29 @@ class Closed:
 @dataclass(frozen=True, slots=True)
 class Rebaselined:
     """Somebody took recent data for the new normal: windows that start from `since_ms` on are compared with it.
-    features: only these; none means all.
+    features: only these; none means all. from_ms: of windows from then on, None where that was left open; closed_ms:
+    those that had closed by then. reference: digest of the one that was made.
     """
 
     kind: ClassVar = "rebaselined"
     model: str
     version: str
     features: tuple[str, ...]
+    from_ms: int | None
+    closed_ms: int
     since_ms: int
+    reference: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """Somebody looks after an incident."""
+    """Somebody looks after an incident; closed_ms: windows that had closed by then."""
 
     kind: ClassVar = "acknowledged"
     model: str
     incident: str
+    closed_ms: int
     note: str
 
 

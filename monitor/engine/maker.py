@@ -8,7 +8,7 @@ Where windows are to be compared with newer ones than those, the cells, and how 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 from monitor.engine.ledger import unpacked
@@ -19,8 +19,8 @@ from monitor.engine.references import SEED, References, Standard
 from monitor.engine.settlement import Settlement
 from monitor.profiles.outcome import Outcome
 from monitor.profiles.profile import Profile
-from monitor.profiles.sample import WHOLE
-from monitor.spec import ModelSpec
+from monitor.profiles.sample import SIZE, WHOLE
+from monitor.spec import DAY_MS, ModelSpec
 from monitor.windows.streams import FOREVER, NEVER
 from monitor.windows.window import Window
 
@@ -56,20 +56,38 @@ class Maker:
         profile = before[0].profile
         for each in before[1:]:
             profile = profile.merge(each.profile)
-        return standard.facing(profile)
+        windows = len(before)
+        a_day = max(1.0, DAY_MS / self.spec.window.size) if self.spec.window.timed else 1.0
+        return standard.facing(profile, windows, max(1.0, windows / a_day))
 
-    def empty(self, version: str, start_ms: int, panes: Iterable[tuple[int, str]]) -> Pane:
-        """What the rows of a window, or of a part of one, are to be counted in. panes: (end, version) of open ones."""
+    def empty(self, version: str, start_ms: int) -> Pane:
+        """What the rows of a window, or of a part of one, are to be counted in."""
         key = self.references.key(version, start_ms)
         profile = Profile.empty(self.references[key].reference.layout)
-        if self.spec.made is not None and not profile.layout.features:
-            grid = self.spec.window.grid_ms
-            opened = [end - grid for end, each in panes if each == version]
-            earliest = min([start_ms, *opened, *self.memory.starts(version, NEVER, start_ms)[:1]])
-            # How long so many rows take is not known before they have come.
-            if self.spec.made.unit != "rows" and start_ms >= earliest + self.spec.made.size:
-                profile.sample.limit = WHOLE
+        if self.spec.made is not None and not profile.layout.features and not self._surely_first(start_ms):
+            profile.sample.limit = WHOLE
         return Pane(key, profile)
+
+    def _surely_first(self, start_ms: int) -> bool:
+        """Whether a window belongs to those that a reference is made of, whatever is still to come: before the first
+        one has closed it is not known when they began, and of a number of rows not when they end.
+        """
+        made, first_ms = self.spec.made, self.memory.first_ms
+        return made is not None and made.unit != "rows" and first_ms is not None and start_ms < first_ms + made.size
+
+    def trim(self, panes: Mapping[tuple[int, str], Pane]) -> list[tuple[int, str]]:
+        """Keep no more rows than need be of windows that a reference is made of, now that it is known when these began;
+        which ones have changed.
+        """
+        grid = self.spec.window.grid_ms
+        found = [
+            (end, version)
+            for (end, version), pane in panes.items()
+            if pane.profile.sample.limit == WHOLE and self._surely_first(end - grid)
+        ]
+        for place in found:
+            panes[place].profile.sample = panes[place].profile.sample.first(SIZE)
+        return found
 
     def counted(self, version: str, start_ms: int, pane: Pane) -> Pane:
         """A pane whose rows were kept whole, in the cells of a reference made since; any other as it is."""
@@ -82,12 +100,17 @@ class Maker:
         profile.sample = sample.first(profile.sample.limit)
         return Pane(key, profile, pane.offsets)
 
-    def take(self, window: Window, pane: Pane) -> None:
-        """Remember a window that has closed, and learn where it was the last one needed."""
-        made, version = self.spec.made, window.version
-        owner = self.references[pane.reference].version == version
+    def take(self, window: Window, pane: Pane) -> bool:
+        """Remember a window that has closed, and learn where it was the last one needed. Whether it is the first."""
+        first = self.memory.first_ms is None
+        owner = bool(window.version) and self.references[pane.reference].version == window.version
         kept = self.memory.keep(window, pane.profile.sample, owner=owner)
         self.touched |= {("memory", *place) for place in kept}
+        self._learn(window, pane)
+        return first and self.spec.made is not None
+
+    def _learn(self, window: Window, pane: Pane) -> None:
+        made, version = self.spec.made, window.version
         if made is None:
             return
         if made.against != "first" and pane.reference != SEED:
@@ -98,7 +121,7 @@ class Maker:
         if not starts:
             return
         seen = len(starts) * self.spec.window.size if made.unit == "rows" else window.end_ms - starts[0]
-        if (seen >= made.size or len(starts) == self.memory.windows) and enough(self.memory, version, starts):
+        if (seen >= made.size or len(starts) == self.memory.parts) and enough(self.memory, version, starts):
             reference = made_of(self.spec, self.memory, version, starts)
             labels = 2 * window.end_ms - starts[0] if self.spec.labelled else NEVER
             self.add(Standard(self.spec, version, reference, window.end_ms, "learned", labels))

@@ -15,7 +15,7 @@ from monitor.spec import DAY_MS, ModelSpec
 from monitor.windows.window import Window
 
 VALUES_MAX = 2_000_000
-"""Values that are kept of one version: about 20 MB."""
+"""Values that are kept of one version: about 20 MB, and half as much again where there are hundreds of features."""
 
 SPAN_MS = 14 * DAY_MS
 """How long rows are kept at least: two of each day of the week."""
@@ -25,13 +25,16 @@ ROW_WINDOWS = 400
 
 VERSIONS_MAX = 4
 """Versions without a reference of their own of which rows are kept: a client that makes up versions must not fill the
-memory, nor keep others out of it."""
+memory."""
 
-_LEAST = 5
+QUIET = 24
+"""Windows, or hours, for which such a version must have been silent before another takes its place."""
+
+HOUR_MS = 3_600_000
 
 
 class Remembered(NamedTuple):
-    """Rows of one window."""
+    """Rows of one window, or of the windows of one hour; end_ms: of the newest of them."""
 
     end_ms: int
     sample: Sample
@@ -39,7 +42,7 @@ class Remembered(NamedTuple):
 
 @dataclass(slots=True)
 class Memory:
-    """kept: by (version, start of the window)."""
+    """kept: by (version, start of the window, or of the hour)."""
 
     spec: ModelSpec
     kept: dict[tuple[str, int], Remembered] = field(default_factory=dict)
@@ -52,18 +55,28 @@ class Memory:
         return max(SPAN_MS, (made.size if made and made.unit == "ms" else 0) + 2 * self.spec.window.size)
 
     @property
-    def windows(self) -> int:
-        """How many windows are kept at most."""
+    def part_ms(self) -> int:
+        """What rows are kept by: the window, or the hour where that is longer."""
+        return max(HOUR_MS, self.spec.window.size) if self.spec.window.timed else self.spec.window.size
+
+    @property
+    def parts(self) -> int:
+        """How many of these are kept at most."""
         window, made = self.spec.window, self.spec.made
         if window.timed:
-            return self.span_ms // window.size
+            return self.span_ms // self.part_ms
         return max(ROW_WINDOWS, -(-made.size // window.size) if made and made.unit != "ms" else 0)
 
     @property
     def rows(self) -> int:
-        """Rows kept of a window."""
+        """Rows kept of each."""
         columns = len(self.spec.schema.features) + len(OUTPUTS)
-        return min(max(VALUES_MAX // (columns * max(self.windows, 1)), _LEAST), SIZE)
+        return min(max(VALUES_MAX // (columns * max(self.parts, 1)), 1), SIZE)
+
+    @property
+    def first_ms(self) -> int | None:
+        """When what is kept begins."""
+        return min((starts[0] for starts in self._starts.values()), default=None)
 
     def keep(self, window: Window, sample: Sample, *, owner: bool) -> list[tuple[str, int]]:
         """Take in the rows of a window that has closed, windows in their order; what has changed. owner: whether its
@@ -72,21 +85,31 @@ class Memory:
         changed = []
         for version in [name for name, starts in self._starts.items() if starts[-1] < window.end_ms - self.span_ms]:
             changed += self._forget(version, len(self._starts[version]))
-        version = window.version
-        if owner or version in self._starts or len(self._starts) < VERSIONS_MAX:
-            self.put(version, window.start_ms, Remembered(window.end_ms, sample.first(self.rows)))
-            starts = self._starts[version]
-            if self.spec.window.timed:
-                old = sum(1 for start in starts if start < window.end_ms - self.span_ms)
-            else:
-                old = max(0, len(starts) - self.windows)
-            changed += [(version, window.start_ms), *self._forget(version, old)]
-        return changed
+        version, start = window.version, window.start_ms
+        if version not in self._starts and not owner and len(self._starts) >= VERSIONS_MAX:
+            silent = min(self._starts, key=lambda name: (self._starts[name][-1], name))
+            if self._starts[silent][-1] >= start - QUIET * self.part_ms:
+                return changed
+            changed += self._forget(silent, len(self._starts[silent]))
+        if self.spec.window.timed:
+            start = start // HOUR_MS * HOUR_MS
+        before = self.kept.get((version, start))
+        sample = sample.first(self.rows)
+        kept = sample if before is None else before.sample.merge(sample).first(self.rows)
+        self.put(version, start, Remembered(window.end_ms, kept))
+        starts = self._starts[version]
+        if self.spec.window.timed:
+            old = sum(1 for each in starts if each < window.end_ms - self.span_ms)
+        else:
+            old = max(0, len(starts) - self.parts)
+        return [*changed, (version, start), *self._forget(version, old)]
 
     def put(self, version: str, start_ms: int, remembered: Remembered) -> None:
         """Take in rows as they were kept, in order of the windows."""
+        starts = self._starts.setdefault(version, [])
+        if (version, start_ms) not in self.kept:
+            starts.append(start_ms)
         self.kept[version, start_ms] = remembered
-        self._starts.setdefault(version, []).append(start_ms)
 
     def _forget(self, version: str, windows: int) -> list[tuple[str, int]]:
         """Of a version's oldest windows; which they were."""

@@ -154,7 +154,7 @@ class ModelMonitor:
         self.dirty.add(("pane", version, end_ms))
         if (end_ms, version) not in self.panes:
             start_ms = end_ms - self.spec.window.grid_ms
-            self.panes[(end_ms, version)] = self.maker.empty(version, start_ms, self.panes)
+            self.panes[(end_ms, version)] = self.maker.empty(version, start_ms)
         return self.panes[(end_ms, version)]
 
     def ingest_labels(self, batch: Labels, now: Now) -> tuple[Judged, NDArray[np.int64]]:
@@ -258,11 +258,9 @@ class ModelMonitor:
             read |= zip((window for window, _ in mine), found, strict=True)
         for (window, pane), standard in zip(closed, standards, strict=True):
             verdicts, evidence = self.watching.judge(window, pane, standard, read[window], self.progress.incidents)
-            reader, own = (
-                self.references[pane.reference].performance,
-                self.references.owns(window.version, pane.reference),
-            )
-            estimates = reader.estimates.read(window, pane.profile.scores, own)
+            own = self.references.owns(window.version, pane.reference)
+            reader = self.references[pane.reference].performance.estimates
+            estimates = reader.read(window, pane.profile.scores, own)
             view = WindowView(window, pane.profile.rows, tuple(read[window]), verdicts, estimates)
             self.settlement.open(window, pane, evidence[0].profile)
             self._show("window", self.windows, view)
@@ -274,7 +272,8 @@ class ModelMonitor:
                     self.progress.arbiter.note(each)
                 output.changes.extend(each.changes)
                 self.progress.note(each.changes)
-            self.maker.take(window, pane)
+            if self.maker.take(window, pane):
+                self.dirty |= {("pane", version, end) for end, version in self.maker.trim(self.panes)}
         self._touch()
 
     def _touch(self) -> None:
@@ -285,7 +284,7 @@ class ModelMonitor:
 
     def tidy_references(self) -> None:
         """Forget those that were replaced and that nothing is counted under any more."""
-        panes = [*self.panes.values(), *(pane for _, pane in self.gathered.values())]
+        panes = [*self.panes.values(), *(pane for _, pane in self.gathered.values()), *self.maker.recent.values()]
         used = {pane.reference for pane in panes} | {each.reference for each in self.settlement.ledgers.values()}
         self.maker.drop(used, self.progress.closed_ms)
         self._touch()
@@ -358,10 +357,11 @@ class ModelMonitor:
             return
         self.settlement.read(ledger, span, verdict)
         reader = self.references[ledger.reference].performance
-        # A window that had to wait for its labels must not overrule what newer ones have said since.
+        # A window that had to wait for its labels must not overrule newer ones.
         newest = window.end_ms > self.progress.judged.get(window.version, NEVER)
         own = self.references.owns(window.version, ledger.reference)
-        judged = verdict and newest and own
+        # What was accepted as a new normal is not held against the old one, however late its labels come.
+        judged = verdict and newest and own and not self.references.leaving(window.version, window.start_ms)
         before = self.performance.get((window.version, window.end_ms))
         view = reader.read(ledger, span, totals.of(ledger, span, reader.layout), ledger.settled or verdict, own)
         view = reader.follow(view, span, ledger, self.progress.followed) if judged else carried(view, before)

@@ -14,6 +14,7 @@ from monitor.detection.incidents import Key
 from monitor.detection.records import IncidentChange
 from monitor.detection.sentences import listed
 from monitor.detection.triggers import Evidence
+from monitor.detection.watch import Watch
 from monitor.engine.control import Acknowledged, Rebaselined
 from monitor.engine.ledger import unpacked
 from monitor.engine.making import ROWS_MIN, WINDOWS_MIN, enough, made_of, with_features
@@ -24,6 +25,7 @@ from monitor.errors import RefusedError
 from monitor.events.timestamps import iso
 from monitor.profiles.outcome import Outcome
 from monitor.profiles.reference import Reference
+from monitor.spec import ModelSpec
 from monitor.statistics.performance import labels_by_class
 from monitor.windows.streams import NEVER
 
@@ -57,19 +59,35 @@ Order = Rebaseline | Acknowledge
 def acknowledge(model: ModelMonitor, order: Acknowledge) -> tuple[Output, str]:
     """RefusedError where the incident is over."""
     change = model.progress.incidents.acknowledge(order.incident, order.note)
-    model.notes.append(Acknowledged(model.spec.name, order.incident, order.note))
+    model.notes.append(Acknowledged(model.spec.name, order.incident, model.progress.closed_ms, order.note))
     return Output(changes=[change]), f"incident {order.incident} is acknowledged"
 
 
 def rebaseline(model: ModelMonitor, order: Rebaseline) -> tuple[Output, str]:
     """What it changes, and a sentence; RefusedError, and nothing has changed, where there is too little to go by."""
     versions = _versions(model, order)
-    made = [_made(model, version, order) for version in versions]
+    made, refused = [], []
+    for version in versions:
+        try:
+            made.append(_made(model, version, order))
+        except RefusedError as error:
+            refused.append(error)
+    if not made:
+        raise refused[0]
     output = Output()
     for standard in made:
         model.maker.add(standard)
         model.notes.append(
-            Rebaselined(model.spec.name, standard.version, order.features, standard.since_ms, order.reason)
+            Rebaselined(
+                model=model.spec.name,
+                version=standard.version,
+                features=order.features,
+                from_ms=order.from_ms,
+                closed_ms=model.progress.closed_ms,
+                since_ms=standard.since_ms,
+                reference=standard.reference.digest,
+                reason=order.reason,
+            )
         )
         if not order.features:
             model.progress.followed.pop(standard.version, None)
@@ -78,10 +96,10 @@ def rebaseline(model: ModelMonitor, order: Rebaseline) -> tuple[Output, str]:
     model.progress.note(output.changes)
     model.tidy_references()
     what = listed(order.features) if order.features else "every feature"
-    which = listed([version or "(unnamed)" for version in versions])
+    which = listed([standard.version or "(unnamed)" for standard in made])
     return output, (
         f"{what} of version {which} of {model.spec.name} is compared with a reference of recent data from "
-        f"{iso(made[0].since_ms)} on"
+        f"{iso(made[0].since_ms)} on" + "".join(f"; {error}" for error in refused)
     )
 
 
@@ -106,10 +124,11 @@ def _made(model: ModelMonitor, version: str, order: Rebaseline) -> Standard:
     spec, progress = model.spec, model.progress
     grid, closed = spec.window.grid_ms, progress.closed_ms
     since = max([-(-closed // grid) * grid, *(end for end, _ in model.panes)])
-    key = model.references.key(version, closed)
+    key = model.references.key(version, since)  # Of an order that came just before, where there was one.
     if key == SEED and model.references.seeded:
         raise RefusedError(f"model {spec.name!r} is still learning its first reference: wait until it has")
-    old = model.references[key].reference
+    before = model.references[key]
+    old = before.reference
     unknown = [name for name in order.features if name not in old.layout.features]
     if unknown:
         known = listed(sorted(old.layout.features))
@@ -127,14 +146,28 @@ def _made(model: ModelMonitor, version: str, order: Rebaseline) -> Standard:
     if order.features:
         reference = with_features(old, new, order.features)
     else:
-        reference = replace(new, outcome=_outcome(model, version, key, starts, old))
-    return Standard(spec, version, reference, since, order.reason)
+        reference = replace(new, outcome=_outcome(model, version, starts, old))
+    _refuse_unknown_hours(spec, before, new, order, len(starts))
+    waits = reference.outcome is None and before.labels_until_ms != NEVER
+    labels_until_ms = since + before.labels_until_ms - before.since_ms if waits else NEVER
+    return Standard(spec, version, reference, since, order.reason, labels_until_ms)
 
 
-def _outcome(model: ModelMonitor, version: str, key: str, starts: Sequence[int], old: Reference) -> Outcome | None:
+def _refuse_unknown_hours(spec: ModelSpec, before: Standard, new: Reference, order: Rebaseline, windows: int) -> None:
+    """What is usual at an hour that no window shows would be guessed, and every such hour be taken for a change."""
+    if before.watch.complete and not Watch.of(spec, new).complete:
+        raise RefusedError(
+            f"the {windows} windows that it would be made of do not show every hour of working days and of weekends "
+            f"twice, so what is usual at the others is not known: acknowledge the incident of {order.model!r} for now, "
+            "and accept the new normal when a week has shown it, or write alarms: {learning: 0s} if hours do not matter"
+        )
+
+
+def _outcome(model: ModelMonitor, version: str, starts: Sequence[int], old: Reference) -> Outcome | None:
     """Labels of the same windows, where there are enough to be compared with; else those there were."""
     layout, spec = old.layout.outcome, model.spec.performance
     outcome = Outcome.empty(layout)
+    key = model.references.key(version, starts[-1])
     for ledger in model.settlement.between(version, key, starts[0], starts[-1] + 1):
         if ledger.settled:  # Labels that come early may be of another kind than those that come late.
             outcome = outcome.merge(unpacked(layout, ledger.outcome))
@@ -156,6 +189,6 @@ def _over(model: ModelMonitor, version: str, features: Sequence[str]) -> list[Ke
 def _accept(model: ModelMonitor, key: Key, reason: str) -> IncidentChange:
     change = model.progress.incidents.close(key, reason)
     latest = change.incident.latest
-    evidence = Evidence(latest, change.incident.cause, (change,), reason, 0, {}, "")
-    model.progress.arbiter.note(replace(evidence, calm=True))
+    evidence = Evidence(latest, change.incident.cause, (change,), reason, 0, {}, "", calm=True)
+    model.progress.arbiter.note(evidence)
     return change

@@ -119,7 +119,10 @@ class PerformanceReader:
         for loss in followed.risen:
             severity.setdefault(loss, "moderate")
         place = (view.window.version, view.window.segment)
-        if not severity and metric is None and (*place, "performance") not in incidents.open:
+        standing = [
+            (each.opened.version, each.opened.segment) for each in incidents.standing if each.cause == "performance"
+        ]
+        if not severity and metric is None and place not in standing:
             return None
         held = [finding for finding in (metric, risen) if finding is not None and finding.holds]
         shown = held or [finding for finding in (metric,) if finding is not None]

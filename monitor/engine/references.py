@@ -58,12 +58,14 @@ class Standard:
         """Digest of its cells and of the rows in them: what evidence against it rests on."""
         return self.reference.profile.digest
 
-    def facing(self, profile: Profile) -> Standard:
-        """With other rows instead, counted in the same cells; how much windows stray remains."""
+    def facing(self, profile: Profile, windows: float, days: float) -> Standard:
+        """With other rows instead, of so many windows and days, counted in the same cells; how much windows stray
+        remains.
+        """
         reference = replace(self.reference, profile=profile)
         cells = reference.__dict__["cells"] = self.reference.cells
         other = replace(self, reference=reference)
-        other.__dict__.update(cells=self.cells, watch=self.watch.facing(cells.tally(profile)))
+        other.__dict__.update(cells=self.cells, watch=self.watch.facing(cells.tally(profile), windows, days))
         return other
 
     def other_features(self, newer: Standard) -> NDArray[np.bool_]:

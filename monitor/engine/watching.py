@@ -101,6 +101,8 @@ class Watching:
         if self._volume is not None:
             others = [other for other in self.states if other != version]
             self.touched |= {("watch", other, 0) for other in others if Volume.pause(self.states[other].volume)}
+            if leaving and version in self.states:  # An hour of which some windows are not counted says nothing.
+                self.touched |= {("watch", version, 0)} if Volume.pause(self.states[version].volume) else set()
             if alarming:
                 findings = self._with_volume(self._volume, window, pane.profile.rows, findings, verdicts)
         said = tuple(verdicts.values()) or self._unsaid(window, pane)

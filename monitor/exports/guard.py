@@ -54,7 +54,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         answer = _Answer(send)
-        refusal = self._refusal(Headers(scope=scope))
+        refusal = self._refusal(scope["method"], Headers(scope=scope))
         if refusal is not None:
             await refusal(scope, receive, answer.send)
             return
@@ -67,13 +67,17 @@ class Guard:
             failed = problem(500, "an unexpected error; the service's log has its traceback")
             await failed(scope, receive, answer.send)
 
-    def _refusal(self, headers: Headers) -> Response | None:
+    def _refusal(self, method: str, headers: Headers) -> Response | None:
         if self._names is not None:
             if _name(headers.get("host", "")) not in self._names:
                 return problem(421, "the Host header names another server; ask for localhost or the bound address")
             origin = headers.get("origin")
             if origin is not None and _name(origin.partition("://")[2]) not in self._names:
                 return problem(403, "requests from pages of another origin are refused")
+            # Pages of other servers of this machine may look, but give no orders.
+            foreign = origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower()
+            if foreign and method not in ("GET", "HEAD"):
+                return problem(403, "requests from pages of another server are refused")
         length = headers.get("content-length", "0")
         if not _LENGTH.fullmatch(length) or int(length) > self._body_max_bytes:
             return problem(413, _too_large(self._body_max_bytes))

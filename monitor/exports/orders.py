@@ -30,7 +30,7 @@ class NewNormal(_Body):
 
     reason: Reason
     """Why; kept with the reference and in the control events."""
-    features: list[Text] = Field([], max_length=100_000)
+    features: list[Annotated[Text, Field(min_length=1)]] = Field([], max_length=100_000)
     """Only these; none means all, and performance too."""
     version: str | None = None
     """Only this one; without it, every version with a reference of its own."""
@@ -39,7 +39,9 @@ class NewNormal(_Body):
 
     def of(self, model: str) -> Rebaseline:
         from_ms = None if self.since is None else int(self.since.timestamp() * 1000)
-        return Rebaseline(model, self.reason, tuple(dict.fromkeys(self.features)), self.version, from_ms)
+        return Rebaseline(
+            model, " ".join(self.reason.split()), tuple(dict.fromkeys(self.features)), self.version, from_ms
+        )
 
 
 class Done(BaseModel):

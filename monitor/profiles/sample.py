@@ -19,8 +19,8 @@ from monitor.events.batch import MISSING, MISSING_CODE, CategoricalColumn, Colum
 SIZE = 500
 """Rows that a sample keeps: enough for a report a person reads, about 10 kB a feature column of text."""
 
-WHOLE = 1 << 62
-"""Limit of a sample that is to keep every row."""
+WHOLE = 100_000
+"""Limit of a sample that stands in for all rows, where none can be counted in cells yet."""
 
 _VALUES_MAX = 4 * SIZE  # Categories that are carried along unused; dropping them each time would cost more.
 
@@ -37,7 +37,7 @@ def mix(key: NDArray[np.uint64]) -> NDArray[np.uint64]:
 @dataclass(slots=True)
 class Sample:
     """order: uint64[k], ascending, k <= limit; columns: k rows of "feature:NAME", "prediction" and "score:CLASS".
-    limit: WHOLE keeps every row, where none can be counted in cells yet.
+    limit: how many rows are kept.
     """
 
     order: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, dtype=np.uint64))

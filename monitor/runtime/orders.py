@@ -19,8 +19,8 @@ from monitor.errors import ConfigError, RefusedError, UnavailableError
 ANSWER_S = 30.0
 """Longest wait for an order to be carried out; a step takes a fraction of a second."""
 
-WAITING_MAX = 100
-"""Orders that wait at most: whoever sends more is told to wait."""
+WAITING_MAX = 10
+"""Orders that wait at most, each on a thread of the server: whoever sends more is told to wait."""
 
 
 def rebaseline(
@@ -34,7 +34,7 @@ def rebaseline(
     try:
         answer = httpx.post(url, json=body, timeout=2 * ANSWER_S, trust_env=False)
         said = answer.json()["detail"]
-    except (httpx.HTTPError, ValueError, KeyError) as error:
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
         raise UnavailableError(
             f"no service answers at http://{host}:{server.port} ({type(error).__name__}): start it with `monitor run`, "
             "as only it knows recent data"
@@ -107,6 +107,11 @@ class Orders:
                 found.append(self._waiting.get_nowait())
             except queue.Empty:
                 return found
+
+    def close(self) -> None:
+        """The loop has ended: nobody takes orders any more."""
+        for each in self.taken():
+            each.future.set_exception(UnavailableError("the service is stopping: ask again when it is up"))
 
     def put_back(self, asked: Iterable[Asked]) -> None:
         """A step that took these kept nothing."""

@@ -99,6 +99,7 @@ class Service:
             self._delivery.close(DRAIN_S)
             self._loop.step(0)
         finally:
+            self._loop.orders.close()
             self._closing.close()
 
     def stop(self) -> None:

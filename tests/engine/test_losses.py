@@ -112,7 +112,7 @@ def test_a_risen_error_rate_opens_an_incident_that_says_what_and_since_when_and_
     hour = opened.window.start_ms // HOUR_MS
     assert 43 <= hour <= 65
     assert opened.incident.severity == "moderate"
-    assert opened.incident.features <= ("error_rate", "false_negative_rate", "false_positive_rate")
+    assert set(opened.incident.features) <= {"error_rate", "false_negative_rate", "false_positive_rate"}
     *of_metric, said, evidence, began = opened.reason.split("; ")
     assert of_metric == []
     assert re.fullmatch(r"the error rate rose from 0\.10\d to 0\.1\d+ \(0\.1\d+ to 0\.1\d+\) over \d+ labels", said)

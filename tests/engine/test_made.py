@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 
 from monitor.detection.records import State, Verdict
-from monitor.engine import Monitor
+from monitor.engine import Monitor, Rebaseline
+from monitor.engine.memory import Memory
 from monitor.events.batch import CategoricalColumn, Column, NumericColumn, Predictions
 from monitor.profiles.reference import Reference
+from monitor.profiles.sample import Sample
 from monitor.snapshot import WindowView
 from monitor.spec import AlarmSpec, MadeSpec, ModelSpec, PerformanceSpec
 from monitor.windows.streams import Now
-from monitor.windows.window import WindowSpec
+from monitor.windows.window import Window, WindowSpec
 from tests.engine.saved import saved
 from tests.profiles import rows as table
 
@@ -45,11 +47,18 @@ def monitor(made: MadeSpec, window: WindowSpec = WindowSpec(HOUR_MS)) -> Monitor
     return Monitor([spec], {})
 
 
-def arrive(engine: Monitor, window: int, shift: float = 0.0, version: str = "3") -> None:
+def arrive(engine: Monitor, window: int, shift: float = 0.0, version: str = "3", partition: int = 0) -> None:
     times = window * HOUR_MS + np.arange(ROWS, dtype=np.int64) * (HOUR_MS // ROWS)
     first = (window + 1) * ROWS
     batch = table.predictions(
-        np.random.default_rng(window), ROWS, first=first, offset=first, time_ms=times, version=version, shift=shift
+        np.random.default_rng(window),
+        ROWS,
+        first=first,
+        offset=first,
+        time_ms=times,
+        version=version,
+        shift=shift,
+        partition=partition,
     )
     engine.models["m"].ingest(batch, (), {}, Now.at(1 << 50))
 
@@ -200,3 +209,52 @@ def test_windows_by_number_of_rows_learn_from_a_number_of_rows() -> None:
         model.ingest(batch, (), {}, Now.at(1 << 50))
     found = states(model.finish(8 * ROWS).windows)
     assert [state == "learning" for state in found] == [True] * 5 + [False] * 3
+
+
+@pytest.mark.parametrize("against", MADE)
+def test_a_partition_that_is_far_ahead_or_another_version_changes_nothing(against: str) -> None:
+    """Windows that are opened before it is known when the first one was."""
+    plain, ahead = monitor(MADE[against]), monitor(MADE[against])
+    for engine in (plain, ahead):
+        if engine is ahead:
+            arrive(engine, LEARNED + 3, partition=1)
+            arrive(engine, LEARNED + 3, version="4", partition=2)
+        one_by_one(engine, range(2))
+        if engine is ahead:
+            arrive(engine, LEARNED + 1, version="4", partition=3)
+        one_by_one(engine, range(2, LEARNED + 1))
+        if engine is plain:
+            arrive(engine, LEARNED + 1, version="4", partition=3)
+        one_by_one(engine, [LEARNED + 1, LEARNED + 2])
+        if engine is plain:
+            arrive(engine, LEARNED + 3, partition=1)
+            arrive(engine, LEARNED + 3, version="4", partition=2)
+    views = close(ahead, LEARNED + 3)
+    assert [len(view.readings) > 0 for view in views] == [True, True]
+    assert views == close(plain, LEARNED + 3)
+
+
+def test_a_restart_after_orders_finds_every_reference_that_is_still_compared_with() -> None:
+    engine = monitor(MADE["rolling"])
+    one_by_one(engine, range(LEARNED + 14))
+    for last in (LEARNED + 14, LEARNED + 18):
+        engine.obey(Rebaseline("m", "r", from_ms=0))
+        again = monitor(MADE["rolling"])
+        again.restore(saved(engine))
+        one_by_one(engine, range(last, last + 4))
+
+
+@pytest.mark.parametrize("minutes", [1, 15])
+def test_of_short_windows_rows_are_kept_by_the_hour(minutes: int) -> None:
+    window = WindowSpec(minutes * 60_000)
+    memory = Memory(replace(monitor(MADE["first"]).models["m"].spec, window=window))
+    whole = Sample()
+    for start in range(0, HOUR_MS, window.size):
+        batch = table.predictions(np.random.default_rng(start), 50, first=start)
+        sample = Sample()
+        sample.fold(batch)
+        whole.fold(batch)
+        memory.keep(Window(start + window.size, "m", "3", "", start), sample, owner=True)
+    (kept,) = memory.kept.values()
+    assert kept.end_ms == HOUR_MS
+    np.testing.assert_array_equal(kept.sample.order, whole.order)

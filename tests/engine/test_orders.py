@@ -189,3 +189,30 @@ def test_references_that_were_replaced_and_are_used_no_more_are_forgotten() -> N
         assert due is not None
         model.settle(due, None)
     assert len(run.engine.models["m"].references.made) <= 2
+
+
+def test_a_second_order_while_a_window_is_open_adds_to_the_first() -> None:
+    run = Run(monitor())
+    run.windows(6, amount=2.0, age=2.0)
+    run.arrive(6, 2.0, 2.0)
+    run.obey(Rebaseline("m", "first", features=("amount",)))
+    run.obey(Rebaseline("m", "second", features=("age",)))
+    states = run.windows(8, amount=2.0, age=2.0)
+    assert (of(states, "amount")[-1], of(states, "age")[-1]) == ("ok", "ok")
+    assert run.open() == []
+
+
+def test_hours_that_no_window_shows_are_not_guessed() -> None:
+    """A reference that knows every hour is not replaced by one of six of them; it may be after a week."""
+    knowing = replace(SPEC, alarms=AlarmSpec())
+    times = np.arange(21 * 24 * 20, dtype=np.int64) * (HOUR_MS // 20)
+    table_rows = replace(drawn(0, len(times), 0.0, 0.0), time_ms=times)
+    reference = Reference.build(table.SCHEMA, table_rows, None, version="3", windows=("ms", HOUR_MS))
+    run = Run(Monitor([knowing], {"m": {"3": reference}}))
+    run.windows(6, amount=2.0)
+    for features in ((), ("amount",)):
+        with pytest.raises(RefusedError, match=r"do not show every hour .* twice"):
+            run.obey(Rebaseline("m", "r", features=features))
+    run.windows(14 * 24, amount=2.0)
+    run.obey(Rebaseline("m", "r", features=("amount",)))
+    assert set(of(run.windows(24, amount=2.0), "amount")[1:]) <= {"ok", "watch"}

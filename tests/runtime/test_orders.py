@@ -136,6 +136,8 @@ def test_an_order_whose_commit_failed_is_carried_out_by_the_next_step(
     asking.join()
     assert next(failures, None) is None
     assert len(answers) == 1
+    assert [each.acknowledged for each in loop.snapshot.models["m"].incidents] == [True]
+    assert [event.kind for event in loop._store.control_events()] == ["acknowledged"]
 
 
 def test_an_order_that_nobody_takes_ends_in_a_sentence() -> None:
