@@ -66,14 +66,18 @@ def label_problems(model: Model) -> list[Problem]:
     return problems
 
 
-def made_problems(model: Model, learn: WindowSpec | None) -> list[Problem]:
+def made_problems(model: Model) -> list[Problem]:
     """What cannot be learned as it is told."""
-    problems: list[Problem] = []
-    if not model.watched:
-        problems.append((("features",), "names nothing to watch, and there is no compiled reference: add features"))
-    if learn is not None and learn.timed < model.window.timed:
-        problems.append((("reference", "learn"), "is a number of rows, but windows are spans of time: write as in 14d"))
-    return problems
+    if model.watched:
+        return []
+    return [(("features",), "names nothing to watch, and there is no compiled reference: add features")]
+
+
+def span_problems(learn: WindowSpec | None, window: WindowSpec) -> list[Problem]:
+    """What does not fit the window in force, be it the model's own or all models'."""
+    if learn is None or learn.timed >= window.timed:
+        return []
+    return [(("reference", "learn"), "is a number of rows, but windows are spans of time: write as in 14d")]
 
 
 def reference_problems(model: Model, path: str, reference: Reference) -> list[Problem]:

@@ -25,7 +25,14 @@ from pydantic import (
 )
 
 from monitor.config import units
-from monitor.config.agreement import feature_problems, label_problems, made_problems, reference_problems, task_problems
+from monitor.config.agreement import (
+    feature_problems,
+    label_problems,
+    made_problems,
+    reference_problems,
+    span_problems,
+    task_problems,
+)
 from monitor.config.client import bootstrap_servers
 from monitor.config.network import loopback_host, receiver_url
 from monitor.config.problems import near, refuse
@@ -240,6 +247,8 @@ def _compared(value: object) -> object:
     """Compiled profiles by version, or how one is made."""
     if isinstance(value, Mapping) and value.keys() & Made.model_fields.keys():
         return Made.model_validate(value)
+    if isinstance(value, Mapping) and not all(isinstance(path, str) for path in value.values()):
+        raise ValueError("must be a compiled profile, one by version, or one of learn, rolling and previous")
     return _FILES.validate_python({"": value} if isinstance(value, str) else value)
 
 
@@ -298,7 +307,7 @@ class Model(Settings):
     def _agree(self, info: ValidationInfo) -> Self:
         problems = [*task_problems(self), *feature_problems(self), *label_problems(self)]
         if isinstance(self.reference, Made):
-            problems += made_problems(self, self.reference.learn)
+            problems += made_problems(self)
         if isinstance(info.context, Context):
             for path in self.compiled.values():
                 reference = info.context.references.get(path)
@@ -368,6 +377,14 @@ class File(Settings):
         models = tuple(
             model.model_copy(update={key: getattr(self, key) for key in shared if key not in model.model_fields_set})
             for model in self.models
+        )
+        refuse(
+            *(
+                (("models", place, *where), text)
+                for place, model in enumerate(models)
+                if isinstance(model.reference, Made)
+                for where, text in span_problems(model.reference.learn, model.window)
+            )
         )
         return self.model_copy(update={"models": models})
 

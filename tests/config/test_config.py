@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from monitor.config import Receiver, describe, load
 from monitor.errors import ConfigError
-from monitor.spec import AlarmSpec, FeatureSpec, RetrainSpec
+from monitor.spec import AlarmSpec, FeatureSpec, MadeSpec, RetrainSpec
 from monitor.windows.window import WindowSpec
 from tests.config.conftest import Write
 
@@ -19,6 +19,10 @@ HERE = Path(__file__).parent
 SMALLEST = (HERE / "good" / "smallest.yaml").read_text()
 WHOLE = (HERE / "good" / "whole.yaml").read_text()
 HOUR_MS = 3_600_000
+SMALLEST_MADE = (
+    "kafka: {bootstrap_servers: 'localhost:9092'}\n"
+    "models: [{name: m, task: regression, reference: REFERENCE, features: {a: numeric}, performance: {drop: 1}}]\n"
+)
 
 
 def problems(write: Write, text: str) -> list[str]:
@@ -306,3 +310,36 @@ def test_any_value_anywhere_gives_a_configuration_or_sentences(data: st.DataObje
     if config is not None:
         assert config.specs().keys() == config.references().keys()
         assert describe(config)
+
+
+@pytest.mark.parametrize("where", ["top", "model"])
+def test_a_number_of_rows_to_learn_from_goes_with_a_window_of_rows_wherever_that_is_written(
+    write: Write, where: str
+) -> None:
+    text = SMALLEST_MADE.replace("REFERENCE", "{learn: 5000 rows}")
+    window = "window: 500 rows"
+    given = {"top": f"{window}\n{text}", "model": text.replace("{name: m", f"{{{window}, name: m")}[where]
+    assert load(write(given)).specs()["m"].made == MadeSpec(5000, "rows")
+    assert problems(write, text) == [
+        "monitor.yaml:2: models[0].reference.learn is a number of rows, but windows are spans of time: write as in 14d"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reference", "made", "persistence"),
+    [
+        ("{learn: 14d}", MadeSpec(14 * 24 * HOUR_MS), 2),
+        ("{rolling: 24}", MadeSpec(3 * 24 * HOUR_MS, "ms", "rolling", 24), 2),
+        ("{rolling: 200, learn: 1d}", MadeSpec(24 * HOUR_MS, "ms", "rolling", 200), 2),
+        ("{rolling: 200}", MadeSpec(200 * HOUR_MS, "ms", "rolling", 200), 2),
+        ("{previous: 1}", MadeSpec(3 * 24 * HOUR_MS, "ms", "previous", 1), 1),
+    ],
+)
+def test_references_that_are_made_of_what_arrives(
+    write: Write, reference: str, made: MadeSpec, persistence: int
+) -> None:
+    config = load(write(SMALLEST_MADE.replace("REFERENCE", reference)))
+    spec = config.specs()["m"]
+    assert (spec.made, spec.alarms.persistence) == (made, persistence)
+    assert config.references() == {"m": {}}
+    assert yaml.safe_load(describe(config))["models"][0]["reference"] == yaml.safe_load(reference)
