@@ -34,7 +34,7 @@ class Histogram:
 @dataclass(frozen=True, slots=True)
 class WindowView:
     """One closed window: its drift and data-quality readings, a verdict a feature, and its performance as it is to be
-    expected before labels come.
+    expected before labels come. ignored: the calendar's entry by which it was not judged, if any.
     """
 
     window: Window
@@ -42,6 +42,7 @@ class WindowView:
     readings: tuple[Reading, ...]
     verdicts: tuple[Verdict, ...]
     estimates: tuple[Reading, ...] = ()
+    ignored: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from monitor.events.schema import Schema
-from monitor.windows.window import WindowSpec
+from monitor.windows.window import Window, WindowSpec
 
 DAY_MS = 86_400_000
 
@@ -81,12 +81,21 @@ class MadeSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class CalendarSpec:
+    """A span of event time, [from_ms, to_ms), that is like no other: windows that it touches are not judged."""
+
+    name: str
+    from_ms: int
+    to_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSpec:
     """One model. arrival: rows as they happen, or in batches that a `batch_end` or `idle_after_ms` closes.
 
     future_ms: how far event time may run ahead of the broker's clock. timezone: whose hours and days the model lives
     by. retention_ms: how long a prediction waits for its label; labelled False keeps none waiting. made: how a model
-    without a compiled reference comes by one.
+    without a compiled reference comes by one. calendar: windows that are not judged.
     """
 
     name: str
@@ -104,3 +113,19 @@ class ModelSpec:
     alarms: AlarmSpec = AlarmSpec()
     timezone: str = "UTC"
     made: MadeSpec | None = None
+    calendar: tuple[CalendarSpec, ...] = ()
+
+    def ignored(self, window: Window) -> str:
+        """Name of the calendar's entry by which a window is not judged, or nothing. Numbers of rows are no times."""
+        if self.window.unit == "numbered rows":
+            return ""
+        touched = (each.name for each in self.calendar if each.from_ms < window.end_ms and window.start_ms < each.to_ms)
+        return next(touched, "")
+
+    def silent_since(self, end_ms: int, silent_ms: int) -> int:
+        """The time that lies so long before another, not counting what the calendar says to ignore."""
+        since_ms = end_ms - silent_ms
+        for each in sorted(self.calendar, key=lambda each: -each.to_ms):
+            if since_ms < each.to_ms:
+                since_ms -= max(min(each.to_ms, end_ms) - each.from_ms, 0)
+        return since_ms

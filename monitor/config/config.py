@@ -77,7 +77,7 @@ class Config:
 
     def effective(self) -> dict[str, Any]:
         """Every value as it would be written, defaults included; secrets only by the names of their files."""
-        return self.file.model_dump(mode="json", exclude_none=True)
+        return self.file.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     def given(self, location: Location) -> bool:
         """Whether the file itself has this location, so that its value is no default."""
@@ -242,6 +242,7 @@ def _spec(model: Model, references: Mapping[str, Reference]) -> ModelSpec:
         ),
         timezone=model.timezone,
         made=_made(model.reference, model.window) if isinstance(model.reference, Made) else None,
+        calendar=tuple(entry.spec(model.timezone) for entry in model.calendar),
     )
 
 

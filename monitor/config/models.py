@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -33,10 +32,12 @@ from monitor.config.agreement import (
     span_problems,
     task_problems,
 )
+from monitor.config.calendar import Entry, calendar_problems
 from monitor.config.client import bootstrap_servers
 from monitor.config.network import loopback_host, receiver_url
 from monitor.config.problems import near, refuse
 from monitor.config.references import References
+from monitor.config.settings import Settings, Text
 from monitor.events.canonical import canonical
 from monitor.events.schema import Kind, Task
 from monitor.profiles.reference import Reference
@@ -72,6 +73,10 @@ def _one_or_more(value: object) -> object:
     return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
+def _listed(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
 def _score(value: object) -> str | dict[str, str]:
     if isinstance(value, str) and value:
         return value
@@ -99,19 +104,12 @@ Window = Annotated[
     BeforeValidator(units.window_spec),
     PlainSerializer(units.window_text, return_type=str, when_used="json"),
 ]
-Text = Annotated[str, Field(min_length=1)]
 Canonical = Annotated[Text, BeforeValidator(_text)]
 Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 Names = Annotated[tuple[Text, ...], BeforeValidator(_one_or_more)]
 TimeZone = Annotated[str, AfterValidator(_zone)]
 Score = Annotated[Any, BeforeValidator(_score)]
 Files = Annotated[dict[str, Text], Field(min_length=1)]
-
-
-class Settings(BaseModel):
-    """Base of all: frozen, strict in types, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
 class Topics(Settings):
@@ -278,6 +276,7 @@ class Model(Settings):
     labels: Literal["late", "none"] = "late"
     retention: Span = units.duration_ms("90d")
     kafka_time: bool = False
+    calendar: Annotated[tuple[Entry, ...], BeforeValidator(_listed)] = ()
 
     @field_validator("reference")
     @classmethod
@@ -368,7 +367,7 @@ class File(Settings):
     timezone: TimeZone = Model.model_fields["timezone"].default
     alarms: Alarms = Alarms()
     models: Annotated[tuple[Model, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
-    webhooks: dict[str, Webhook] = {}
+    webhooks: dict[str, Webhook] = Field(default_factory=dict)
     server: Server = Server()
 
     @model_validator(mode="after")
@@ -378,12 +377,15 @@ class File(Settings):
             model.model_copy(update={key: getattr(self, key) for key in shared if key not in model.model_fields_set})
             for model in self.models
         )
+        # A time zone or a window may come from the top of the file, so only now is it known what goes with it.
         refuse(
             *(
                 (("models", place, *where), text)
                 for place, model in enumerate(models)
-                if isinstance(model.reference, Made)
-                for where, text in span_problems(model.reference.learn, model.window)
+                for where, text in (
+                    *(span_problems(model.reference.learn, model.window) if isinstance(model.reference, Made) else ()),
+                    *calendar_problems(model.calendar, model.timezone),
+                )
             )
         )
         return self.model_copy(update={"models": models})

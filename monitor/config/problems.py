@@ -21,7 +21,6 @@ _LATER = frozenset(
         "segments_max",
         "kafka.client",
         "models.*.segments",
-        "models.*.calendar",
         "models.*.retire_after",
         "models.*.performance.window",
         "server.token_file",
@@ -66,6 +65,8 @@ _MISSING = {
     "drop": "say by how much the metric may worsen, in its own units, before that is an incident",
     "webhook": "name one of `webhooks`",
     "url": "write the address that requests are sent to",
+    "from": "write the first moment that is like no other, as in 2026-11-27",
+    "to": "write the first moment that is like others again, as in 2026-12-01",
 }
 
 
@@ -170,7 +171,7 @@ def _keys(root: type[BaseModel], where: Location) -> list[str]:
     for part in where:
         if model is not None and part in model.model_fields:
             model = _model(model.model_fields[str(part)].annotation)
-    return list(model.model_fields) if model is not None else []
+    return [field.alias or name for name, field in model.model_fields.items()] if model is not None else []
 
 
 def _model(annotation: Any) -> type[BaseModel] | None:

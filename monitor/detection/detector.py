@@ -105,7 +105,18 @@ class Detector:
             state.day_effect = np.where(ended.tested, ended.effect, state.day_effect)
             judged.alarmed = judged.alarmed | ended.alarmed
         self._recover(state, window, judged, ended, begins=begins)
-        limits = self.limits
+        return self._standing(state, judged, versions)
+
+    def unjudged(self, state: StreamState, versions: int = 1) -> Judged:
+        """What stands of the streams while a window is not looked at: nothing of it is evidence."""
+        nothing = np.full((4, len(state.drifting)), np.nan)
+        judged = Judged.of(*nothing)
+        judged.onset_ms = state.scales[0].onset_ms.copy()
+        return self._standing(state, judged, versions)
+
+    def _standing(self, state: StreamState, judged: Judged, versions: int) -> Judged:
+        """With what follows from all that was seen."""
+        limits, (short, long) = self.limits, state.scales
         judged.drifting = state.drifting.copy()
         judged.day_effect = np.where(state.drifting & state.by_day, state.day_effect, np.nan)
         judged.untestable = state.untestable.copy()

@@ -73,7 +73,7 @@ class Rows:
 class VolumeState:
     """What is remembered of one version. hours: int64[n, 3], slot, local day and rows of those of the last MEMORY days.
     strays: float64[d, 3], local day, sum of squared deviations beyond chance, number of them. start_ms, rows: the hour
-    that has not ended, `skipped` if it did not begin under watch. since_ms: start of the first one learned from.
+    that has not ended, `skipped` if it was not all under watch. since_ms: start of the first one learned from.
     evidence: of all days before `day`; today: sum of its e-values. found: what alarmed; calm: hours since in a row that
     looked as they should.
     """
@@ -125,6 +125,11 @@ class Volume:
             return False
         state.start_ms, state.evidence, state.today = _NOT_YET, 0.0, 0.0
         return True
+
+    def ignore(self, state: VolumeState, window: Window) -> None:
+        """A window that is not to be judged: neither is the hour it lies in, nor one that was still to be."""
+        if state.start_ms != _NOT_YET:
+            state.start_ms, state.skipped = window.start_ms // self._size * self._size, True
 
     def _conclude(self, state: VolumeState, start_ms: int, rows: int) -> None:
         """Judge an hour that has ended, and learn from it."""

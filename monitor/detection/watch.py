@@ -73,7 +73,8 @@ Wrong = Share | Converted | Rows
 class WatchState:
     """What is remembered of one version. tested_ms: int64[F], end of the newest window that held enough rows to test a
     feature's values. end_ms: of its newest window. reference: digest of the one in whose cells it was counted. units:
-    by feature, the change of unit that it is found to have. volume: how many rows came.
+    by feature, the change of unit that it is found to have. wrong: by feature, what was wrong with its data in the
+    newest window that was judged. volume: how many rows came.
     """
 
     values: StreamState
@@ -82,6 +83,7 @@ class WatchState:
     end_ms: int = 0
     reference: str = ""
     units: dict[str, Conversion] = field(default_factory=dict)
+    wrong: dict[str, tuple[Aspect, ...]] = field(default_factory=dict)
     volume: VolumeState = field(default_factory=VolumeState)
 
     def forget(self, which: NDArray[np.bool_]) -> None:
@@ -246,8 +248,14 @@ class Watch:
         state.tested_ms[values.tested] = window.end_ms
         wrong = self._wrong(values, shares, counts, hour)
         wrong |= self._keep_units(state, units, values, shares, wrong)
+        state.wrong = {name: tuple(each.aspect for each in found) for name, found in wrong.items()}
         moved = self._moved(values, tally, hour)
         return Findings(values, shares, known, wrong, moved)
+
+    def ignore(self, state: WatchState, versions: int = 1) -> Findings:
+        """A window that is not judged: what stood before it stands, and it says nothing else."""
+        values = self.values.unjudged(state.values, versions)
+        return Findings(values, self.shares.unjudged(state.shares, versions), True, {}, {})
 
     def _keep_units(
         self,

@@ -14,6 +14,9 @@ from monitor.profiles.predicted import PredictedScores
 from monitor.statistics.performance import labels_by_class
 from monitor.windows.window import Offsets, Window
 
+Alike = tuple[str, str]
+"""A reference, and the entry of the calendar that a window is ignored by; empty for one that is judged."""
+
 _VERSION = 1
 
 
@@ -22,10 +25,10 @@ class Ledger:
     """What is known of one window.
 
     predicted: its predictions; by_class: labels of each class; outcome, scores: of its labelled predictions and of all,
-    packed bytes. reference: the version whose reference it is compared with. settled: it has had its verdict. revision:
-    how often its reading has been given. enough: its span held enough labels when it was last read. offsets,
-    label_offsets: where its predictions lie, and the labels that have counted. profile: the digest of the predictions'
-    profile.
+    packed bytes. reference: key of the one it is compared with. settled: it has had its verdict. revision: how often
+    its reading has been given. enough: its span held enough labels when it was last read. offsets, label_offsets: where
+    its predictions lie, and the labels that have counted. profile: the digest of the predictions' profile. ignored: the
+    calendar's entry by which it is not judged, if any.
     """
 
     window: Window
@@ -41,6 +44,12 @@ class Ledger:
     label_offsets: Offsets = field(default_factory=dict)
     profile: str = ""
     scores: bytes = b""
+    ignored: str = ""
+
+    @property
+    def alike(self) -> Alike:
+        """Windows that agree in this may share a span."""
+        return self.reference, self.ignored
 
     @property
     def coverage(self) -> float:

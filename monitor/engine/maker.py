@@ -102,6 +102,8 @@ class Maker:
 
     def take(self, window: Window, pane: Pane) -> bool:
         """Remember a window that has closed, and learn where it was the last one needed. Whether it is the first."""
+        if self.spec.ignored(window):
+            return False
         first = self.memory.first_ms is None
         owner = bool(window.version) and self.references[pane.reference].version == window.version
         kept = self.memory.keep(window, pane.profile.sample, owner=owner)
@@ -158,7 +160,8 @@ class Maker:
         for key, standard in self.references.made.items():
             if standard.labels_until_ms == NEVER or boundary_ms < standard.labels_until_ms:
                 continue
-            ledgers = list(settlement.between(standard.version, key, standard.since_ms, standard.labels_until_ms))
+            span = standard.since_ms, standard.labels_until_ms
+            ledgers = list(settlement.between(standard.version, (key, ""), *span))
             if all(ledger.settled for ledger in ledgers):
                 layout = standard.reference.layout.outcome
                 outcome = Outcome.empty(layout)

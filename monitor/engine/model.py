@@ -260,9 +260,9 @@ class ModelMonitor:
             verdicts, evidence = self.watching.judge(window, pane, standard, read[window], self.progress.incidents)
             own = self.references.owns(window.version, pane.reference)
             reader = self.references[pane.reference].performance.estimates
-            estimates = reader.read(window, pane.profile.scores, own)
-            view = WindowView(window, pane.profile.rows, tuple(read[window]), verdicts, estimates)
-            self.settlement.open(window, pane, evidence[0].profile)
+            estimates, ignored = reader.read(window, pane.profile.scores, own), self.spec.ignored(window)
+            view = WindowView(window, pane.profile.rows, tuple(read[window]), verdicts, estimates, ignored)
+            self.settlement.open(window, pane, evidence[0].profile, ignored)
             self._show("window", self.windows, view)
             self.dirty.add(("ledger", window.version, window.start_ms))
             output.windows.append(view)
@@ -361,7 +361,8 @@ class ModelMonitor:
         newest = window.end_ms > self.progress.judged.get(window.version, NEVER)
         own = self.references.owns(window.version, ledger.reference)
         # What was accepted as a new normal is not held against the old one, however late its labels come.
-        judged = verdict and newest and own and not self.references.leaving(window.version, window.start_ms)
+        past = ledger.ignored or self.references.leaving(window.version, window.start_ms)
+        judged = verdict and newest and own and not past
         before = self.performance.get((window.version, window.end_ms))
         view = reader.read(ledger, span, totals.of(ledger, span, reader.layout), ledger.settled or verdict, own)
         view = reader.follow(view, span, ledger, self.progress.followed) if judged else carried(view, before)

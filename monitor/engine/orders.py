@@ -168,7 +168,7 @@ def _outcome(model: ModelMonitor, version: str, starts: Sequence[int], old: Refe
     layout, spec = old.layout.outcome, model.spec.performance
     outcome = Outcome.empty(layout)
     key = model.references.key(version, starts[-1])
-    for ledger in model.settlement.between(version, key, starts[0], starts[-1] + 1):
+    for ledger in model.settlement.between(version, (key, ""), starts[0], starts[-1] + 1):
         if ledger.settled:  # Labels that come early may be of another kind than those that come late.
             outcome = outcome.merge(unpacked(layout, ledger.outcome))
     by_class = labels_by_class(layout, outcome)

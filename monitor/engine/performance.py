@@ -100,7 +100,7 @@ class PerformanceReader:
         The budget is the model's: it is shared equally by its versions, and by the metric and the losses of each.
         """
         window = ledger.window
-        forget_silent(versions, window.end_ms - self.spec.performance.wait_ms - SILENT_MS)
+        forget_silent(versions, self.spec.silent_since(window.end_ms, self.spec.performance.wait_ms + SILENT_MS))
         mine = versions.setdefault(window.version, Followed())
         mine.end_ms = window.end_ms
         streams = len(self.losses.known) + (self.metric.bound is not None)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.detection.records import Trigger
-from monitor.engine.ledger import Ledger, packed_scores, unpacked
+from monitor.engine.ledger import Alike, Ledger, packed_scores, unpacked
 from monitor.engine.pane import Pane
 from monitor.engine.spans import Span, Sweep, reaches
 from monitor.events.batch import Matched
@@ -65,10 +65,12 @@ class Settlement:
     _waiting: dict[str, list[int]] = field(default_factory=dict)
     _joined: int = 0
 
-    def open(self, window: Window, pane: Pane, profile: str) -> None:
-        """A window has closed: its labels count from now on. profile: the digest of its profile."""
+    def open(self, window: Window, pane: Pane, profile: str, ignored: str) -> None:
+        """A window has closed: its labels count from now on. profile, ignored: as of `Ledger`."""
         rows, scores = pane.profile.rows, packed_scores(pane.profile.scores)
-        self.hold(Ledger(window, rows, pane.reference, offsets=pane.offsets, profile=profile, scores=scores))
+        self.hold(
+            Ledger(window, rows, pane.reference, offsets=pane.offsets, profile=profile, scores=scores, ignored=ignored)
+        )
 
     def hold(self, ledger: Ledger) -> None:
         """Take in a window that has closed, or that was saved."""
@@ -164,13 +166,13 @@ class Settlement:
     def _spanning(self, boundary_ms: int, touched: set[Window]) -> dict[tuple[str, int], Span]:
         """The windows that have ended whose span holds a touched one, now or when they were last read."""
         found: dict[tuple[str, int], Span] = {}
-        changed: dict[tuple[str, str], list[int]] = {}
+        changed: dict[tuple[str, Alike], list[int]] = {}
         for window in sorted(touched):
-            reference = self.ledgers[(window.version, window.start_ms)].reference
-            changed.setdefault((window.version, reference), []).append(window.start_ms)
-        for (version, reference), starts in changed.items():
+            alike = self.ledgers[(window.version, window.start_ms)].alike
+            changed.setdefault((window.version, alike), []).append(window.start_ms)
+        for (version, alike), starts in changed.items():
             sweep = self._sweep(self.ledgers[(version, starts[0])])
-            for ledger in self.between(version, reference, starts[0], boundary_ms):
+            for ledger in self.between(version, alike, starts[0], boundary_ms):
                 if ledger.window.start_ms > starts[0]:
                     sweep.add(ledger)
                 if ledger.window.end_ms > boundary_ms or sweep.start_ms > starts[-1]:
@@ -179,12 +181,12 @@ class Settlement:
                     found[(version, ledger.window.start_ms)] = sweep.span()
         return found
 
-    def between(self, version: str, reference: str, since_ms: int, until_ms: int) -> Iterator[Ledger]:
-        """Windows that start in [since_ms, until_ms) and are compared with one reference, in order."""
+    def between(self, version: str, alike: Alike, since_ms: int, until_ms: int) -> Iterator[Ledger]:
+        """Windows that start in [since_ms, until_ms) and may share a span, in order."""
         starts = self._starts.get(version, [])
         for place in range(bisect_left(starts, since_ms), bisect_left(starts, until_ms)):
             ledger = self.ledgers[(version, starts[place])]
-            if ledger.reference == reference:
+            if ledger.alike == alike:
                 yield ledger
 
     def read(self, ledger: Ledger, span: Span, verdict: bool) -> None:
@@ -249,7 +251,7 @@ class Settlement:
             member = self.ledgers[(version, starts[place])]
             if sweep.members and (sweep.enough or member.window.start_ms < earliest):
                 break
-            if member.reference == ledger.reference:
+            if member.alike == ledger.alike:
                 sweep.extend(member)
         return sweep
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from monitor.engine.ledger import Ledger, unpacked, unpacked_scores
+from monitor.engine.ledger import Alike, Ledger, unpacked, unpacked_scores
 from monitor.profiles.layout import OutcomeLayout
 from monitor.profiles.outcome import Outcome
 from monitor.profiles.predicted import PredictedScores
@@ -120,16 +120,16 @@ class Total(NamedTuple):
 class Totals:
     """What spans hold, to be asked for in order of their windows: each is made from the one before it."""
 
-    def __init__(self, between: Callable[[str, str, int, int], Iterator[Ledger]]) -> None:
-        """between: windows of a version and reference that start in [since, until)."""
+    def __init__(self, between: Callable[[str, Alike, int, int], Iterator[Ledger]]) -> None:
+        """between: like windows of a version that start in [since, until)."""
         self._between = between
-        self._last: dict[tuple[str, str], tuple[Span, Total]] = {}
+        self._last: dict[tuple[str, Alike], tuple[Span, Total]] = {}
 
     def of(self, ledger: Ledger, span: Span, layout: OutcomeLayout) -> Total:
         """Of all windows of a span."""
         if span.start_ms == ledger.window.start_ms:
             return Total(unpacked(layout, ledger.outcome), unpacked_scores(ledger.scores))
-        key = (ledger.window.version, ledger.reference)
+        key = (ledger.window.version, ledger.alike)
         last = self._last.get(key)
         if last is None or last[0].window.start_ms < span.start_ms:
             outcome, scores, added_ms = Outcome.empty(layout), PredictedScores(), span.start_ms

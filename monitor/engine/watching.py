@@ -20,7 +20,7 @@ from monitor.detection.sentences import describe_data, describe_drift
 from monitor.detection.severity import severity
 from monitor.detection.triggers import Evidence
 from monitor.detection.units import Seen
-from monitor.detection.volume import Volume
+from monitor.detection.volume import Rows, Volume
 from monitor.detection.watch import Findings, Watch, WatchState
 from monitor.engine.pane import Pane
 from monitor.engine.references import References, Standard
@@ -83,6 +83,9 @@ class Watching:
         alarming = registered or version in self._learned
         leaving = self.references.leaving(version, window.start_ms)
         alarming = alarming and not leaving and bool(watch.names)
+        psi = {reading.feature: reading.value for reading in readings if reading.statistic == "psi"}
+        if self.spec.ignored(window):
+            return self._ignore(window, pane, watch, psi, alarming)
         if alarming:
             state = self.states.setdefault(version, watch.blank())
             state.reference = identity
@@ -92,12 +95,7 @@ class Watching:
         findings = watch.judge(state, window, tally, max(1, len(self.states)), partial(Seen.of, pane.profile))
         if not (findings.known if version in self._learned else registered and watch.complete):
             self._learn(window, identity, tally)
-        psi = {reading.feature: reading.value for reading in readings if reading.statistic == "psi"}
-        verdicts = {
-            name: _verdict(window, pane.profile.rows, name, place, findings, psi.get(name), alarming, state)
-            for place, name in enumerate(watch.names)
-            if watch.watches(name)
-        }
+        verdicts = _verdicts(window, pane.profile.rows, watch, findings, psi, alarming, state)
         if self._volume is not None:
             others = [other for other in self.states if other != version]
             self.touched |= {("watch", other, 0) for other in others if Volume.pause(self.states[other].volume)}
@@ -109,6 +107,26 @@ class Watching:
         # What the last windows before a new reference say is neither here nor there.
         followed = Incidents() if leaving else incidents
         return said, self._evidence(window, pane, watch, findings, verdicts, followed, alarming)
+
+    def _ignore(
+        self, window: Window, pane: Pane, watch: Watch, psi: Mapping[str, float | None], alarming: bool
+    ) -> tuple[tuple[Verdict, ...], list[Evidence]]:
+        """What a window says that the calendar says to ignore: what stood before it stands, and it is no evidence."""
+        state, rows = self.states.get(window.version) if alarming else None, pane.profile.rows
+        if state is None:
+            state = watch.blank()
+        else:
+            self.touched.add(("watch", window.version, 0))
+            if self._volume is not None:
+                self._volume.ignore(state.volume, window)
+        findings = watch.ignore(state, max(1, len(self.states)))
+        verdicts = _verdicts(window, rows, watch, findings, psi, alarming, state)
+        for name, wrong in state.wrong.items():
+            verdicts[name] = replace(verdicts[name], state="drifting", wrong=wrong)
+        if state.volume.found is not None:
+            verdicts[ROWS] = _of_rows(window, rows, state.volume.found)
+        said = tuple(verdicts.values()) or self._unsaid(window, pane)
+        return said, [Evidence(window, "drift", (), "", rows, pane.offsets, pane.profile.digest)]
 
     def _unsaid(self, window: Window, pane: Pane) -> tuple[Verdict, ...]:
         """Of a window that no reference is there for."""
@@ -124,15 +142,8 @@ class Watching:
         before = state.found
         volume.judge(state, window, rows)
         if state.found is not None:
-            verdicts[ROWS] = Verdict(
-                window,
-                ROWS,
-                rows,
-                "drifting",
-                state.found.effect,
-                evidence_ratio=state.found.ratio,
-                wrong=("volume",),
-                tested_ms=window.end_ms,
+            verdicts[ROWS] = replace(
+                _of_rows(window, rows, state.found), effect=state.found.effect, tested_ms=window.end_ms
             )
             return replace(findings, wrong={**findings.wrong, ROWS: (state.found,)})
         if before is not None:
@@ -284,6 +295,7 @@ class Watching:
             state, kept = self.states[version], set(np.array(names)[~which].tolist())
             state.forget(which)
             state.units = {name: each for name, each in state.units.items() if name in kept}
+            state.wrong = {name: each for name, each in state.wrong.items() if name in kept}
 
     def _forget_lessons(self, version: str) -> None:
         self._learned.pop(version, None)
@@ -295,7 +307,8 @@ class Watching:
         """Forget versions without a window for SILENT_MS, but for those that drift: a client that makes up versions
         must not fill the memory.
         """
-        bound = window.end_ms - max(SILENT_MS, _SILENT_WINDOWS * (window.end_ms - window.start_ms))
+        silent_ms = max(SILENT_MS, _SILENT_WINDOWS * (window.end_ms - window.start_ms))
+        bound = self.spec.silent_since(window.end_ms, silent_ms)
         newest = {version: starts[-1] for version, starts in self._starts.items()}
         newest |= {version: state.end_ms for version, state in self.states.items()}
         for version in [version for version, last in newest.items() if last <= bound]:
@@ -305,6 +318,26 @@ class Watching:
             if self.states.pop(version, None) is not None:
                 self.touched.add(("watch", version, 0))
             self._forget_lessons(version)
+
+
+def _of_rows(window: Window, rows: int, found: Rows) -> Verdict:
+    return Verdict(window, ROWS, rows, "drifting", evidence_ratio=found.ratio, wrong=("volume",))
+
+
+def _verdicts(
+    window: Window,
+    rows: int,
+    watch: Watch,
+    findings: Findings,
+    psi: Mapping[str, float | None],
+    alarming: bool,
+    remembered: WatchState,
+) -> dict[str, Verdict]:
+    return {
+        name: _verdict(window, rows, name, place, findings, psi.get(name), alarming, remembered)
+        for place, name in enumerate(watch.names)
+        if watch.watches(name)
+    }
 
 
 def _verdict(

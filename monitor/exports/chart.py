@@ -96,6 +96,9 @@ class Drawing:
         for cause, spans in groupby(self.seen.incidents, key=lambda span: span.cause):
             parts += self._lane(cause, list(spans), y)
             y += _LANE
+        if self.seen.ignored:
+            parts += self._calendar(y)
+            y += _LANE
         y += 4
         top = y
         for row in self.seen.rows:
@@ -157,6 +160,15 @@ class Drawing:
             bar = tag("rect", x=_n(first), y=_n(y + 8), width=_n(max(last - first, 2)), height="3", fill=_PALE)
             mark = tag("path", d=_mark(cause, first, y + 9.5), fill=_INK, stroke="#ffffff")
             yield tag("g", tag("title", said), bar, mark)
+
+    def _calendar(self, y: float) -> Iterator[Markup]:
+        """The columns with windows that were not judged."""
+        yield tag("text", "ignored", x=_n(_LEFT - 8), y=_n(y + 12), text_anchor="end", class_="small")
+        for name, first, last in self.seen.ignored:
+            x, width = self._x(first), self._x(last + 1) - self._x(first)
+            bar = tag("rect", x=_n(x), y=_n(y + 3), width=_n(max(width, 2)), height="12", fill="url(#hatch)")
+            said = _shown(f"not judged, as the calendar says: {name}")
+            yield tag("g", tag("title", said), bar)
 
     def _feature(self, row: Row, y: float) -> Iterator[Markup]:
         height = self._row

@@ -76,7 +76,7 @@ class Point:
 @dataclass(frozen=True, slots=True)
 class Heat:
     """columns: start and end of each; windows, per_column: how many in all, and in each. left_out: features that are
-    not among the rows. performance: by version.
+    not among the rows. performance: by version. ignored: name of an entry of the calendar, first and last column.
     """
 
     columns: tuple[tuple[int, int], ...]
@@ -86,6 +86,7 @@ class Heat:
     left_out: int
     incidents: tuple[Span, ...]
     performance: Mapping[str, tuple[Point, ...]]
+    ignored: tuple[tuple[str, int, int], ...]
 
 
 def heat(outputs: Sequence[Output], tolerance: Mapping[str, float], usual: float, metric: str) -> Heat:
@@ -101,7 +102,17 @@ def heat(outputs: Sequence[Output], tolerance: Mapping[str, float], usual: float
     # A sentence on a single row that is left out would take as much room as that row.
     shown = tuple(rows if len(rows) == ROWS_MAX + 1 else rows[:ROWS_MAX])
     incidents, performance = _incidents(outputs, column_of, len(columns)), _performance(outputs, column_of, metric)
-    return Heat(columns, len(spans), each, shown, len(rows) - len(shown), incidents, performance)
+    ignored = {column_of[view.window.end_ms, view.window.start_ms]: view.ignored for view in views if view.ignored}
+    return Heat(columns, len(spans), each, shown, len(rows) - len(shown), incidents, performance, _runs(ignored))
+
+
+def _runs(named: Mapping[int, str]) -> tuple[tuple[str, int, int], ...]:
+    """Names of columns, in order, as (name, first, last) of neighbours that share one."""
+    runs: list[tuple[str, int, int]] = []
+    for column, name in named.items():
+        joined = runs.pop() if runs and runs[-1][::2] == (name, column - 1) else (name, column, column)
+        runs.append((name, joined[1], column))
+    return tuple(runs)
 
 
 def _rows(

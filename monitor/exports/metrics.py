@@ -127,8 +127,9 @@ shows one committed snapshot, so its figures belong together.
 - `drift_effect` is to be read beside `drift_noise_floor`, and `drift_evidence_ratio` beside 1. Evidence grows by
   powers: draw it on a logarithmic axis.
 - A feature is in one state: `learning` (what is usual is not known yet: only faulty data and major changes alarm, and
-  of a version without a reference of its own nothing), `insufficient` (too few rows so far), `untestable` (even 30
-  windows together hold too few), `ok`, `watch` (evidence is half-way to the alarm, in powers) or `drifting`.
+  of a version without a reference of its own nothing), `insufficient` (too few rows so far, or a time that the
+  calendar ignores), `untestable` (even 30 windows together hold too few), `ok`, `watch` (evidence is half-way to the
+  alarm, in powers) or `drifting`.
 - The feature `@prediction` is what the model answered, `@score` with what score. `@rows` is there from the first window
   in which too few or too many rows came.
 - `segment` is empty for all of a version's traffic and reads `country=PL` for a part of it. The series of a retired

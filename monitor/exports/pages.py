@@ -164,6 +164,9 @@ def _drift(part: Slice) -> Content:
 
 def _unjudged(part: Slice) -> Content:
     """What the last window held too little to say anything of; the states above are of earlier ones."""
+    if part.window is not None and part.window.ignored:
+        said = f"The last window was not judged, as the calendar says ({part.window.ignored}): this is of earlier ones."
+        return tag("p", said, class_="quiet")
     last = part.window.verdicts if part.window is not None else ()
     unjudged = [verdict.feature for verdict in last if verdict.state == "insufficient"]
     if not unjudged or overall(part.standing) == "insufficient":

@@ -326,6 +326,8 @@ class WindowSummary(Resource):
     states: dict[State, int]
     """Number of features in each state."""
     drifting: list[Text]
+    ignored: Text
+    """The calendar's entry by which the window was not judged; empty where it was."""
     performance: Performance | None
     """Null until labels were counted for this window."""
     performance_estimate: list[ExpectedFigure]
@@ -340,6 +342,7 @@ class WindowSummary(Resource):
             rows=view.rows,
             states=dict(Counter(verdict.state for verdict in view.verdicts)),
             drifting=[verdict.feature for verdict in view.verdicts if verdict.state == "drifting"],
+            ignored=view.ignored,
             performance=performance and Performance.of(performance),
             performance_estimate=[ExpectedFigure.of(each) for each in view.estimates],
         )

@@ -52,6 +52,20 @@ class Findings:
         return [view for output in self.run.outputs for view in output.windows]
 
     @cached_property
+    def judged(self) -> list[WindowView]:
+        """Those that the calendar does not say to ignore."""
+        return [view for view in self.views if not view.ignored]
+
+    @cached_property
+    def ignored(self) -> Mapping[str, list[Window]]:
+        """The others, by the entry of the calendar."""
+        found: dict[str, list[Window]] = {}
+        for view in self.views:
+            if view.ignored:
+                found.setdefault(view.ignored, []).append(view.window)
+        return found
+
+    @cached_property
     def incidents(self) -> Mapping[Cause, int]:
         """How many were opened, by cause."""
         opened = [
@@ -83,7 +97,7 @@ class Findings:
     def learning(self) -> list[Learning]:
         """A version each."""
         by_version: dict[str, list[Window]] = {}
-        for view in self.views:
+        for view in self.judged:
             if any(verdict.state == "learning" for verdict in view.verdicts):
                 by_version.setdefault(view.window.version, []).append(view.window)
         known = self.run.references
@@ -101,7 +115,7 @@ class Findings:
         verdicts: dict[str, list[Verdict]] = {}
         for view in self.views:
             for verdict in view.verdicts:
-                verdicts.setdefault(verdict.feature, []).append(verdict)
+                verdicts.setdefault(verdict.feature, []).extend(() if view.ignored else (verdict,))
         for name, mine in verdicts.items():
             feature = self._planned.get(name)
             why = "" if feature is None else feature.untestable
@@ -110,6 +124,8 @@ class Findings:
             wrong = sorted({aspect for verdict in mine for aspect in verdict.wrong})
             if not why and wrong:
                 why = f"hardly any of its values could be compared, as they were {' or '.join(wrong)}"
+            if not why and not mine:
+                why = "all its windows were ignored, as the calendar says"
             if not why and all(verdict.state == "learning" for verdict in mine):
                 why = "all its windows read as learning"
             yield name, why or "its windows, also together, hold too few rows with a value"
@@ -122,7 +138,7 @@ class Findings:
     @cached_property
     def _planned(self) -> dict[str, FeaturePlan]:
         """Of windows with as many rows as these have."""
-        rows = float(np.median([view.rows for view in self.views])) if self.views else 0.0
+        rows = float(np.median([view.rows for view in self.judged])) if self.judged else 0.0
         return {
             feature.name: feature
             for version, reference in self.run.references.items()
@@ -133,4 +149,4 @@ class Findings:
     def false_alarms_expected(self) -> float:
         """At most, by the budget, in the windows that it holds in."""
         spec, learning = self.run.spec, sum(each.windows for each in self.learning)
-        return spec.alarms.budget * (len(self.views) - learning) / windows_a_month(spec.window)
+        return spec.alarms.budget * (len(self.judged) - learning) / windows_a_month(spec.window)

@@ -18,7 +18,7 @@ from monitor.detection.watch import Watch
 from monitor.profiles.decision import CELLS
 from monitor.profiles.layout import FeatureLayout, NumericLayout
 from monitor.profiles.reference import Reference
-from monitor.spec import DAY_MS, ModelSpec
+from monitor.spec import DAY_MS, CalendarSpec, ModelSpec
 from monitor.windows.season import Season
 
 _VANISHING = 0.5  # Share of its values from which on it is said that they may vanish unseen.
@@ -89,7 +89,8 @@ class Alarms:
 @dataclass(frozen=True, slots=True)
 class VersionPlan:
     """One version's. version: empty for any. unknown_hours: hours of the week that the reference does not cover, from
-    Monday midnight; learning_ms: how much production they are learned from, 0 where nothing is.
+    Monday midnight; learning_ms: how much production they are learned from, 0 where nothing is. calendar: spans that
+    are not judged.
     """
 
     model: str
@@ -100,6 +101,7 @@ class VersionPlan:
     alarms: Alarms
     unknown_hours: tuple[int, ...]
     learning_ms: int
+    calendar: tuple[CalendarSpec, ...]
 
 
 def plan_version(spec: ModelSpec, version: str, reference: Reference, rows: float | None = None) -> VersionPlan:
@@ -116,6 +118,7 @@ def plan_version(spec: ModelSpec, version: str, reference: Reference, rows: floa
         _alarms(spec, watch),
         tuple(watch.unknown_hours.tolist()),
         0 if watch.complete else spec.alarms.learning_ms,
+        spec.calendar,
     )
 
 

@@ -13,6 +13,7 @@ from monitor.config.problems import listed
 from monitor.config.units import duration_text, window_text
 from monitor.detection.translation import Change, Growth, Move, Shift
 from monitor.errors import ConfigError
+from monitor.events.timestamps import iso
 from monitor.exports.prometheus import SERIES_BUDGET
 from monitor.exports.text import clean
 from monitor.runtime.footprint import Footprint, Rehearsal
@@ -77,6 +78,8 @@ def _version(planned: VersionPlan, size: Footprint, window: WindowSpec) -> Itera
     yield f"{planned.model}, {which}, windows of {window_text(window)}: {_traffic(planned.traffic)}"
     yield f"  {_holds(planned)}"
     yield f"  {_alarms(planned.alarms)}"
+    for each in planned.calendar:
+        yield f"  Not judged: {iso(each.from_ms)} to {iso(each.to_ms)}, as the calendar says ({clean(each.name)})."
     yield from _state(size)
     tested = [feature for feature in planned.features if not feature.untestable]
     if tested:

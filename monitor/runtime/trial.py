@@ -16,6 +16,7 @@ from monitor.config.problems import listed, path, problems_of
 from monitor.config.units import window_spec
 from monitor.detection.sentences import spoken
 from monitor.errors import ConfigError
+from monitor.events.batch import OUTPUTS
 from monitor.events.timestamps import iso
 from monitor.exports.chart import chart, kind_of
 from monitor.exports.latest import estimated
@@ -102,7 +103,8 @@ def trial_report(trial: Trial, progress: Progress) -> Iterator[str]:
             yield f"{_when(line)}  retrain trigger ({line['reason']}){withheld}"
     findings = Findings(result)
     yield from _features(shown, findings)
-    yield from _unjudged(shown, findings)
+    yield from _unjudged(findings)
+    yield from _ignored(result, findings)
     yield from _performance(shown, result)
     yield from _foreign(result)
     yield from _amounts(result, findings)
@@ -138,6 +140,7 @@ def _summary(result: Backtest, findings: Findings) -> Line:
         "untested": findings.untested,
         "not_seen": findings.blind,
         "learning_windows": sum(each.windows for each in findings.learning),
+        "ignored_windows": {name: len(windows) for name, windows in findings.ignored.items()},
     }
 
 
@@ -175,11 +178,12 @@ def _features(shown: Sequence[Line], findings: Findings) -> Iterator[str]:
         yield f"{name}: largest effect {line['effect']:.3f} (chance alone {line['noise_floor']:.3f}) at {_when(line)}"
 
 
-def _unjudged(shown: Sequence[Line], findings: Findings) -> Iterator[str]:
+def _unjudged(findings: Findings) -> Iterator[str]:
     """Which features could not be judged in some windows, or in none, and why."""
-    verdicts = [line for line in shown if line["kind"] == "verdict" and line["feature"] not in findings.untested]
-    windows: Counter[str] = Counter(line["feature"] for line in verdicts)
-    too_few: Counter[str] = Counter(line["feature"] for line in verdicts if line["state"] == "insufficient")
+    left_out = {*OUTPUTS, *findings.untested}
+    verdicts = [each for view in findings.judged for each in view.verdicts if each.feature not in left_out]
+    windows = Counter(each.feature for each in verdicts)
+    too_few = Counter(each.feature for each in verdicts if each.state == "insufficient")
     alike: dict[tuple[int, int], list[str]] = {}
     for name, count in too_few.items():
         alike.setdefault((count, windows[name]), []).append(name)
@@ -198,6 +202,18 @@ def _unjudged(shown: Sequence[Line], findings: Findings) -> Iterator[str]:
         yield f"not to be seen of {name}: {what}"
     for each in findings.learning:
         yield _learning(each, findings)
+
+
+def _ignored(result: Backtest, findings: Findings) -> Iterator[str]:
+    """What the calendar did."""
+    for name, windows in findings.ignored.items():
+        span = f"{_start(windows[0], result.by_row)} to {_end(windows[-1], result.by_row)}"
+        yield (
+            f"{len(windows)} of {counted(len(findings.views), 'window')}, {span}, "
+            f"{'was' if len(windows) == 1 else 'were'} ignored: the calendar names them {name}"
+        )
+    if result.by_row and result.spec.calendar:
+        yield "nothing was ignored: the entries of the calendar are times, and windows by number of rows have none"
 
 
 def _learning(learning: Learning, findings: Findings) -> str:
@@ -273,8 +289,8 @@ def _amounts(result: Backtest, findings: Findings) -> Iterator[str]:
     causes = ", ".join(f"{number} of {cause}" for cause, number in findings.incidents.items() if number)
     incidents = sum(findings.incidents.values())
     opened = f"{counted(incidents, 'incident')} {'was' if incidents == 1 else 'were'} opened"
-    learning = " that were not learning" if findings.learning else ""
-    windows = len(findings.views) - sum(each.windows for each in findings.learning)
+    learning = " that were not learning" if findings.learning else " that were judged" if findings.ignored else ""
+    windows = len(findings.judged) - sum(each.windows for each in findings.learning)
     yield (
         f"with a budget of {result.spec.alarms.budget:g} a month, at most {findings.false_alarms_expected:.2g} false "
         f"alarms were to be expected in the {counted(windows, 'window')}{learning}; {opened}"

@@ -39,14 +39,17 @@ class Found:
         return {name: first - window + 1 for name, first in self.first.items()}
 
 
-def backtested(reference: pd.DataFrame, live: pd.DataFrame, window: str | None = None) -> Found:
-    """What `init` on the one and `backtest` of the other find."""
+def backtested(reference: pd.DataFrame, live: pd.DataFrame, window: str | None = None, calendar: str = "") -> Found:
+    """What `init` on the one and `backtest` of the other find. calendar: as it is to stand in the configuration."""
     with TemporaryDirectory() as place:
         directory = Path(place)
         reference.to_parquet(directory / "reference.parquet")
         live.to_parquet(directory / "live.parquet")
         initialise(directory / "reference.parquet", "simulated", None, Columns(), directory)
         config = directory / "monitor.yaml"
+        if calendar:
+            head = "    reference: "
+            config.write_text(config.read_text().replace(head, f"    calendar: {calendar}\n{head}"))
         trial = Trial(config, directory / "live.parquet", window=window)
         lines = [json.loads(line) for line in trial_lines(trial, lambda done, total: None)]
     first: dict[str, int] = {}

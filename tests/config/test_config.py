@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from monitor.config import Receiver, describe, load
 from monitor.errors import ConfigError
-from monitor.spec import AlarmSpec, FeatureSpec, MadeSpec, RetrainSpec
+from monitor.spec import AlarmSpec, CalendarSpec, FeatureSpec, MadeSpec, RetrainSpec
 from monitor.windows.window import WindowSpec
 from tests.config.conftest import Write
 
@@ -78,6 +78,16 @@ def test_a_model_without_labels_keeps_none_and_needs_none(write: Write) -> None:
     digits = load(write(WHOLE)).specs()["digits"]
     assert not digits.labelled
     assert digits.retrain == RetrainSpec("pipeline", frozenset({"drift"}), 24 * HOUR_MS, labels_min=0)
+
+
+def test_dates_of_the_calendar_begin_at_the_midnight_of_the_models_time_zone(write: Write) -> None:
+    """Warsaw is an hour ahead of UTC in November."""
+    entries = "[{name: a, from: 2026-11-27, to: 2026-11-27T06:00}, {name: a, from: 2027-06-01T00:00Z, to: 2027-06-02}]"
+    text = SMALLEST.replace("}]", f", calendar: {entries}}}]") + "timezone: Europe/Warsaw\n"
+    first, second = load(write(text)).specs()["fraud"].calendar
+    midnight = 1_795_734_000_000  # date -u -d 2026-11-26T23:00Z +%s
+    assert first == CalendarSpec("a", midnight, midnight + 6 * HOUR_MS)
+    assert second == CalendarSpec("a", 1_811_808_000_000, 1_811_808_000_000 + 22 * HOUR_MS)
 
 
 def test_references_are_by_version(write: Write) -> None:
@@ -205,9 +215,9 @@ def test_every_secret_that_cannot_be_used_is_named_with_its_line(write: Write, t
     with pytest.raises(ConfigError) as caught:
         config.webhooks()
     assert [problem.replace(f"{tmp_path}/", "") for problem in caught.value.problems] == [
-        "monitor.yaml:51: webhooks.airflow names secret-1, which is empty: put the secret there",
-        "monitor.yaml:52: webhooks.pipeline names secret-1, which is empty: put the secret there",
-        "monitor.yaml:52: webhooks.pipeline names secret-2, which is not text: put the secret there as UTF-8",
+        "monitor.yaml:52: webhooks.airflow names secret-1, which is empty: put the secret there",
+        "monitor.yaml:53: webhooks.pipeline names secret-1, which is empty: put the secret there",
+        "monitor.yaml:53: webhooks.pipeline names secret-2, which is not text: put the secret there as UTF-8",
     ]
     with pytest.raises(ConfigError, match=r"kafka-password, which cannot be read \(No such file"):
         config.kafka_settings()

@@ -144,6 +144,18 @@ def test_incidents_lie_over_the_windows_they_were_open_in() -> None:
     assert [(span.cause, span.first, span.last) for span in spans] == [("data", 3, 9), ("drift", 5, 7)]
 
 
+def test_windows_that_were_ignored_are_marked() -> None:
+    names = ["", "sale", "sale", "", "sale", "fair", "fair"]
+    said = output([verdict(number, "x", None, "insufficient") for number in range(len(names))])
+    said.windows = [replace(view, ignored=name) for view, name in zip(said.windows, names, strict=True)]
+    runs = heat([said], {}, 0.02, "roc_auc").ignored
+    assert runs == (("sale", 1, 2), ("sale", 4, 4), ("fair", 5, 6))
+    drawn = chart("svg", SPEC, {}, [said])
+    assert drawn.count("not judged, as the calendar says: sale") == 2
+    assert drawn.count("not judged, as the calendar says: fair") == 1
+    assert "ignored" in texts(drawn)
+
+
 def test_performance_is_the_last_revision_of_each_window() -> None:
     said = output([verdict(number, "x", 0.0) for number in range(2)])
 

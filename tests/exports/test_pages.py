@@ -217,6 +217,16 @@ def test_no_name_can_break_the_page(name: str) -> None:
     assert Counter(key for key, _ in hostile.attributes) == Counter(key for key, _ in plain.attributes)
 
 
+def test_a_window_that_the_calendar_says_to_ignore_is_said_so() -> None:
+    first, second = window(0), window(1)
+    ignored = replace(window_view(second, [verdict(second, "amount", "insufficient", None)]), ignored="sale")
+    judged = window_view(first, [verdict(first, "amount", "ok", 0.01)])
+    text = read(snapshot(model_view("fraud", windows=[judged, ignored]))).text
+    assert "No feature drifts." in text
+    assert "The last window was not judged, as the calendar says (sale): this is of earlier ones." in text
+    assert "too few rows" not in text
+
+
 def test_a_window_too_small_to_judge_is_said_so() -> None:
     first, second = window(0), window(1)
     small = window_view(second, [verdict(second, "amount", "insufficient", None)])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -168,6 +170,43 @@ def test_hours_that_the_reference_does_not_cover_are_learned_and_said_to_be(tmp_
     planned = "\n".join(plan(tmp_path / "monitor.yaml", None, as_json=False))
     assert "The budget holds after 14d of production" in planned
     assert "Saturday 00:00 to Sunday 24:00" in planned
+
+
+def with_calendar(project: Path, directory: Path, entries: str) -> None:
+    """Copy the project, with a calendar."""
+    written = (project / "monitor.yaml").read_text()
+    head = "    reference: "
+    (directory / "monitor.yaml").write_text(written.replace(head, f"    calendar: {entries}\n{head}"))
+    shutil.copytree(project / "references", directory / "references")
+
+
+def test_the_calendar_says_which_windows_are_ignored(project: Path, tmp_path: Path) -> None:
+    """The changed day is a sale."""
+    with_calendar(project, tmp_path, "[{name: sale, from: 2026-10-13, to: 2026-10-14}]")
+    tried = Trial(tmp_path / "monitor.yaml", project / "later.csv", chart=tmp_path / "drift.svg")
+    said = json.loads(list(trial_lines(tried, quiet))[-1])
+    assert (said["incidents"], said["ignored_windows"], said["untested"]) == (0, {"sale": 24}, {})
+    assert said["false_alarms_expected"] == pytest.approx(0.1 / 30.4375)
+    text = "\n".join(trial_report(tried, quiet))
+    assert (
+        "24 of 48 windows, 2026-10-13T00:00:00Z to 2026-10-14T00:00:00Z, were ignored: the calendar names them sale"
+    ) in text
+    assert "in the 24 windows that were judged; 0 incidents were opened" in text
+    assert "could not judge" not in text
+    assert "not judged, as the calendar says: sale" in (tmp_path / "drift.svg").read_text()
+    text = "\n".join(trial_report(replace(tried, window="500 rows", chart=None), quiet))
+    assert "nothing was ignored: the entries of the calendar are times, and windows by number of rows have none" in text
+    planned = "\n".join(plan(tmp_path / "monitor.yaml", None, as_json=False))
+    assert "  Not judged: 2026-10-13T00:00:00Z to 2026-10-14T00:00:00Z, as the calendar says (sale)." in planned
+    (whole, _) = map(json.loads, plan(tmp_path / "monitor.yaml", None, as_json=True))
+    assert whole["calendar"] == [{"name": "sale", "from_ms": 1_791_849_600_000, "to_ms": 1_791_936_000_000}]
+
+
+def test_a_table_of_which_all_is_ignored_tests_nothing_and_says_so(project: Path, tmp_path: Path) -> None:
+    with_calendar(project, tmp_path, "[{name: year, from: 2026-01-01, to: 2027-01-01}]")
+    said = json.loads(list(trial_lines(Trial(tmp_path / "monitor.yaml", project / "later.csv"), quiet))[-1])
+    assert set(said["untested"].values()) == {"all its windows were ignored, as the calendar says"}
+    assert (said["incidents"], said["false_alarms_expected"]) == (0, 0.0)
 
 
 def test_a_version_without_a_reference_of_its_own_is_learning_for_that_reason(tmp_path: Path) -> None:

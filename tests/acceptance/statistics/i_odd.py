@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from monitor.events.timestamps import iso
 from tests.acceptance.figures import Figure
 from tests.acceptance.tables import HOUR_MS, START_MS, Found, backtested
 
@@ -71,6 +72,7 @@ def figures(seeds: Sequence[int]) -> Iterator[Figure]:
         yield Figure.none("I", f"{case.name}: features never tested and not said to be", silent)
     yield from of_units(seeds)
     yield from of_rows(seeds)
+    yield from of_a_holiday(seeds)
 
 
 UNITS = {"metres to feet": (3.28084, 0.0), "pounds to pence": (100.0, 0.0), "Celsius to Fahrenheit": (1.8, 32.0)}
@@ -124,6 +126,35 @@ def of_rows(seeds: Sequence[int]) -> Iterator[Figure]:
             early += delay <= 0
         yield Figure.at_most("I", f"volume, {name}: found after, windows", float(np.median(delays)), 3)
         yield Figure.none("I", f"volume, {name}: found before", early)
+
+
+HOLIDAY = range(3 * DAY, 6 * DAY)
+"""Hours after the reference in which everything is different."""
+
+
+def of_a_holiday(seeds: Sequence[int]) -> Iterator[Figure]:
+    """Three days of other values, of values that are missing and of labels that are wrong, with their entry in the
+    calendar and without it; what follows them is as before.
+    """
+    since, until = (iso(START_MS + (FORTNIGHT + hour) * HOUR_MS) for hour in (HOLIDAY[0], HOLIDAY[-1] + 1))
+    entry = f'[{{name: holiday, from: "{since}", to: "{until}"}}]'
+    alarms, delays, after = 0, [], []
+    for seed in seeds:
+        rng = np.random.default_rng([seed, 9])
+        case = Case("holiday", 500, FORTNIGHT, 12 * DAY, 0, {}, 0)
+        reference, live = table(case, rng, 0, FORTNIGHT, None), table(case, rng, FORTNIGHT, 12 * DAY, None)
+        hour = (live["timestamp"] - START_MS) // HOUR_MS - FORTNIGHT
+        odd = (hour >= HOLIDAY[0]) & (hour <= HOLIDAY[-1])
+        live.loc[odd, "steady"] += 1.0
+        live.loc[odd & (rng.random(len(live)) < 0.2), "cyclic"] = np.nan
+        live.loc[odd, "label"] = np.where(live["label"] == "yes", "no", "yes")[odd]
+        alarms += backtested(reference, live, calendar=entry).summary["incidents"]
+        delays += [backtested(reference, live).since(HOLIDAY[0]).get(name, np.inf) for name in ("steady", "cyclic")]
+        live.loc[hour > HOLIDAY[-1], "steady"] += 0.5
+        after.append(backtested(reference, live, calendar=entry).since(HOLIDAY[-1] + 1).get("steady", np.inf))
+    yield Figure.none("I", "a holiday in the calendar: incidents", alarms)
+    yield Figure.at_most("I", "the same holiday without its entry: found after, windows", max(delays), 3)
+    yield Figure.at_most("I", "0.5 sd from the end of the holiday on: found after, windows", max(after), 4)
 
 
 def of_hours(rng: np.random.Generator, hour: NDArray[np.int64]) -> pd.DataFrame:
