@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from monitor.detection.records import Incident, Trigger, Verdict
+from monitor.detection.records import Incident, Skew, Trigger, Verdict
 from monitor.detection.sensitivity import Detectable
 from monitor.events.schema import Task
 from monitor.spec import AlarmSpec
@@ -72,12 +72,14 @@ class WatchView:
     registered: whether the reference is its own. learning_until_ms: event time from which the alarm budget holds, None
     where it holds; until then a registered version alarms only of causes in the data and of major changes, another one
     of nothing. detectable: the smallest change that windows of its usual size would show, by feature, None where it
-    cannot be tested; empty where what is usual is not known yet.
+    cannot be tested; empty where what is usual is not known yet. skew: how production differs from training, of a
+    version that has learned all that is usual in production.
     """
 
     registered: bool
     learning_until_ms: int | None
     detectable: Mapping[str, Detectable | None]
+    skew: Skew | None = None
 
 
 @dataclass(frozen=True, slots=True)

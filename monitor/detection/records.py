@@ -25,6 +25,26 @@ class Moved(NamedTuple):
     part: float
 
 
+class Differing(NamedTuple):
+    """A feature of a `Skew`. effect: de-biased, PSI units; moved: the cells that differ most, usual in training."""
+
+    feature: str
+    effect: float
+    moved: tuple[Moved, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Skew:
+    """How the windows that a version learned from differ from the rows of its reference. start_ms: of the first window,
+    end_ms: of the last. features: those that differ by more than is tolerated, worst first.
+    """
+
+    version: str
+    start_ms: int
+    end_ms: int
+    features: tuple[Differing, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What one window says of one feature. effect: de-biased, PSI units; noise_floor: what chance alone gives; p_value:

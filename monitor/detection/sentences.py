@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from monitor.detection.records import Verdict
+from monitor.detection.records import Differing, Skew, Verdict
 from monitor.detection.units import words
 from monitor.detection.volume import Rows
 from monitor.detection.watch import Converted, Wrong
@@ -39,6 +39,17 @@ def _with_effect(verdict: Verdict) -> str:
     if verdict.day_effect is not None:
         return f"{name} (effect {verdict.day_effect:.2g} by the day)"
     return name if verdict.effect is None else f"{name} (effect {verdict.effect:.2f})"
+
+
+def describe_skew(skew: Skew) -> str:
+    """One sentence on the features of which production is not as training was; of one that has any."""
+    return f"training and production differ: {listed([_with_cell(each) for each in skew.features])}"
+
+
+def _with_cell(each: Differing) -> str:
+    cell = each.moved[0]
+    where = f"{cell.cell} went from {cell.usual:.0%} of rows to {cell.now:.0%}"
+    return f"{spoken(each.feature)} (effect {each.effect:.2f}; {where})"
 
 
 def describe_data(wrong: Mapping[str, Sequence[Wrong]]) -> str:

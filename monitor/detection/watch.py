@@ -168,6 +168,11 @@ class Watch:
         return bool(self._covered.all())
 
     @property
+    def knows_some(self) -> bool:
+        """Whether windows of some hour of the week are known."""
+        return bool(self._covered.any())
+
+    @property
     def unknown_hours(self) -> Counts:
         """int64[n]: the hours of the week of which no like windows are known."""
         return np.flatnonzero(~self._covered).astype(np.int64)

@@ -219,7 +219,6 @@ class ModelMonitor:
         progress.predictions.raise_idle(progress.closed_ms)
         progress.labels.raise_idle(progress.joint_ms)
         output = Output()
-        # A window that a reference is made of changes how the next one is counted.
         for part in _parts(self._closed(), 1 if self.maker.singly else READ_AT_ONCE):
             self._judge(part, output)
         self._trim("window", self.windows, self.watching.states)
@@ -266,6 +265,7 @@ class ModelMonitor:
             self._show("window", self.windows, view)
             self.dirty.add(("ledger", window.version, window.start_ms))
             output.windows.append(view)
+            output.skews += self.watching.measured()
             output.readings.extend((*view.readings, *view.estimates))
             for each in evidence:
                 if each.cause == "drift" or each.changes:

@@ -7,13 +7,13 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from monitor.detection.watch import WatchState
+from monitor.engine.learning import Lesson
 from monitor.engine.ledger import Ledger
 from monitor.engine.memory import Remembered
 from monitor.engine.model import ModelMonitor
 from monitor.engine.pane import Pane
 from monitor.engine.progress import Progress
 from monitor.engine.references import Standard
-from monitor.engine.watching import Lesson
 from monitor.errors import LayoutMismatchError, StateError
 from monitor.profiles import codec
 from monitor.profiles.sample import Sample

@@ -15,17 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.detection.incidents import Incidents
-from monitor.detection.records import State, Verdict
+from monitor.detection.records import Skew, State, Verdict
 from monitor.detection.sentences import describe_data, describe_drift
-from monitor.detection.severity import severity
+from monitor.detection.severity import MAJOR, severity
 from monitor.detection.triggers import Evidence
 from monitor.detection.units import Seen
 from monitor.detection.volume import Rows, Volume
 from monitor.detection.watch import Findings, Watch, WatchState
+from monitor.engine.learning import HOUR_MS, Learned, Lesson, fills_gaps, learn
 from monitor.engine.pane import Pane
 from monitor.engine.references import References, Standard
 from monitor.events.batch import ROWS
-from monitor.profiles.history import History
 from monitor.snapshot import WatchView, WindowView
 from monitor.spec import DAY_MS, ModelSpec
 from monitor.statistics.reading import Reading
@@ -37,19 +37,7 @@ Counts = NDArray[np.int64]
 SILENT_MS = 7 * DAY_MS
 """A version that has sent nothing for so long begins anew."""
 
-_HOUR_MS = 3_600_000
 _SILENT_WINDOWS = 4  # At least as many, where windows are long.
-
-
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """Rows of one version in one hour, or longer window. reference: `Standard.cells` of the one in whose decision cells
-    they are counted. end_ms: of the newest window in it.
-    """
-
-    reference: str
-    tally: Counts
-    end_ms: int
 
 
 @dataclass(slots=True)
@@ -64,8 +52,9 @@ class Watching:
     lessons: dict[tuple[str, int], Lesson] = field(default_factory=dict)
     touched: set[tuple[str, str, int]] = field(default_factory=set)
     _volume: Volume | None = field(init=False)
-    _learned: dict[str, Watch] = field(default_factory=dict)
+    _learned: dict[str, Learned] = field(default_factory=dict)
     _starts: dict[str, list[int]] = field(default_factory=dict)
+    _news: list[Skew] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._volume = Volume(self.spec) if self.spec.window.timed else None
@@ -93,8 +82,9 @@ class Watching:
         else:
             state = watch.blank()
         findings = watch.judge(state, window, tally, max(1, len(self.states)), partial(Seen.of, pane.profile))
-        if not (findings.known if version in self._learned else registered and watch.complete):
-            self._learn(window, identity, tally)
+        gaps_alone = version in self._learned or (registered and fills_gaps(self.spec, standard))
+        if not (findings.known if gaps_alone else registered and watch.complete):
+            self._learn(window, Lesson(identity, tally, window.end_ms, _broken(watch, findings)))
         verdicts = _verdicts(window, pane.profile.rows, watch, findings, psi, alarming, state)
         if self._volume is not None:
             others = [other for other in self.states if other != version]
@@ -195,23 +185,31 @@ class Watching:
             replace(drift, cause="data", changes=changes, reason=said, verdicts=(), calm=False, onset_ms=since),
         ]
 
-    def _learn(self, window: Window, reference: str, tally: Counts) -> None:
+    def _learn(self, window: Window, lesson: Lesson) -> None:
         """Keep a window of a version that is still learning; from enough of them, what is usual follows."""
         alarms, version = self.spec.alarms, window.version
-        if not self.spec.window.timed or alarms.learning_ms == 0 or not len(tally):
+        if not self.spec.window.timed or alarms.learning_ms == 0 or not len(lesson.tally):
             return
-        start = window.start_ms // _HOUR_MS * _HOUR_MS
+        start = window.start_ms // HOUR_MS * HOUR_MS
         before = self.lessons.get((version, start))
-        tally = tally if before is None else before.tally + tally
-        self.keep(version, start, Lesson(reference, tally, window.end_ms))
+        if before is not None:
+            lesson = replace(lesson, tally=before.tally + lesson.tally, broken=before.broken | lesson.broken)
+        self.keep(version, start, lesson)
         self.touched.add(("lesson", version, start))
         starts = self._starts[version]
         if version not in self._learned:
-            enough = True
-        else:  # Hours that it had not seen then are learned of by the day: to learn takes seconds.
-            enough = before is None and len(np.unique(days(starts[-2:], self.spec.timezone))) == 2
-        if enough:
             self.conclude(version)
+            learned = self._learned.get(version)
+            if learned is not None and learned.skew is not None:
+                self._news.append(learned.skew)
+        # Hours that it had not seen then are learned of by the day: to learn takes seconds.
+        elif before is None and len(np.unique(days(starts[-2:], self.spec.timezone))) == 2:
+            self.conclude(version)
+
+    def measured(self) -> list[Skew]:
+        """Of versions that have learned since the last call."""
+        news, self._news = self._news, []
+        return news
 
     def keep(self, version: str, start_ms: int, lesson: Lesson) -> None:
         """Take in a lesson, as one was made or saved, in order of their starts."""
@@ -221,27 +219,16 @@ class Watching:
         self.lessons[version, start_ms] = lesson
 
     def conclude(self, version: str) -> None:
-        """Go by what a version's lessons of its newest reference say: those that it learned from at first, and of later
-        ones the days that have ended, so that a restart comes to the same.
-        """
-        starts, alarms = self._starts.get(version, []), self.spec.alarms
-        if not starts or self.lessons[version, starts[-1]].end_ms - starts[0] < alarms.learning_ms:
-            return
-        cells = self.lessons[version, starts[-1]].reference
-        standard = next((each for each in self.references.values() if each.cells == cells), None)
-        if standard is None:
+        """Go by what a version's lessons of its newest reference say, once they are enough."""
+        lessons = {start: self.lessons[version, start] for start in self._starts[version]}
+        cells = lessons[max(lessons)].reference
+        key = next((key for key, each in self.references.items() if each.cells == cells), None)
+        if key is None:
             return  # It is not used any more: the version's next window drops what was counted in its cells.
-        size = max(_HOUR_MS, self.spec.window.size)
-        day = days(starts, self.spec.timezone)
-        used = [
-            start
-            for start, date in zip(starts, day.tolist(), strict=True)
-            if start + size <= starts[0] + alarms.learning_ms or date < day[-1]
-        ]
-        if used:
-            tallies = np.stack([self.lessons[version, start].tally for start in used])
-            history = History("ms", size, np.array(used, dtype=np.int64), tallies)
-            self._learned[version] = Watch(self.spec, standard.reference.cells, tallies.sum(axis=0), history)
+        registered = self.references.owns(version, key)
+        learned = learn(self.spec, version, self.references[key], lessons, registered=registered)
+        if learned is not None:
+            self._learned[version] = learned
 
     def conclude_all(self) -> None:
         """After a restart: versions that had learned go by it again."""
@@ -263,11 +250,13 @@ class Watching:
             detectable=watch.detectable_about(median(view.rows for view in windows))
             if alarming and watch.knows(newest)
             else {},
+            skew=self._learned[version].skew if version in self._learned else None,
         )
 
     def _watch(self, version: str, registered: bool, given: Watch) -> Watch:
         """What a version is judged by: its own reference where that tells enough, else what it has learned, if any."""
-        return given if registered and given.complete else self._learned.get(version) or given
+        learned = self._learned.get(version)
+        return given if learned is None or (registered and given.complete) else learned.watch
 
     def _forget_other_cells(self, version: str, standard: Standard) -> None:
         """Begin anew with the features of a version that are compared with other rows than before."""
@@ -338,6 +327,13 @@ def _verdicts(
         for place, name in enumerate(watch.names)
         if watch.watches(name)
     }
+
+
+def _broken(watch: Watch, findings: Findings) -> NDArray[np.bool_]:
+    """bool[features]: those of which a window is no lesson, if it is an exception."""
+    values = findings.values
+    major = values.drifting & ~(values.effect < MAJOR)  # Also where the window alone holds too few rows to say.
+    return major | np.array([name in findings.wrong for name in watch.names], dtype=np.bool_)
 
 
 def _verdict(

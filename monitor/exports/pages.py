@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from monitor.detection.detector import MERGED_MAX
 from monitor.detection.records import Aspect, Incident, Moved, State, Trigger, Verdict
-from monitor.detection.sentences import spoken
+from monitor.detection.sentences import describe_skew, spoken
 from monitor.detection.severity import MAJOR
 from monitor.events.batch import OUTPUTS
 from monitor.events.timestamps import utc
@@ -159,7 +159,18 @@ def _window(part: Slice) -> Content:
 def _drift(part: Slice) -> Content:
     sentence = learning(part)
     learns = None if sentence is None else tag("p", sentence)
-    return [learns, _states(part), _unjudged(part)] if part.standing else learns
+    said = [learns, _skew(part)]
+    return [*said, _states(part), _unjudged(part)] if part.standing else said
+
+
+def _skew(part: Slice) -> Content:
+    """How production differs from training, and as of when."""
+    skew = part.watch and part.watch.skew
+    if not skew or not skew.features:
+        return None
+    sentence = describe_skew(skew)
+    measured = tag("span", ", measured ", _span(skew.start_ms, skew.end_ms), class_="quiet")
+    return tag("p", sentence[0].upper() + sentence[1:], measured)
 
 
 def _unjudged(part: Slice) -> Content:

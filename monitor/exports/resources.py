@@ -110,6 +110,35 @@ class Verdict(Resource):
         )
 
 
+class Differing(Resource):
+    """A feature of which production is not as training was; `usual` is its share of the rows in training."""
+
+    feature: Text
+    effect: float
+    """De-biased size of the difference, in PSI units."""
+    moved: list[Moved]
+
+
+class Skew(Resource):
+    """How the version's first windows in production differ from the rows of its reference. It is no alarm."""
+
+    measured_from: datetime
+    measured_until: datetime
+    features: list[Differing]
+    """Those that differ by more than is tolerated, worst first."""
+
+    @classmethod
+    def of(cls, skew: records.Skew) -> Self:
+        return cls(
+            measured_from=utc(skew.start_ms),
+            measured_until=utc(skew.end_ms),
+            features=[
+                Differing(feature=each.feature, effect=each.effect, moved=[Moved.of(cell) for cell in each.moved])
+                for each in skew.features
+            ],
+        )
+
+
 class Detectable(Resource):
     """A change that would be found as often as not."""
 
@@ -219,6 +248,8 @@ class Standing(Resource):
     """Event time from which the alarm budget holds; null where it holds."""
     learning: Text | None
     """What that means, in one sentence."""
+    skew: Skew | None
+    """Null while the version learns what is usual in production, and where its reference tells that."""
     features: list[Verdict]
     """The newest verdict that could be reached of each feature, most drifted first."""
     detectable: dict[Text, Detectable | None]
@@ -239,6 +270,7 @@ class Standing(Resource):
             rows=part.window and part.window.rows,
             learning_until=None if until_ms is None else utc(until_ms),
             learning=learning(part),
+            skew=part.watch and part.watch.skew and Skew.of(part.watch.skew),
             features=[Verdict.of(verdict) for verdict in part.standing],
             detectable={
                 feature: found and Detectable(effect=found.effect, windows=found.windows)

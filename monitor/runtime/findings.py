@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from monitor.detection.budget import windows_a_month
-from monitor.detection.records import Cause, Verdict
+from monitor.detection.records import Cause, Skew, Verdict
 from monitor.runtime.backtest import Backtest
 from monitor.runtime.plan import CONSTANT, FeaturePlan, plan_version
 from monitor.snapshot import WindowView
@@ -105,6 +105,11 @@ class Findings:
             Learning(version, len(windows), windows[0], windows[-1], version not in known and "" not in known)
             for version, windows in by_version.items()
         ]
+
+    @cached_property
+    def skews(self) -> list[Skew]:
+        """Of each version that has learned what is usual, in the order in which they did."""
+        return [skew for output in self.run.outputs for skew in output.skews]
 
     @cached_property
     def untested(self) -> dict[str, str]:

@@ -11,8 +11,8 @@ import numpy as np
 
 from monitor.config import Config
 from monitor.engine import Monitor
+from monitor.engine.learning import Lesson
 from monitor.engine.pane import Pane
-from monitor.engine.watching import Lesson
 from monitor.events.batch import SCORE, CategoricalColumn, Column, NumericColumn, Origin, Predictions
 from monitor.exports.prometheus import EVENT_RESULTS, within
 from monitor.profiles import codec
@@ -57,7 +57,8 @@ class Rehearsal:
     def footprint(self, model: str, version: str) -> Footprint:
         engine = self._monitor.models[model]
         spec, reference = engine.spec, engine.references[version].reference
-        lesson = _size(Lesson(reference.digest, reference.cells.tally(reference.profile), 0))
+        tally = reference.cells.tally(reference.profile)
+        lesson = _size(Lesson(reference.digest, tally, 0, np.zeros(len(tally), dtype=np.bool_)))
         lessons = 0
         if not engine.references[version].watch.complete:
             lessons = -(-spec.alarms.learning_ms // max(_HOUR_MS, spec.window.size))

@@ -14,7 +14,8 @@ from monitor.config import Config, load
 from monitor.config.models import Alarms
 from monitor.config.problems import listed, path, problems_of
 from monitor.config.units import window_spec
-from monitor.detection.sentences import spoken
+from monitor.detection.records import Skew
+from monitor.detection.sentences import describe_skew, spoken
 from monitor.errors import ConfigError
 from monitor.events.batch import OUTPUTS
 from monitor.events.timestamps import iso
@@ -141,6 +142,7 @@ def _summary(result: Backtest, findings: Findings) -> Line:
         "not_seen": findings.blind,
         "learning_windows": sum(each.windows for each in findings.learning),
         "ignored_windows": {name: len(windows) for name, windows in findings.ignored.items()},
+        "skew": [line for skew in findings.skews for line in _skewed(skew)],
     }
 
 
@@ -150,6 +152,14 @@ def _finding(found: Finding, by_row: bool) -> Line:
     if not by_row:
         when = {"window_start": iso(window.start_ms), "window_end": iso(window.end_ms), "onset": iso(found.onset_ms)}
     return {"cause": found.cause, "feature": found.name, "version": window.version, **when}
+
+
+def _skewed(skew: Skew) -> Iterator[Line]:
+    """A line a feature, worst first."""
+    measured = {"measured_from": iso(skew.start_ms), "measured_until": iso(skew.end_ms)}
+    for each in skew.features:
+        moved = [cell._asdict() for cell in each.moved]
+        yield {"feature": each.feature, "effect": each.effect, "version": skew.version, **measured, "moved": moved}
 
 
 def _when(line: Line) -> str:
@@ -202,6 +212,10 @@ def _unjudged(findings: Findings) -> Iterator[str]:
         yield f"not to be seen of {name}: {what}"
     for each in findings.learning:
         yield _learning(each, findings)
+    for skew in findings.skews:
+        if skew.features:
+            of = f" of version {skew.version}" if skew.version else ""
+            yield f"{describe_skew(skew)}; measured from {iso(skew.start_ms)} to {iso(skew.end_ms)}{of}"
 
 
 def _ignored(result: Backtest, findings: Findings) -> Iterator[str]:

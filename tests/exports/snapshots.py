@@ -6,7 +6,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from monitor.detection.records import Aspect, Incident, Moved, PerformanceEvidence, State, Trigger, Verdict
+from monitor.detection.records import (
+    Aspect,
+    Differing,
+    Incident,
+    Moved,
+    PerformanceEvidence,
+    Skew,
+    State,
+    Trigger,
+    Verdict,
+)
 from monitor.detection.sensitivity import Detectable
 from monitor.snapshot import (
     DeliveryView,
@@ -71,9 +81,19 @@ def verdict(
 
 
 def watch_view(
-    learning_until_ms: int | None = None, *, registered: bool = True, **detectable: Detectable | None
+    learning_until_ms: int | None = None,
+    *,
+    registered: bool = True,
+    skew: Skew | None = None,
+    **detectable: Detectable | None,
 ) -> WatchView:
-    return WatchView(registered, learning_until_ms, detectable)
+    return WatchView(registered, learning_until_ms, detectable, skew)
+
+
+def skewed() -> Skew:
+    """Of the fortnight before ten o'clock: `amount` differs."""
+    moved = (Moved("20 to 45", 0.05, 0.12, 0.6), Moved("over 45", 0.5, 0.43, 0.4))
+    return Skew("3", TEN_MS - 14 * 24 * HOUR_MS, TEN_MS, (Differing("amount", 0.31, moved),))
 
 
 def reading(place: Window, feature: str, statistic: str, value: float | None) -> Reading:

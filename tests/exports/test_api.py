@@ -21,6 +21,7 @@ from tests.exports.snapshots import (
     model_view,
     performance_view,
     reading,
+    skewed,
     snapshot,
     verdict,
     watch_view,
@@ -141,6 +142,29 @@ def test_a_model_is_shown_with_its_standing() -> None:
     nothing = {"metric": "accuracy", "status": "not_applicable", "rows": 0, "value": None, "lower": None, "upper": None}
     found = {"metric": "roc_auc", "status": "ok", "rows": 800, "value": 0.875, "lower": 0.855, "upper": 0.895}
     assert standing["performance_estimate"] == [nothing, found]
+
+
+def test_a_version_says_how_production_differs_from_training() -> None:
+    (none,) = got("/api/v1/models/fraud")["current"]
+    assert none["skew"] is None
+    view = window_view(window(0), [verdict(window(0), "amount", "ok", 0.0, 0.01)])
+    shown = snapshot(model_view(windows=[view], watches={"3": watch_view(skew=skewed())}))
+    (standing,) = client(lambda: shown).get("/api/v1/models/fraud").json()["current"]
+    assert standing["state"] == "ok"
+    assert standing["skew"] == {
+        "measured_from": "2026-11-09T10:00:00Z",
+        "measured_until": "2026-11-23T10:00:00Z",
+        "features": [
+            {
+                "feature": "amount",
+                "effect": 0.31,
+                "moved": [
+                    {"cell": "20 to 45", "usual": 0.05, "now": 0.12, "part": 0.6},
+                    {"cell": "over 45", "usual": 0.5, "now": 0.43, "part": 0.4},
+                ],
+            }
+        ],
+    }
 
 
 def test_windows_are_listed_newest_first_with_what_moved() -> None:

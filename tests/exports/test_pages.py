@@ -20,6 +20,7 @@ from tests.exports.snapshots import (
     drifting,
     model_view,
     performance_view,
+    skewed,
     snapshot,
     verdict,
     watch_view,
@@ -180,6 +181,17 @@ def test_a_version_without_a_reference_of_its_own_that_learns_nothing_says_so() 
     text = read(snapshot(model_view(windows=[view], watches=watches))).text
     assert "Version 3 is learning what is usual" in text
     assert "No feature" not in text
+
+
+def test_the_page_says_how_production_differs_from_training_and_since_when() -> None:
+    view = window_view(window(0), [verdict(window(0), "amount", "ok", 0.0, 0.01)])
+    text = read(snapshot(model_view(windows=[view], watches={"3": watch_view(skew=skewed())}))).text
+    assert (
+        "Training and production differ: amount (effect 0.31; 20 to 45 went from 5% of rows to 12%) "
+        ", measured 2026-11-09 10:00 UTC to 2026-11-23 10:00 UTC"
+    ) in text
+    alike = watch_view(skew=replace(skewed(), features=()))
+    assert "differ" not in read(snapshot(model_view(windows=[view], watches={"3": alike}))).text
 
 
 def test_a_change_that_takes_several_windows_to_find_says_how_many() -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from scipy.spatial.distance import jensenshannon
 
 from monitor.config import Columns, load
 from monitor.errors import ConfigError
@@ -207,6 +208,46 @@ def test_a_table_of_which_all_is_ignored_tests_nothing_and_says_so(project: Path
     said = json.loads(list(trial_lines(Trial(tmp_path / "monitor.yaml", project / "later.csv"), quiet))[-1])
     assert set(said["untested"].values()) == {"all its windows were ignored, as the calendar says"}
     assert (said["incidents"], said["false_alarms_expected"]) == (0, 0.0)
+
+
+def test_the_difference_between_training_and_production_is_said_when_learning_ends(tmp_path: Path) -> None:
+    """The table has no times; production does, and its incomes are higher from the first hour on."""
+    training = history(1, range(14)).drop(columns="timestamp").iloc[::4]
+    training.to_csv(tmp_path / "history.csv", index=False)
+    initialise(tmp_path / "history.csv", "credit", "binary", Columns(), tmp_path, force=True)
+    later = history(2, range(16)).assign(income=lambda rows: rows["income"] + 200).iloc[::4]
+    later.iloc[: (14 * 24 - 6) * 75].to_csv(tmp_path / "later.csv", index=False)
+    assert summary(tmp_path, window="6h")["skew"] == []
+    later.to_csv(tmp_path / "later.csv", index=False)
+    said = summary(tmp_path, window="6h")
+    assert said["incidents"] == 0
+    (income,) = said["skew"]
+    assert (income["feature"], income["version"]) == ("income", "")
+    assert (income["measured_from"], income["measured_until"]) == ("2026-09-28T00:00:00Z", "2026-10-12T00:00:00Z")
+    # The twenty cells hold equal mass of the training's rows; 200 of 900 is 0.22 deviations.
+    edges = np.quantile(training["income"], np.linspace(0, 1, 21))
+    shares = [
+        np.histogram(table["income"].clip(edges[0], edges[-1]), edges)[0] / len(table)
+        for table in (training, later.iloc[: 14 * 24 * 75])
+    ]
+    assert income["effect"] == pytest.approx(8 * jensenshannon(*shares) ** 2, abs=0.005)
+    assert income["moved"][0]["now"] > income["moved"][0]["usual"]
+    text = "\n".join(trial_report(trial(tmp_path, window="6h"), quiet))
+    (line,) = [line for line in text.splitlines() if line.startswith("training and production differ")]
+    assert re.fullmatch(
+        r"training and production differ: income \(effect 0\.\d\d; .* went from 5% of rows to \d+%\); measured from "
+        r"2026-09-28T00:00:00Z to 2026-10-12T00:00:00Z",
+        line,
+    )
+
+
+def test_a_reference_that_knows_all_hours_leaves_the_difference_to_drift(project: Path, tmp_path: Path) -> None:
+    history(2, range(14, 16)).assign(income=lambda rows: rows["income"] + 400).to_csv(
+        tmp_path / "later.csv", index=False
+    )
+    said = json.loads(list(trial_lines(Trial(project / "monitor.yaml", tmp_path / "later.csv"), quiet))[-1])
+    assert said["incidents_by_cause"]["drift"] == 1
+    assert said["skew"] == []
 
 
 def test_a_version_without_a_reference_of_its_own_is_learning_for_that_reason(tmp_path: Path) -> None:
