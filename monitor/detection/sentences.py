@@ -8,7 +8,7 @@ from monitor.detection.records import Differing, Skew, Verdict
 from monitor.detection.units import words
 from monitor.detection.volume import Rows
 from monitor.detection.watch import Converted, Wrong
-from monitor.events.batch import OUTPUTS, ROWS
+from monitor.events.batch import LABELS, OUTPUTS, ROWS
 
 
 def listed(names: Sequence[str]) -> str:
@@ -18,8 +18,8 @@ def listed(names: Sequence[str]) -> str:
 
 
 def spoken(feature: str) -> str:
-    """A feature as people call it: of an output, or the rows, its name without the sign that sets it apart."""
-    return feature.removeprefix("@") if feature in (*OUTPUTS, ROWS) else feature
+    """A feature as people call it: of an output, the rows or labels, its name without the sign that sets it apart."""
+    return feature.removeprefix("@") if feature in (*OUTPUTS, ROWS, LABELS) else feature
 
 
 def describe_drift(drifting: Sequence[Verdict]) -> str:

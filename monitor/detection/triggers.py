@@ -12,6 +12,7 @@ from typing import Literal
 from monitor.detection.identity import identity
 from monitor.detection.records import Cause, Incident, IncidentChange, PerformanceEvidence, Trigger, Verdict
 from monitor.detection.sentences import listed, spoken
+from monitor.events.batch import LABELS
 from monitor.events.timestamps import iso
 from monitor.spec import RetrainSpec
 from monitor.windows.window import Offsets, Window
@@ -123,7 +124,8 @@ class Arbiter:
         broken = [
             other
             for other, _ in self.open.values()
-            if other.cause == "data" and (other.latest.version, other.latest.segment) == place
+            if other.cause == "data"
+            and ((other.latest.version, other.latest.segment) == place or other.latest.segment == LABELS)
         ]
         if evidence.calm:
             # An incident stays open for a while after its features have come back; nobody need retrain for that.

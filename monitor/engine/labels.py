@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.engine.strays import Strays
 from monitor.events.batch import Matched
 from monitor.snapshot import Histogram
 from monitor.spec import DAY_MS, ModelSpec
@@ -45,13 +46,14 @@ class LabelFlow:
     """Labels that are not settled, those that wait, and the delays of those that were matched.
 
     arrived: by the boundary from which they count. waiting: by the day in which the grid cell before it ends. delays:
-    first labels of predictions by cell of DELAYS_MS. delay_ms: sum of their delays.
+    first labels of predictions by cell of DELAYS_MS. delay_ms: sum of their delays. strays: whether labels match.
     """
 
     arrived: dict[int, int] = field(default_factory=dict)
     waiting: dict[int, int] = field(default_factory=dict)
     delays: list[int] = field(default_factory=lambda: [0] * (len(DELAYS_MS) + 1))
     delay_ms: int = 0
+    strays: Strays = field(default_factory=Strays)
 
     def arrive(self, known_ms: NDArray[np.int64], grid_ms: int) -> None:
         """Labels were accepted. known_ms: int64[n], when each counts from."""
@@ -81,9 +83,14 @@ class LabelFlow:
         fresh = counts_from > since_ms
         at_once = fresh & (found_at <= counts_from)
         later = (found_at > counts_from) & (found_at > since_ms) & (found_at < _NONE)
+        arrived = {boundary: self.arrived.pop(boundary) for boundary in [*self.arrived] if boundary <= until_ms}
+        found = np.concatenate([counts_from[at_once], found_at[later]])
+        self.strays.count(
+            arrived, dict(zip(*map(np.ndarray.tolist, np.unique(found, return_counts=True)), strict=True))
+        )
         began: Counter[int] = Counter()
-        for boundary in [boundary for boundary in self.arrived if boundary <= until_ms]:
-            began[_day(boundary)] += self.arrived.pop(boundary)
+        for boundary, rows in arrived.items():
+            began[_day(boundary)] += rows
         began.subtract(_by_day(counts_from[at_once]))
         waiting = Counter(self.waiting)
         waiting.update(began)

@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.engine import strays
 from monitor.engine.control import Closed, Note
 from monitor.engine.intake import Earlier, Judged, Result, by_pane, judge_predictions, known_labels
 from monitor.engine.labels import Due
@@ -303,7 +304,7 @@ class ModelMonitor:
         """Settle every boundary up to `due.until_ms` in order: readings, verdicts, incidents, triggers."""
         windows = [ledger.window for ledger in self.settlement.ledgers.values()]
         since = self.progress.boundary_ms
-        changes = Changes.none()
+        changes, output = Changes.none(), Output()
         if matched is not None:
             window_of = windows_of(matched, windows)
             changes, conflicts = changes_of(matched, window_of, windows, self.spec, since, due.until_ms)
@@ -314,9 +315,9 @@ class ModelMonitor:
             waiting, expired = self.progress.label_flow.settle(matched, self.spec, since, due.until_ms)
             self.progress.count("waiting", waiting)
             self.progress.count("expired", expired)
+            output.changes += strays.judge(self.progress, self.spec, windows, due.until_ms)
         layouts = {key: standard.reference.layout.outcome for key, standard in self.references.items()}
         topic = min((topic for topic, _ in self.progress.labels.streams), default="")
-        output = Output()
         labelled_ms = np.unique(changes.boundary_ms)
         boundary = self.settlement.boundary(labelled_ms, since)
         while boundary is not None and boundary <= due.until_ms:

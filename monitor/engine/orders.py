@@ -133,7 +133,11 @@ def _made(model: ModelMonitor, version: str, order: Rebaseline) -> Standard:
     if unknown:
         known = listed(sorted(old.layout.features))
         raise RefusedError(f"model {spec.name!r} has no feature {listed(unknown)}: it has {known}")
-    begun = [each.opened.start_ms for each in progress.incidents.standing if each.opened.version == version]
+    begun = [
+        each.opened.start_ms
+        for each in progress.incidents.standing
+        if (each.opened.version, each.opened.segment) == (version, "")
+    ]
     from_ms = min(begun, default=NEVER) if order.from_ms is None else order.from_ms
     starts = model.maker.memory.starts(version, from_ms, closed)
     if not enough(model.maker.memory, version, starts):
@@ -181,7 +185,7 @@ def _over(model: ModelMonitor, version: str, features: Sequence[str]) -> list[Ke
     return [
         key
         for key, incident in model.progress.incidents.all()
-        if incident.opened.version == version
+        if (incident.opened.version, incident.opened.segment) == (version, "")
         and (not features or (incident.cause != "performance" and set(incident.features) <= set(features)))
     ]
 

@@ -28,6 +28,9 @@ OUTPUTS = (PREDICTION, SCORE)
 ROWS = "@rows"
 """How many rows come, where that is named beside features."""
 
+LABELS = "@labels"
+"""The labels of a whole model, where they are named beside features; and, in place of a segment, what concerns them."""
+
 Rows = NDArray[np.int64] | NDArray[np.bool_] | slice
 
 

@@ -132,6 +132,7 @@ shows one committed snapshot, so its figures belong together.
   alarm, in powers) or `drifting`.
 - The feature `@prediction` is what the model answered, `@score` with what score. `@rows` is there from the first window
   in which too few or too many rows came.
+- `incidents_open` has an empty `version` while labels match no prediction: that concerns the whole model.
 - `segment` is empty for all of a version's traffic and reads `country=PL` for a part of it. The series of a retired
   version disappear.
 - At most 10,000 series are exported. The service, the models and their windows come first, then features, the most

@@ -304,10 +304,11 @@ def _bar(state: State, length: float, mark: float) -> Markup:
 
 def _incident(incident: Incident) -> Content:
     features = f": {named([spoken(name) for name in incident.features])}" if incident.features else ""
+    version = f", version {incident.opened.version}" if incident.opened.version else ""
     return [
         tag("a", f"{incident.severity} {incident.cause}", href=f"/api/v1/incidents/{_path(incident.id)}"),
         features,
-        tag("span", f", version {incident.opened.version}, since ", _time(incident.opened.end_ms), class_="quiet"),
+        tag("span", f"{version}, since ", _time(incident.opened.end_ms), class_="quiet"),
     ]
 
 
