@@ -65,7 +65,7 @@ def about_labels(run: Backtest) -> list[tuple[str, int]]:
     ]
 
 
-@pytest.mark.parametrize("chunk", [751, 50_000])
+@pytest.mark.parametrize("chunk", [1_307, 50_000])
 def test_labels_of_other_ids_are_an_incident_a_day_later_and_until_they_match(
     chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
