@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from monitor.config import document
 from monitor.config.client import check_client
 from monitor.config.document import Document, Location
-from monitor.config.models import Context, File, Kafka, Made, Model, Server
+from monitor.config.kafka import Kafka
+from monitor.config.models import Context, File, Made, Model, Server
 from monitor.config.problems import Problem, problems_of, sentences
 from monitor.config.references import References, kinds
 from monitor.errors import ConfigError

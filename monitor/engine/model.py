@@ -36,7 +36,6 @@ from monitor.windows.window import Place, Window
 
 READ_AT_ONCE = 16
 """Windows that are read together: enough to share the cost of a call, few enough to stay in the processor's cache."""
-
 T = TypeVar("T")
 V = TypeVar("V", WindowView, PerformanceView)
 
@@ -343,7 +342,7 @@ class ModelMonitor:
         for trigger in triggers:
             self.progress.decide(trigger)
         self.progress.triggers = [*self.progress.triggers, *triggers][-VIEWS_MAX:]
-        # At every boundary, not once a step: what is forgotten no longer counts among the labels.
+        # At every boundary: what is forgotten no longer counts.
         for version, start in self.settlement.forget(boundary_ms):
             self.dirty.add(("ledger", version, start))
         self.progress.judged = self.settlement.held(self.progress.judged)

@@ -15,7 +15,7 @@ from monitor.engine import Acknowledge, Order
 from monitor.events.batch import OUTPUTS, ROWS
 from monitor.exports import decisions, orders, pages, problems, prometheus, reference, resources
 from monitor.exports.guard import BODY_MAX_BYTES, Guard, own_names
-from monitor.exports.resources import Item, Page
+from monitor.exports.resource import Item, Page
 from monitor.exports.text import named
 from monitor.snapshot import ModelView, Snapshot
 

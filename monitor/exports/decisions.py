@@ -9,7 +9,8 @@ from typing import Self
 from monitor.detection import records
 from monitor.detection.records import Cause, Severity
 from monitor.events.timestamps import utc
-from monitor.exports.resources import Resource, Span, Text, Verdict
+from monitor.exports.resource import Resource, Span, Text
+from monitor.exports.resources import Verdict
 from monitor.snapshot import DeliveryView
 
 

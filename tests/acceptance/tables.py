@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from monitor.config import Columns
 from monitor.runtime.initialise import initialise
@@ -23,41 +25,76 @@ START_MS = 1_763_942_400_000
 @dataclass(frozen=True, slots=True)
 class Found:
     """first: by feature or output (as "@score"), the number of the window in which it was first drifting. wrong: what
-    was then wrong with its data. states: how often each state was given. untested: features without a single test.
-    summary: the last line.
+    was then wrong with its data. states: how often each state was given. tested: by feature or output, whether there
+    was a single test. summary: the last line.
     """
 
     first: Mapping[str, int]
     wrong: Mapping[str, tuple[str, ...]]
     states: Mapping[str, int]
-    untested: frozenset[str]
+    tested: Mapping[str, bool]
     windows: int
     summary: Mapping[str, Any]
+
+    @property
+    def untested(self) -> frozenset[str]:
+        return frozenset(name for name, ever in self.tested.items() if not ever)
 
     def since(self, window: int) -> dict[str, int]:
         """Windows from a change, which `window` was the first to hold, to each report; 1 is at once."""
         return {name: first - window + 1 for name, first in self.first.items()}
 
 
-def backtested(reference: pd.DataFrame, live: pd.DataFrame, window: str | None = None, calendar: str = "") -> Found:
-    """What `init` on the one and `backtest` of the other find. calendar: as it is to stand in the configuration."""
+def backtested(
+    reference: pd.DataFrame,
+    live: pd.DataFrame,
+    window: str | None = None,
+    labels: pd.DataFrame | None = None,
+    settings: Mapping[str, Any] = MappingProxyType({}),
+) -> Found:
+    """What `init` on the one and `backtest` of the other find; labels: of a file of their own; settings: of the model
+    that are to be other than `init` wrote them.
+    """
+    return found_in(tried(reference, live, window, labels, settings))
+
+
+def tried(
+    reference: pd.DataFrame,
+    live: pd.DataFrame,
+    window: str | None = None,
+    labels: pd.DataFrame | None = None,
+    settings: Mapping[str, Any] = MappingProxyType({}),
+) -> list[dict[str, Any]]:
+    """The lines that `backtest` prints, as of `backtested`."""
     with TemporaryDirectory() as place:
         directory = Path(place)
         reference.to_parquet(directory / "reference.parquet")
         live.to_parquet(directory / "live.parquet")
+        given = None if labels is None else directory / "labels.parquet"
+        if labels is not None:
+            labels.to_parquet(given)
         initialise(directory / "reference.parquet", "simulated", None, Columns(), directory)
         config = directory / "monitor.yaml"
-        if calendar:
-            head = "    reference: "
-            config.write_text(config.read_text().replace(head, f"    calendar: {calendar}\n{head}"))
-        trial = Trial(config, directory / "live.parquet", window=window)
-        lines = [json.loads(line) for line in trial_lines(trial, lambda done, total: None)]
+        if settings:
+            told = yaml.safe_load(config.read_text())
+            for name, values in settings.items():
+                before = told["models"][0].get(name, {})
+                told["models"][0][name] = {**before, **values} if isinstance(values, Mapping) else values
+            config.write_text(yaml.safe_dump(told))
+        trial = Trial(config, directory / "live.parquet", window=window, labels=given)
+        return [json.loads(line) for line in trial_lines(trial, lambda done, total: None)]
+
+
+def found_in(lines: Sequence[Mapping[str, Any]], version: str | None = None) -> Found:
+    """What the lines say, of one version or of any."""
     first: dict[str, int] = {}
     wrong: dict[str, tuple[str, ...]] = {}
     states: dict[str, int] = {}
     places: dict[str, int] = {}
     tested: dict[str, bool] = {}
     for line in lines:
+        if version not in (None, line.get("version")):
+            continue
         if line["kind"] not in ("verdict", "output"):
             continue
         name = line["feature"] if line["kind"] == "verdict" else f"@{line['output']}"
@@ -67,5 +104,4 @@ def backtested(reference: pd.DataFrame, live: pd.DataFrame, window: str | None =
         if line["state"] == "drifting":
             first.setdefault(name, number)
             wrong.setdefault(name, tuple(line.get("wrong", ())))
-    untested = frozenset(name for name, ever in tested.items() if not ever)
-    return Found(first, wrong, states, untested, len(places), lines[-1])
+    return Found(first, wrong, states, tested, len(places), lines[-1])
