@@ -1,4 +1,4 @@
-"""The HTTP API: every answer is read from the newest snapshot, nothing is kept between requests."""
+"""The HTTP API: what is shown is read from the newest snapshot; orders are handed to the loop, which answers them."""
 
 from __future__ import annotations
 
