@@ -9,6 +9,7 @@ from typing import Literal
 from monitor.events.schema import Schema
 from monitor.windows.window import Window, WindowSpec
 
+HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 
 
@@ -113,6 +114,14 @@ class ModelSpec:
     alarms: AlarmSpec = AlarmSpec()
     timezone: str = "UTC"
     made: MadeSpec | None = None
+
+    @property
+    def part(self) -> int:
+        """What is remembered of windows is kept by: the window, or the hour where that is longer; milliseconds, or rows
+        where windows are by these.
+        """
+        return max(HOUR_MS, self.window.size) if self.window.timed else self.window.size
+
     calendar: tuple[CalendarSpec, ...] = ()
 
     def ignored(self, window: Window) -> str:

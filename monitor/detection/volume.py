@@ -50,7 +50,6 @@ EXPECTED_MIN = 10.0
 CALM = 3
 """Hours in a row that look as they should end an alarm."""
 
-_HOUR_MS = 3_600_000
 _ODD = 0.05  # p-value below which an hour does not look as it should.
 _NOT_YET = -1
 
@@ -96,7 +95,7 @@ class Volume:
 
     def __init__(self, spec: ModelSpec) -> None:
         """spec: of a model with windows by event time."""
-        self._size = max(_HOUR_MS, spec.window.size)
+        self._size = spec.part
         self._a_day = max(1.0, DAY_MS / self._size)
         self._limit = float(
             evidence_limit(min(DAY_WINDOWS, windows_a_month(spec.window)), spec.alarms.budget, ROWS_SHARE)

@@ -33,14 +33,13 @@ from monitor.profiles.decision import CELLS, INVALID, MISSING, UNUSUAL, Decision
 from monitor.profiles.history import History
 from monitor.profiles.layout import NumericLayout
 from monitor.profiles.reference import Reference
-from monitor.spec import DAY_MS, AlarmSpec, FeatureSpec, ModelSpec
+from monitor.spec import DAY_MS, HOUR_MS, AlarmSpec, FeatureSpec, ModelSpec
 from monitor.windows.season import days, week_hours
 from monitor.windows.window import Window
 
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-_HOUR_MS = 3_600_000
 _NEVER_SEEN = 2  # Rows outside a numeric reference's range that as many more rows would hold: one at either end.
 
 
@@ -216,7 +215,7 @@ class Watch:
         if not self._spec.window.timed or self._spec.alarms.learning_ms == 0:
             return True
         first = int(week_hours([window.start_ms], self._spec.timezone)[0])
-        hours = -(-(window.end_ms - window.start_ms) // _HOUR_MS)
+        hours = -(-(window.end_ms - window.start_ms) // HOUR_MS)
         return bool(self._covered[(first + np.arange(min(hours, len(self._covered)))) % len(self._covered)].all())
 
     def judge(
@@ -338,7 +337,13 @@ def _coverage(past: History | None, spec: ModelSpec, hours: Counts) -> NDArray[n
         return covered([0, 0], 168)
     if past is None or past.unit == "rows":
         return covered([], 1)
-    return covered(hours.tolist(), max(1, past.size // _HOUR_MS))
+    return covered(hours.tolist(), max(1, past.size // HOUR_MS))
+
+
+def shows_every_hour(spec: ModelSpec, history: History | None) -> bool:
+    """Whether a `Watch` of it would be complete; of a history in windows at least as long as the model's."""
+    past = None if history is None or not len(history.starts) else history
+    return bool(_coverage(past, spec, _places(past, spec)[0]).all())
 
 
 def _shares_of(tallies: Counts) -> Counts:

@@ -27,13 +27,12 @@ class EstimateReader:
 
     spec: ModelSpec
     reference: Reference
+    _recent: dict[bytes, Estimates] = field(default_factory=dict)
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
         """Those that have an estimate, and the model's own, whether or not it has one."""
         return tuple(dict.fromkeys((*ESTIMATED[self.reference.layout.outcome.task], self.spec.performance.metric)))
-
-    _recent: dict[bytes, Estimates] = field(default_factory=dict)
 
     @cached_property
     def estimator(self) -> Estimator:

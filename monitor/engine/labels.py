@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 from monitor.engine.strays import Strays
 from monitor.events.batch import Matched
 from monitor.snapshot import Histogram
-from monitor.spec import DAY_MS, ModelSpec
+from monitor.spec import DAY_MS, HOUR_MS, ModelSpec
 
 _NONE = 1 << 62
 """A boundary that never comes."""
 
-HOUR_MS = 3_600_000
 DELAYS_MS = (1_000, 60_000, HOUR_MS, 6 * HOUR_MS, *(days * DAY_MS for days in (1, 7, 14, 30, 90)))
 """Upper ends, inclusive, of the cells that delays are counted in; longer ones have a cell of their own."""
 

@@ -21,8 +21,6 @@ from monitor.windows.season import days, slots, week_hours
 Counts = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-HOUR_MS = 3_600_000
-
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
@@ -50,7 +48,7 @@ def fills_gaps(spec: ModelSpec, standard: Standard) -> bool:
     rows came then can be put into windows as lessons are.
     """
     past = standard.reference.history
-    timed = past is not None and past.unit == "ms" and _size(spec) % past.size == 0
+    timed = past is not None and past.unit == "ms" and spec.part % past.size == 0
     return timed and standard.watch.knows_some
 
 
@@ -63,7 +61,7 @@ def learn(
     starts = list(lessons)
     if not starts or lessons[starts[-1]].end_ms - starts[0] < spec.alarms.learning_ms:
         return None
-    until_ms, size = starts[0] + spec.alarms.learning_ms, _size(spec)
+    until_ms, size = starts[0] + spec.alarms.learning_ms, spec.part
     day = days(starts, spec.timezone)
     early = np.array(starts) + size <= until_ms
     used = np.array(starts)[early | (day < day[-1])]
@@ -82,11 +80,6 @@ def learn(
         found = differing(standard.watch, cells, training, _sound(spec, lessons, measured).sum(axis=0))
         skew = Skew(version, int(measured[0]), lessons[int(measured[-1])].end_ms, found)
     return Learned(Watch(spec, cells, tallies.sum(axis=0), history), skew)
-
-
-def _size(spec: ModelSpec) -> int:
-    """Of a lesson, milliseconds."""
-    return max(HOUR_MS, spec.window.size)
 
 
 def _sound(spec: ModelSpec, lessons: Mapping[int, Lesson], starts: Counts) -> Counts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -78,6 +78,14 @@ def unpacked(layout: OutcomeLayout, packed: bytes) -> Outcome:
 @lru_cache(maxsize=512)  # Spans of neighbouring windows share nearly all of their members.
 def _summary(packed: bytes) -> Summary:
     return Outcome.of_plain(codec.unpack("OUTC", _VERSION, packed, list)).summary
+
+
+def together(layout: OutcomeLayout, ledgers: Iterable[Ledger]) -> Outcome:
+    """The labels of all of them."""
+    outcome = Outcome.empty(layout)
+    for ledger in ledgers:
+        outcome = outcome.merge(unpacked(layout, ledger.outcome))
+    return outcome
 
 
 def packed_scores(scores: PredictedScores) -> bytes:

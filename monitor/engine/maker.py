@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
-from monitor.engine.ledger import unpacked
+from monitor.engine.ledger import together
 from monitor.engine.making import enough, made_of
 from monitor.engine.memory import Memory, rows_of
 from monitor.engine.pane import Pane
 from monitor.engine.references import SEED, References, Standard
 from monitor.engine.settlement import Settlement
-from monitor.profiles.outcome import Outcome
 from monitor.profiles.profile import Profile
 from monitor.profiles.sample import SIZE, WHOLE
 from monitor.spec import DAY_MS, ModelSpec
@@ -163,9 +162,6 @@ class Maker:
             span = standard.since_ms, standard.labels_until_ms
             ledgers = list(settlement.between(standard.version, (key, ""), *span))
             if all(ledger.settled for ledger in ledgers):
-                layout = standard.reference.layout.outcome
-                outcome = Outcome.empty(layout)
-                for ledger in ledgers:
-                    outcome = outcome.merge(unpacked(layout, ledger.outcome))
+                outcome = together(standard.reference.layout.outcome, ledgers)
                 self.references.replace(key, outcome if outcome.rows else None)
                 self.touched.add(("reference", standard.version, standard.since_ms))

@@ -38,7 +38,7 @@ def made_of(
     threshold = spec.performance.threshold
     reference = Reference.build(spec.schema, rows, None, version=version, threshold=threshold, outcome=outcome)
     unit: Unit = "ms" if spec.window.timed else "rows"
-    return replace(reference, history=History.of_rows(reference.cells, rows, unit, memory.part_ms))
+    return replace(reference, history=History.of_rows(reference.cells, rows, unit, spec.part))
 
 
 def with_features(old: Reference, new: Reference, features: Collection[str]) -> Reference:

@@ -11,7 +11,7 @@ import numpy as np
 from monitor.events.batch import OUTPUTS, CategoricalColumn, Column, NumericColumn, Origin, Predictions, absent
 from monitor.events.schema import Schema
 from monitor.profiles.sample import SIZE, Sample, joined
-from monitor.spec import DAY_MS, ModelSpec
+from monitor.spec import DAY_MS, HOUR_MS, ModelSpec
 from monitor.windows.window import Window
 
 VALUES_MAX = 2_000_000
@@ -29,8 +29,6 @@ memory."""
 
 QUIET = 24
 """Windows, or hours, for which such a version must have been silent before another takes its place."""
-
-HOUR_MS = 3_600_000
 
 
 class Remembered(NamedTuple):
@@ -55,16 +53,11 @@ class Memory:
         return max(SPAN_MS, (made.size if made and made.unit == "ms" else 0) + 2 * self.spec.window.size)
 
     @property
-    def part_ms(self) -> int:
-        """What rows are kept by: the window, or the hour where that is longer."""
-        return max(HOUR_MS, self.spec.window.size) if self.spec.window.timed else self.spec.window.size
-
-    @property
     def parts(self) -> int:
         """How many of these are kept at most."""
         window, made = self.spec.window, self.spec.made
         if window.timed:
-            return self.span_ms // self.part_ms
+            return self.span_ms // self.spec.part
         return max(ROW_WINDOWS, -(-made.size // window.size) if made and made.unit != "ms" else 0)
 
     @property
@@ -88,7 +81,7 @@ class Memory:
         version, start = window.version, window.start_ms
         if version not in self._starts and not owner and len(self._starts) >= VERSIONS_MAX:
             silent = min(self._starts, key=lambda name: (self._starts[name][-1], name))
-            if self._starts[silent][-1] >= start - QUIET * self.part_ms:
+            if self._starts[silent][-1] >= start - QUIET * self.spec.part:
                 return changed
             changed += self._forget(silent, len(self._starts[silent]))
         if self.spec.window.timed:

@@ -14,9 +14,10 @@ from monitor.detection.incidents import Key
 from monitor.detection.records import IncidentChange
 from monitor.detection.sentences import listed
 from monitor.detection.triggers import Evidence
-from monitor.detection.watch import Watch
+from monitor.detection.watch import shows_every_hour
+from monitor.engine import spans
 from monitor.engine.control import Acknowledged, Rebaselined
-from monitor.engine.ledger import unpacked
+from monitor.engine.ledger import together
 from monitor.engine.making import ROWS_MIN, WINDOWS_MIN, enough, made_of, with_features
 from monitor.engine.model import ModelMonitor
 from monitor.engine.output import Output
@@ -159,7 +160,7 @@ def _made(model: ModelMonitor, version: str, order: Rebaseline) -> Standard:
 
 def _refuse_unknown_hours(spec: ModelSpec, before: Standard, new: Reference, order: Rebaseline, windows: int) -> None:
     """What is usual at an hour that no window shows would be guessed, and every such hour be taken for a change."""
-    if before.watch.complete and not Watch.of(spec, new).complete:
+    if before.watch.complete and not shows_every_hour(spec, new.history):
         raise RefusedError(
             f"the {windows} windows that it would be made of do not show every hour of working days and of weekends "
             f"twice, so what is usual at the others is not known: acknowledge the incident of {order.model!r} for now, "
@@ -169,15 +170,12 @@ def _refuse_unknown_hours(spec: ModelSpec, before: Standard, new: Reference, ord
 
 def _outcome(model: ModelMonitor, version: str, starts: Sequence[int], old: Reference) -> Outcome | None:
     """Labels of the same windows, where there are enough to be compared with; else those there were."""
-    layout, spec = old.layout.outcome, model.spec.performance
-    outcome = Outcome.empty(layout)
-    key = model.references.key(version, starts[-1])
-    for ledger in model.settlement.between(version, (key, ""), starts[0], starts[-1] + 1):
-        if ledger.settled:  # Labels that come early may be of another kind than those that come late.
-            outcome = outcome.merge(unpacked(layout, ledger.outcome))
-    by_class = labels_by_class(layout, outcome)
-    enough_labels = outcome.rows >= spec.labels_min and all(each >= spec.class_min for each in by_class.values())
-    return outcome if enough_labels else old.outcome
+    layout, key = old.layout.outcome, model.references.key(version, starts[-1])
+    ledgers = model.settlement.between(version, (key, ""), starts[0], starts[-1] + 1)
+    # Labels that come early may be of another kind than those that come late.
+    outcome = together(layout, (ledger for ledger in ledgers if ledger.settled))
+    held = spans.enough(model.spec.performance, outcome.rows, labels_by_class(layout, outcome))
+    return outcome if held else old.outcome
 
 
 def _over(model: ModelMonitor, version: str, features: Sequence[str]) -> list[Key]:

@@ -91,6 +91,11 @@ class Standard:
         return cls(spec, version, Reference.load(reference), since_ms, why, labels_until_ms)
 
 
+def key_of(version: str, since_ms: int) -> str:
+    """Of a reference that was made here."""
+    return f"{version}{_SINCE}{since_ms}"
+
+
 class References(Mapping[str, Standard]):
     """By key: the version of a compiled reference, or the version and the time of one that was made here."""
 
@@ -135,7 +140,7 @@ class References(Mapping[str, Standard]):
 
     def add(self, standard: Standard) -> str:
         """One more that was made here; its key."""
-        key = f"{standard.version}{_SINCE}{standard.since_ms}"
+        key = key_of(standard.version, standard.since_ms)
         made = {**self.made, key: standard}
         compiled = {key: each for key, each in self._standards.items() if not each.why}
         self._standards = compiled | dict(sorted(made.items(), key=lambda each: (each[1].since_ms, each[0])))

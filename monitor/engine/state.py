@@ -13,7 +13,7 @@ from monitor.engine.memory import Remembered
 from monitor.engine.model import ModelMonitor
 from monitor.engine.pane import Pane
 from monitor.engine.progress import Progress
-from monitor.engine.references import Standard
+from monitor.engine.references import Standard, key_of
 from monitor.errors import LayoutMismatchError, StateError
 from monitor.profiles import codec
 from monitor.profiles.sample import Sample
@@ -86,8 +86,7 @@ def _dump(model: ModelMonitor, kind: str, version: str, number: int) -> bytes | 
             pane = model.maker.recent.get((version, number))
             return pane.dump() if pane else None
         case "reference":
-            made = (each for each in model.references.made.values() if each.version == version)
-            standard = next((each for each in made if each.since_ms == number), None)
+            standard = model.references.get(key_of(version, number))
             return standard.dump() if standard else None
         case _:
             value = model.performance.get((version, number))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from monitor.detection.records import IncidentChange, Severity
 from monitor.detection.triggers import Evidence
 from monitor.events.batch import LABELS
-from monitor.spec import DAY_MS, ModelSpec
+from monitor.spec import DAY_MS, HOUR_MS, ModelSpec
 from monitor.windows.window import Window
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ LABELS_MIN = 100
 
 EXPECTED_MIN = 14.0
 """Matches among them, if they were as earlier ones: that there is none is one chance in a million."""
-
-_HOUR_MS = 3_600_000
 
 
 @dataclass(slots=True)
@@ -44,15 +42,15 @@ class Strays:
         """Labels by the boundary at which they did."""
         for place, rows in enumerate((began, found)):
             for boundary, number in rows.items():
-                hour = (boundary - 1) // _HOUR_MS
+                hour = (boundary - 1) // HOUR_MS
                 known = self.hours.get(hour, (0, 0))
                 self.hours[hour] = (known[0] + number, known[1]) if place == 0 else (known[0], known[1] + number)
 
     def ended(self, until_ms: int, span_ms: int) -> Iterator[tuple[int, int, int]]:
         """Of each hour that has ended and was not judged: its end; labels that began, and found, in the span to it."""
-        for hour in sorted(each for each in self.hours if self.judged < each and (each + 1) * _HOUR_MS <= until_ms):
-            self.judged, end_ms = hour, (hour + 1) * _HOUR_MS
-            for old in [each for each in self.hours if (each + 1) * _HOUR_MS <= end_ms - span_ms]:
+        for hour in sorted(each for each in self.hours if self.judged < each and (each + 1) * HOUR_MS <= until_ms):
+            self.judged, end_ms = hour, (hour + 1) * HOUR_MS
+            for old in [each for each in self.hours if (each + 1) * HOUR_MS <= end_ms - span_ms]:
                 began, found = self.hours.pop(old)
                 self.before = self.before[0] + began, self.before[1] + found
             mine = [rows for each, rows in self.hours.items() if each <= hour]

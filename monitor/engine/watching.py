@@ -22,20 +22,18 @@ from monitor.detection.triggers import Evidence
 from monitor.detection.units import Seen
 from monitor.detection.volume import Rows, Volume
 from monitor.detection.watch import Findings, Watch, WatchState
-from monitor.engine.learning import HOUR_MS, Learned, Lesson, fills_gaps, learn
+from monitor.engine.learning import Learned, Lesson, fills_gaps, learn
+from monitor.engine.losses import SILENT_MS
 from monitor.engine.pane import Pane
 from monitor.engine.references import References, Standard
 from monitor.events.batch import ROWS
 from monitor.snapshot import WatchView, WindowView
-from monitor.spec import DAY_MS, ModelSpec
+from monitor.spec import HOUR_MS, ModelSpec
 from monitor.statistics.reading import Reading
 from monitor.windows.season import days
 from monitor.windows.window import Window
 
 Counts = NDArray[np.int64]
-
-SILENT_MS = 7 * DAY_MS
-"""A version that has sent nothing for so long begins anew."""
 
 _SILENT_WINDOWS = 4  # At least as many, where windows are long.
 

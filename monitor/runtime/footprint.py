@@ -19,12 +19,11 @@ from monitor.profiles import codec
 from monitor.profiles.reference import Reference
 from monitor.runtime.store import Store
 from monitor.snapshot import ModelView, PerformanceView, ServiceView, Snapshot
-from monitor.spec import ModelSpec
+from monitor.spec import HOUR_MS, ModelSpec
 from monitor.statistics.performance import METRICS
 from monitor.statistics.reading import Reading
 from monitor.windows.window import WindowSpec
 
-_HOUR_MS = 3_600_000
 _PENDING = 200_000  # Predictions that the size of a million is worked out from.
 _MILLION = 1_000_000
 _ANY_NUMBER = 1 << 30
@@ -47,7 +46,7 @@ class Rehearsal:
 
     def __init__(self, specs: Mapping[str, ModelSpec], references: Mapping[str, Mapping[str, Reference]]) -> None:
         # Windows by rows would wait for more of them; sizes and series are the same.
-        timed = [spec if spec.window.timed else replace(spec, window=WindowSpec(_HOUR_MS)) for spec in specs.values()]
+        timed = [spec if spec.window.timed else replace(spec, window=WindowSpec(HOUR_MS)) for spec in specs.values()]
         self._monitor = Monitor(timed, references)
         for model in self._monitor.models.values():
             for version, standard in model.references.items():
@@ -61,7 +60,7 @@ class Rehearsal:
         lesson = _size(Lesson(reference.digest, tally, 0, np.zeros(len(tally), dtype=np.bool_)))
         lessons = 0
         if not engine.references[version].watch.complete:
-            lessons = -(-spec.alarms.learning_ms // max(_HOUR_MS, spec.window.size))
+            lessons = -(-spec.alarms.learning_ms // spec.part)
         return Footprint(
             len(Pane(version, reference.profile).dump()),
             _size(engine.watching.states.get(version)),
@@ -110,7 +109,7 @@ def _pending_million(reference: Reference) -> int:
         with Store.open(Path(place)) as store:
             empty = _bytes(place)
             with store.transaction():
-                store.add_predictions(_waiting(reference), np.full(_PENDING, _HOUR_MS))
+                store.add_predictions(_waiting(reference), np.full(_PENDING, HOUR_MS))
         return (_bytes(place) - empty) * (_MILLION // _PENDING)
 
 
@@ -132,7 +131,7 @@ def _waiting(reference: Reference) -> Predictions:
     return Predictions(
         "plan",
         Origin("predictions", zeros, np.arange(_PENDING), zeros),
-        np.sort(random.integers(0, _HOUR_MS, _PENDING)),
+        np.sort(random.integers(0, HOUR_MS, _PENDING)),
         np.full(_PENDING, -1),
         random.integers(0, 1 << 63, _PENDING, np.uint64),
         np.ones(_PENDING, dtype=np.bool_),

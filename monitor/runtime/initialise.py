@@ -22,10 +22,10 @@ from monitor.runtime.frames import Frame, Values, read_frame
 from monitor.runtime.roles import Plan
 from monitor.runtime.starter import Starter, is_unedited, render, sealed
 from monitor.runtime.tables import Table
+from monitor.spec import HOUR_MS
 from monitor.windows.window import WindowSpec
 
 _DROP_SHARE = 0.1  # Of the reference's mean absolute error.
-_HOUR_MS = 3_600_000
 _WINDOWS_H = (1, 6, 24, 168)
 _WINDOW_ROWS = 300  # A verdict needs 200 rows with a value; traffic is uneven.
 
@@ -88,13 +88,13 @@ def _window(table: Table) -> tuple[WindowSpec, str]:
     if table.by_row:
         return WindowSpec(500, "rows"), "the table has no times, and a verdict needs some 200 rows"
     time_ms = table.predictions.time_ms
-    hourly = len(time_ms) / max(1.0, float(time_ms.max() - time_ms.min()) / _HOUR_MS)
+    hourly = len(time_ms) / max(1.0, float(time_ms.max() - time_ms.min()) / HOUR_MS)
     hours = next((hours for hours in _WINDOWS_H if hourly * hours >= _WINDOW_ROWS), _WINDOWS_H[-1])
     held = f"at the table's pace it holds about {hourly * hours:,.0f} rows"
     if hourly * hours < _WINDOW_ROWS:
-        return WindowSpec(hours * _HOUR_MS), f"{held}; {_WINDOW_ROWS} would be better, but windows are no longer"
-    lengths = listed(duration_text(hours * _HOUR_MS) for hours in _WINDOWS_H)
-    return WindowSpec(hours * _HOUR_MS), f"{held}, and is the shortest of {lengths} to hold {_WINDOW_ROWS}"
+        return WindowSpec(hours * HOUR_MS), f"{held}; {_WINDOW_ROWS} would be better, but windows are no longer"
+    lengths = listed(duration_text(hours * HOUR_MS) for hours in _WINDOWS_H)
+    return WindowSpec(hours * HOUR_MS), f"{held}, and is the shortest of {lengths} to hold {_WINDOW_ROWS}"
 
 
 def _drop(table: Table) -> float:

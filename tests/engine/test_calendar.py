@@ -11,17 +11,18 @@ import pytest
 
 from monitor.detection.records import IncidentChange, Verdict
 from monitor.engine import Monitor
+from monitor.engine.losses import SILENT_MS
 from monitor.engine.making import ROWS_MIN
-from monitor.engine.watching import SILENT_MS
 from monitor.events.batch import ROWS, NumericColumn
 from monitor.events.schema import Schema
 from monitor.exports.latest import slices
 from monitor.profiles.reference import Reference
 from monitor.snapshot import PerformanceView, WindowView
-from monitor.spec import DAY_MS, AlarmSpec, CalendarSpec, MadeSpec, ModelSpec, PerformanceSpec
+from monitor.spec import DAY_MS, AlarmSpec, CalendarSpec, MadeSpec, ModelSpec
 from monitor.windows.streams import Now
 from monitor.windows.window import Window, WindowSpec
 from tests.engine.saved import saved
+from tests.engine.specs import HOURLY
 from tests.engine.test_losses import SPEC as LABELLED
 from tests.engine.test_losses import decided, error_reference
 from tests.engine.test_losses import run as outputs_of
@@ -29,15 +30,7 @@ from tests.profiles import rows as table
 
 HOUR_MS = 3_600_000
 COUNT = 200
-SPEC = ModelSpec(
-    "m",
-    table.SCHEMA,
-    WindowSpec(HOUR_MS),
-    PerformanceSpec("accuracy", 0.1),
-    lateness_ms=0,
-    labelled=False,
-    alarms=AlarmSpec(learning_ms=0),
-)
+SPEC = HOURLY
 REFERENCE = Reference.build(table.SCHEMA, table.predictions(np.random.default_rng(0), 20_000), None, version="3")
 
 

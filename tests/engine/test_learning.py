@@ -11,25 +11,18 @@ import numpy as np
 import pytest
 
 from monitor.engine import Monitor
-from monitor.engine.watching import SILENT_MS
+from monitor.engine.losses import SILENT_MS
 from monitor.profiles.reference import Reference
-from monitor.spec import DAY_MS, AlarmSpec, ModelSpec, PerformanceSpec
+from monitor.spec import DAY_MS, AlarmSpec, ModelSpec
 from monitor.windows.streams import Now
 from monitor.windows.window import WindowSpec
 from tests.engine.saved import saved
+from tests.engine.specs import HOURLY
 from tests.profiles import rows as table
 
 HOUR_MS = 3_600_000
 FORTNIGHT, ROWS = 14 * 24, 60
-SPEC = ModelSpec(
-    "m",
-    table.SCHEMA,
-    WindowSpec(HOUR_MS),
-    PerformanceSpec("accuracy", 0.1),
-    lateness_ms=0,
-    labelled=False,
-    alarms=AlarmSpec(),
-)
+SPEC = replace(HOURLY, alarms=AlarmSpec())
 
 
 def reference(version: str = "3", *, rows: int = 4_000, shift: float = 0.0) -> Reference:

@@ -13,23 +13,15 @@ from monitor.engine import Acknowledge, Monitor, Rebaseline
 from monitor.errors import RefusedError
 from monitor.events.batch import NumericColumn, Predictions
 from monitor.profiles.reference import Reference
-from monitor.spec import AlarmSpec, ModelSpec, PerformanceSpec
+from monitor.spec import AlarmSpec
 from monitor.windows.streams import Now
-from monitor.windows.window import WindowSpec
 from tests.engine.saved import saved
+from tests.engine.specs import HOURLY
 from tests.profiles import rows as table
 
 HOUR_MS = 3_600_000
 ROWS = 240
-SPEC = ModelSpec(
-    "m",
-    table.SCHEMA,
-    WindowSpec(HOUR_MS),
-    PerformanceSpec("accuracy", 0.1),
-    lateness_ms=0,
-    labelled=False,
-    alarms=AlarmSpec(learning_ms=0),
-)
+SPEC = HOURLY
 
 
 def drawn(seed: int, rows: int, amount: float, age: float) -> Predictions:

@@ -10,23 +10,16 @@ from monitor.detection.records import IncidentChange, Verdict
 from monitor.engine import Monitor
 from monitor.events.batch import ROWS
 from monitor.profiles.reference import Reference
-from monitor.spec import AlarmSpec, ModelSpec, PerformanceSpec
+from monitor.spec import ModelSpec, PerformanceSpec
 from monitor.windows.streams import Now
 from monitor.windows.window import WindowSpec
 from tests.engine.saved import saved
+from tests.engine.specs import HOURLY
 from tests.profiles import rows as table
 
 HOUR_MS = 3_600_000
 DAYS, USUAL = 20, 60
-SPEC = ModelSpec(
-    "m",
-    table.SCHEMA,
-    WindowSpec(HOUR_MS),
-    PerformanceSpec("accuracy", 0.1),
-    lateness_ms=0,
-    labelled=False,
-    alarms=AlarmSpec(learning_ms=0),
-)
+SPEC = HOURLY
 REFERENCE = Reference.build(table.SCHEMA, table.predictions(np.random.default_rng(0), 4_000), None, version="3")
 
 
