@@ -130,6 +130,10 @@ def init(
     label: Annotated[str | None, typer.Option(help="Column of the ground truth.")] = None,
     timestamp: Annotated[str | None, typer.Option(help="Column of the event time.")] = None,
     identity: Annotated[str | None, typer.Option("--id", help="Column of the prediction's id.")] = None,
+    segments: Annotated[
+        str | None,
+        typer.Option(help="Categorical features whose values are watched each by itself, with commas between them."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Directory to write to.")] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Replace files that were edited.")] = False,
 ) -> None:
@@ -139,7 +143,8 @@ def init(
 
     scores = _scores(score or [])
     columns = Columns(prediction=prediction, score=scores, label=label, timestamp=timestamp, id=identity)
-    _print(initialise(file, model, task.value if task else None, columns, out, force=force))
+    by = [] if segments is None else segments.split(",")
+    _print(initialise(file, model, task.value if task else None, columns, out, segments=by, force=force))
 
 
 @app.command()

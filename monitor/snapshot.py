@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitor.detection.records import Incident, Skew, Trigger, Verdict
@@ -34,7 +34,8 @@ class Histogram:
 @dataclass(frozen=True, slots=True)
 class WindowView:
     """One closed window: its drift and data-quality readings, a verdict a feature, and its performance as it is to be
-    expected before labels come. ignored: the calendar's entry by which it was not judged, if any.
+    expected before labels come. ignored: the calendar's entry by which it was not judged, if any. segments: the same
+    of each segment, verdicts alone.
     """
 
     window: Window
@@ -43,6 +44,30 @@ class WindowView:
     verdicts: tuple[Verdict, ...]
     estimates: tuple[Reading, ...] = ()
     ignored: str = ""
+    segments: tuple[WindowView, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        window: Window,
+        rows: int,
+        readings: tuple[Reading, ...],
+        verdicts: Sequence[Verdict],
+        estimates: tuple[Reading, ...],
+        ignored: str,
+    ) -> WindowView:
+        """verdicts: of whole traffic and of segments."""
+        by_window: dict[Window, list[Verdict]] = {window: []}
+        for verdict in verdicts:
+            by_window.setdefault(verdict.window, []).append(verdict)
+        whole = tuple(by_window.pop(window))
+        segments = (cls(part, mine[0].rows, (), tuple(mine), (), ignored) for part, mine in by_window.items())
+        return cls(window, rows, readings, whole, estimates, ignored, tuple(segments))
+
+    @property
+    def parts(self) -> tuple[WindowView, ...]:
+        """Itself, then its segments."""
+        return (self, *self.segments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +97,23 @@ class WatchView:
     registered: whether the reference is its own. learning_until_ms: event time from which the alarm budget holds, None
     where it holds; until then a registered version alarms only of causes in the data and of major changes, another one
     of nothing. detectable: the smallest change that windows of its usual size would show, by feature, None where it
-    cannot be tested; empty where what is usual is not known yet. skew: how production differs from training, of a
-    version that has learned all that is usual in production.
+    cannot be tested; empty where what is usual is not known yet; segments: the same of each segment. skew: how
+    production differs from training, of a version that has learned all that is usual in production.
     """
 
     registered: bool
     learning_until_ms: int | None
     detectable: Mapping[str, Detectable | None]
     skew: Skew | None = None
+    segments: Mapping[str, Mapping[str, Detectable | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelView:
     """One model.
 
-    windows, performance and triggers: oldest first, bounded in number. decided: triggers in all, by (version,
+    windows, performance and triggers: oldest first, bounded in number; windows with those of their segments behind
+    them. decided: triggers in all, by (version,
     "requested" or "withheld"). labels: in all, by LABEL_RESULTS. label_delay_s: of the first label of
     each prediction, seconds. last_event_ms, watermark_ms: None before the first event. alarms: the settings in force.
     watches: by version.

@@ -96,7 +96,8 @@ class ModelSpec:
 
     future_ms: how far event time may run ahead of the broker's clock. timezone: whose hours and days the model lives
     by. retention_ms: how long a prediction waits for its label; labelled False keeps none waiting. made: how a model
-    without a compiled reference comes by one. calendar: windows that are not judged.
+    without a compiled reference comes by one. calendar: windows that are not judged. segments: categorical features by
+    whose values parts of the traffic are watched by themselves, at most segments_max of them.
     """
 
     name: str
@@ -114,6 +115,8 @@ class ModelSpec:
     alarms: AlarmSpec = AlarmSpec()
     timezone: str = "UTC"
     made: MadeSpec | None = None
+    segments: tuple[str, ...] = ()
+    segments_max: int = 0
 
     @property
     def part(self) -> int:

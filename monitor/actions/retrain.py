@@ -88,8 +88,10 @@ def _data(trigger: Trigger, receipt: Receipt) -> dict[str, object]:
 
 
 def _evidence(verdict: Verdict) -> dict[str, object]:
+    segment = {"segment": verdict.window.segment} if verdict.window.segment else {}
     return {
         "feature": verdict.feature,
+        **segment,
         "effect": verdict.effect,
         "noise_floor": verdict.noise_floor,
         "evidence_ratio": verdict.evidence_ratio,

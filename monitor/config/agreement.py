@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from monitor.config import units
@@ -66,6 +67,33 @@ def label_problems(model: Model) -> list[Problem]:
     return problems
 
 
+def segment_problems(model: Model) -> list[Problem]:
+    """Columns that give no segments."""
+    problems: list[Problem] = []
+    known = [name for name, feature in model.features.items() if feature.type == "categorical"]
+    for index, name in enumerate(model.segments):
+        where = ("segments", index)
+        if name in model.segments[:index]:
+            problems.append((where, f"repeats {name!r}: name each column once"))
+        elif name in known:
+            continue
+        elif name in model.features:
+            problems.append((where, f"is {name!r}, a numeric feature: segments are by the values of a categorical one"))
+        else:
+            guess = near(name, known)
+            advice = f"did you mean {guess!r}?" if guess else "add it there, as categorical"
+            problems.append((where, f"is {name!r}, which `features` does not name: {advice}"))
+    return problems
+
+
+def segments_max_problems(columns: Sequence[str], most: int) -> list[Problem]:
+    """Too many columns for each to have a value of its own, and one for all others."""
+    if 2 * len(columns) <= most:
+        return []
+    text = f"names {len(columns)} columns, and segments_max is {most}: each needs at least two, so name fewer"
+    return [(("segments",), text)]
+
+
 def made_problems(model: Model) -> list[Problem]:
     """What cannot be learned as it is told."""
     if model.watched:
@@ -103,6 +131,15 @@ def reference_problems(model: Model, path: str, reference: Reference) -> list[Pr
         elif name in compiled and compiled[name] != feature.type:
             text = f"is {feature.type}, but {compiled[name]} in the reference {path}: correct it, or {again}"
             problems.append((("features", name, "type"), text))
+    segmented = () if reference.segmented is None else tuple(reference.segmented.segments.values)
+    for index, name in enumerate(model.segments):
+        if name not in segmented and name in model.features:
+            columns = ",".join(model.segments)
+            text = (
+                f"is {name!r}, by which the reference {path} has no segments: compile it again with "
+                f"`monitor init ... --segments {columns}`"
+            )
+            problems.append((("segments", index), text))
     absent = [name for name in compiled if name not in model.features]
     if absent:
         text = (

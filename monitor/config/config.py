@@ -86,7 +86,8 @@ class Config:
 
     def specs(self) -> dict[str, ModelSpec]:
         """What the core is told of each model."""
-        return {name: _spec(model, self.references()[name]) for name, model in self.models.items()}
+        most = self.file.segments_max
+        return {name: _spec(model, self.references()[name], most) for name, model in self.models.items()}
 
     def references(self) -> dict[str, dict[str, Reference]]:
         """The compiled references of each model by version; a version "" is of every one that has none of its own."""
@@ -202,7 +203,7 @@ def _repeated_models(content: Mapping[str, object]) -> list[Problem]:
     ]
 
 
-def _spec(model: Model, references: Mapping[str, Reference]) -> ModelSpec:
+def _spec(model: Model, references: Mapping[str, Reference], segments_max: int) -> ModelSpec:
     # Cells exist for every feature of a reference, so each of these is decoded even where nobody watches it.
     celled = {name for reference in references.values() for name in kinds(reference)} or set(model.features)
     classes = {name for reference in references.values() for name in reference.layout.outcome.classes}
@@ -244,6 +245,8 @@ def _spec(model: Model, references: Mapping[str, Reference]) -> ModelSpec:
         timezone=model.timezone,
         made=_made(model.reference, model.window) if isinstance(model.reference, Made) else None,
         calendar=tuple(entry.spec(model.timezone) for entry in model.calendar),
+        segments=model.segments,
+        segments_max=segments_max,
     )
 
 

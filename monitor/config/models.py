@@ -29,6 +29,8 @@ from monitor.config.agreement import (
     label_problems,
     made_problems,
     reference_problems,
+    segment_problems,
+    segments_max_problems,
     span_problems,
     task_problems,
 )
@@ -41,6 +43,7 @@ from monitor.config.settings import Settings, Text
 from monitor.events.canonical import canonical
 from monitor.events.schema import Kind, Task
 from monitor.profiles.reference import Reference
+from monitor.profiles.segments import SEGMENTS_MAX
 from monitor.statistics.performance import METRICS, default_metric
 from monitor.windows.window import WindowSpec
 
@@ -238,6 +241,7 @@ class Model(Settings):
     labels: Literal["late", "none"] = "late"
     retention: Span = units.duration_ms("90d")
     kafka_time: bool = False
+    segments: Names = ()
     calendar: Annotated[tuple[Entry, ...], BeforeValidator(_listed)] = ()
 
     @field_validator("reference")
@@ -266,7 +270,7 @@ class Model(Settings):
 
     @model_validator(mode="after")
     def _agree(self, info: ValidationInfo) -> Self:
-        problems = [*task_problems(self), *feature_problems(self), *label_problems(self)]
+        problems = [*task_problems(self), *feature_problems(self), *label_problems(self), *segment_problems(self)]
         if isinstance(self.reference, Made):
             problems += made_problems(self)
         if isinstance(info.context, Context):
@@ -328,6 +332,7 @@ class File(Settings):
     idle_after: Span = Model.model_fields["idle_after"].default
     timezone: TimeZone = Model.model_fields["timezone"].default
     alarms: Alarms = Alarms()
+    segments_max: int = Field(SEGMENTS_MAX, ge=2, le=SEGMENTS_MAX)
     models: Annotated[tuple[Model, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
     webhooks: dict[str, Webhook] = Field(default_factory=dict)
     server: Server = Server()
@@ -347,6 +352,7 @@ class File(Settings):
                 for where, text in (
                     *(span_problems(model.reference.learn, model.window) if isinstance(model.reference, Made) else ()),
                     *calendar_problems(model.calendar, model.timezone),
+                    *segments_max_problems(model.segments, self.segments_max),
                 )
             )
         )

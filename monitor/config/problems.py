@@ -18,9 +18,7 @@ Problem = tuple[Location, str]
 _LATER = frozenset(
     {
         "notify",
-        "segments_max",
         "kafka.client",
-        "models.*.segments",
         "models.*.retire_after",
         "models.*.performance.window",
         "server.token_file",

@@ -66,47 +66,60 @@ class Baseline:
         typical = np.stack([rows / windows, rows / days])
         return replace(self, shares=_shares(total)[None], rows=rows[None], total=rows, typical=typical)
 
+    @classmethod
+    def concatenate(cls, parts: Sequence[Baseline]) -> Baseline:
+        """Streams of one number of cells, one after the other."""
+        longest = max(len(part.shares) for part in parts)
+        return cls(
+            np.concatenate([np.broadcast_to(part.shares, (longest, *part.shares.shape[1:])) for part in parts], axis=1),
+            np.concatenate([np.broadcast_to(part.rows, (longest, part.rows.shape[1])) for part in parts], axis=1),
+            np.concatenate([part.total for part in parts]),
+            Grouping.concatenate([part.groupings for part in parts]),
+            np.concatenate([part.rho for part in parts], axis=2),
+            np.concatenate([part.typical for part in parts], axis=1),
+            tuple(season for part in parts for season in part.season),
+        )
+
     def at(self, hour: int) -> tuple[Floats, Floats]:
         """Shares and rows of an hour of the week."""
         place = hour if len(self.shares) > 1 else 0
         return self.shares[place], self.rows[place]
 
 
-def learn(total: Counts, ordered: NDArray[np.bool_], history: Counts, hours: Counts, days: Counts) -> Baseline:
+def learn(
+    total: Counts,
+    ordered: NDArray[np.bool_],
+    history: Counts,
+    hours: Counts,
+    days: Counts,
+    else_rho: Floats | None = None,
+) -> Baseline:
     """total: int64[S, K], all rows of the reference; ordered: bool[S], whether neighbouring cells are neighbouring
     values. history: int64[W, S, K], W >= 0 windows of it; hours, days: int64[W], the hour of the week and the day of
-    each.
+    each. else_rho: float64[2, S], over-dispersion where the history does not tell; left out: none.
     """
     step = max(1, _ELEMENTS // max(history.shape[0] * history.shape[2], 1))
-    parts = [
-        _learn(
-            total[first : first + step], ordered[first : first + step], history[:, first : first + step], hours, days
-        )
-        for first in range(0, max(len(total), 1), step)
-    ]
-    longest = max(len(part.shares) for part in parts)
-    return Baseline(
-        np.concatenate([np.broadcast_to(part.shares, (longest, *part.shares.shape[1:])) for part in parts], axis=1),
-        np.concatenate([np.broadcast_to(part.rows, (longest, part.rows.shape[1])) for part in parts], axis=1),
-        np.concatenate([part.total for part in parts]),
-        Grouping.concatenate([part.groupings for part in parts]),
-        np.concatenate([part.rho for part in parts], axis=2),
-        np.concatenate([part.typical for part in parts], axis=1),
-        tuple(season for part in parts for season in part.season),
+    if else_rho is None:
+        else_rho = np.zeros((2, len(total)))
+    blocks = [slice(first, first + step) for first in range(0, max(len(total), 1), step)]
+    return Baseline.concatenate(
+        [_learn(total[each], ordered[each], history[:, each], hours, days, else_rho[:, each]) for each in blocks]
     )
 
 
-def _learn(total: Counts, ordered: NDArray[np.bool_], history: Counts, hours: Counts, days: Counts) -> Baseline:
+def _learn(
+    total: Counts, ordered: NDArray[np.bool_], history: Counts, hours: Counts, days: Counts, else_rho: Floats
+) -> Baseline:
     coarser = groupings(total, ordered)
     shares, rows = _shares(total), np.maximum(total.sum(axis=1), 1).astype(np.float64)
     past = _Past(history.transpose(1, 0, 2).astype(np.float64), hours, days)
     if past.days < DAYS_MIN:
-        rho = np.zeros((2, coarser.number, len(total)))
+        rho = np.repeat(else_rho[:, None], coarser.number, axis=1)
         return Baseline(shares[None], rows[None], rows, coarser, rho, past.typical, (SEASONS[0],) * len(total))
     chosen = _choose(past, shares, rows)
     rho = np.stack([past.dispersion(coarser, *each) for each in past.scales(chosen.expected, chosen.resting)])
     # What one scale cannot tell, the other does.
-    rho = np.where(np.isnan(rho), np.where(np.isnan(rho[::-1]), 0.0, rho[::-1]), rho)
+    rho = np.where(np.isnan(rho), np.where(np.isnan(rho[::-1]), else_rho[:, None], rho[::-1]), rho)
     hourly = slice(None) if any(season != "none" for season in chosen.season) else slice(1)
     return Baseline(chosen.shares[hourly], chosen.rows[hourly], rows, coarser, rho, past.typical, tuple(chosen.season))
 

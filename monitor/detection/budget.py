@@ -30,6 +30,20 @@ ROW_WINDOWS = 730.5
 VALUES_SHARE, DATA_SHARE, ROWS_SHARE, PERFORMANCE_SHARE = 0.65, 0.12, 0.03, 0.2
 """Of the budget: for the distribution of values, for causes in the data, for how many rows come, for performance."""
 
+SEGMENTS_SHARE = 0.3
+"""Of what is for values, and for causes in the data: for segments, where there are any that can be tested."""
+
+
+def divided(weights: Floats, parts: NDArray[np.bool_]) -> Floats:
+    """float64[S], adding up to one: in proportion to the weights, float64[S], but that streams of segments (`parts`,
+    bool[S]) have SEGMENTS_SHARE together, and whole traffic the rest. Where either weighs nothing, the other has all.
+    """
+    shares = np.zeros_like(weights)
+    held = [weights[which].sum() for which in (~parts, parts)]
+    for which, mine, part in zip((~parts, parts), held, (1.0 - SEGMENTS_SHARE, SEGMENTS_SHARE), strict=True):
+        shares[which] = weights[which] / max(mine, 1e-300) * (part if min(held) > 0 else 1.0)
+    return shares
+
 
 def windows_a_month(window: WindowSpec) -> float:
     """Windows that end in a month."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from monitor.detection.subject import Subject
 from monitor.windows.window import Offsets, Window
 
 State = Literal["learning", "insufficient", "untestable", "ok", "watch", "drifting"]
@@ -69,6 +70,16 @@ class Verdict:
     onset_ms: int = -1
     tested_ms: int = -1
     day_effect: float | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is of: amount, or amount in country=PL."""
+        return Subject(self.feature, self.window.segment).name
+
+    @property
+    def rank(self) -> tuple[bool, float, str]:
+        """Sorts whole traffic before segments, then the worst first."""
+        return bool(self.window.segment), -(self.standing or 0.0), self.name
 
     @property
     def standing(self) -> float | None:

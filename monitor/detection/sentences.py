@@ -18,8 +18,11 @@ def listed(names: Sequence[str]) -> str:
 
 
 def spoken(feature: str) -> str:
-    """A feature as people call it: of an output, the rows or labels, its name without the sign that sets it apart."""
-    return feature.removeprefix("@") if feature in (*OUTPUTS, ROWS, LABELS) else feature
+    """A feature, in a segment or not, as people call it: of an output, the rows or labels, its name without the sign
+    that sets it apart.
+    """
+    apart = any(feature == name or feature.startswith(f"{name} in ") for name in (*OUTPUTS, ROWS, LABELS))
+    return feature.removeprefix("@") if apart else feature
 
 
 def describe_drift(drifting: Sequence[Verdict]) -> str:
@@ -31,11 +34,11 @@ def describe_drift(drifting: Sequence[Verdict]) -> str:
     if not worst.moved:
         return said
     cell = worst.moved[0]
-    return f"{said}; of {spoken(worst.feature)}, {cell.cell} went from {cell.usual:.0%} of rows to {cell.now:.0%}"
+    return f"{said}; of {spoken(worst.name)}, {cell.cell} went from {cell.usual:.0%} of rows to {cell.now:.0%}"
 
 
 def _with_effect(verdict: Verdict) -> str:
-    name = spoken(verdict.feature)
+    name = spoken(verdict.name)
     if verdict.day_effect is not None:
         return f"{name} (effect {verdict.day_effect:.2g} by the day)"
     return name if verdict.effect is None else f"{name} (effect {verdict.effect:.2f})"

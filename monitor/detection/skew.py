@@ -22,13 +22,14 @@ LUCK = 1e-4
 
 
 def differing(watch: Watch, cells: DecisionCells, training: Counts, production: Counts) -> tuple[Differing, ...]:
-    """Features that differ by at least their tolerance, worst first. training, production: int64[features, WIDTH],
-    tallies in the same cells; the effect is de-biased as if rows were independent.
+    """Features of whole traffic that differ by at least their tolerance, worst first. training, production: int64[S,
+    WIDTH], tallies of what is watched; the effect is de-biased as if rows were independent.
     """
     found = []
-    for place, name in enumerate(watch.names):
+    for place, subject in enumerate(watch.subjects[: watch.features]):
+        name = subject.name
         usual, now = training[place, :CELLS].astype(np.float64), production[place, :CELLS].astype(np.float64)
-        if not watch.watches(name) or not usual.sum() or not now.sum():
+        if not watch.watches(subject) or not usual.sum() or not now.sum():
             continue
         free = max(float(np.count_nonzero(usual + now)) - 1.0, 1.0)
         noise = 1.0 / float(usual.sum()) + 1.0 / float(now.sum())

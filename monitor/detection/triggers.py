@@ -93,7 +93,7 @@ class Arbiter:
             if not newest or newest[0].calm:
                 return ()
             evidence = newest[0]
-        return tuple(sorted(evidence.verdicts, key=lambda verdict: (-(verdict.standing or 0.0), verdict.feature)))
+        return tuple(sorted(evidence.verdicts, key=lambda verdict: verdict.rank))
 
     def _take_in(self, evidence: Evidence) -> None:
         for change in evidence.changes:
@@ -148,7 +148,7 @@ def _trigger(
     reason: Literal["performance", "drift"] = "performance" if incident.cause == "performance" else "drift"
     summary = evidence.reason
     if reason == "performance" and drifting:
-        summary += f"; {listed([spoken(verdict.feature) for verdict in drifting])} drifted"
+        summary += f"; {listed([spoken(verdict.name) for verdict in drifting])} drifted"
     opened_ms = incident.opened.start_ms
     onset_ms = opened_ms if evidence.onset_ms is None else min(opened_ms, evidence.onset_ms)
     return Trigger(

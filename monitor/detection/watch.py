@@ -6,6 +6,9 @@ they alarm in one window. Values never seen are none while the others have chang
 takes some values beyond what was known, and that is to be learned, not to be repaired. A change of unit is a cause in
 the data, too: it is what a numeric feature's values that moved, or left the range, are put down to where it explains
 them.
+
+A feature in a segment is four streams more. Segments share cells with whole traffic, and have what is usual of their
+own; of a change of unit only whole traffic is asked.
 """
 
 from __future__ import annotations
@@ -20,20 +23,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.detection.attribution import moved
-from monitor.detection.baseline import covered, learn
-from monitor.detection.budget import DATA_SHARE, DAY_WINDOWS, ROWS_SHARE, VALUES_SHARE, evidence_limit, windows_a_month
+from monitor.detection.baseline import learn
 from monitor.detection.detector import Detector
+from monitor.detection.limits import judged, share_limits, told, value_limits
+from monitor.detection.past import coverage, places, usual
 from monitor.detection.records import Aspect, Moved
 from monitor.detection.sensitivity import Detectable, sensitivity, smallest_shares
-from monitor.detection.streams import Judged, Limits, StreamState
+from monitor.detection.streams import Judged, StreamState
+from monitor.detection.subject import Subject
 from monitor.detection.units import Conversion, Seen, Units
 from monitor.detection.volume import Rows, VolumeState
-from monitor.events.batch import OUTPUTS, SCORE
+from monitor.events.batch import SCORE
 from monitor.profiles.decision import CELLS, INVALID, MISSING, UNUSUAL, DecisionCells
 from monitor.profiles.history import History
 from monitor.profiles.layout import NumericLayout
 from monitor.profiles.reference import Reference
-from monitor.spec import DAY_MS, HOUR_MS, AlarmSpec, FeatureSpec, ModelSpec
+from monitor.profiles.segments import NONE, ROWS_MIN, Segments
+from monitor.spec import HOUR_MS, ModelSpec
 from monitor.windows.season import days, week_hours
 from monitor.windows.window import Window
 
@@ -94,8 +100,8 @@ class WatchState:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What one window says, features in the order of the layout. known: whether windows like it are known. wrong: by
-    feature, what is not as it should be; moved: by feature that drifts, the cells that did. A feature whose unit
+    """What one window says, subjects in the order of the watch. known: whether windows like it are known. wrong: by
+    subject, what is not as it should be; moved: by subject that drifts, the cells that did. A feature whose unit
     changed does not drift.
     """
 
@@ -112,16 +118,33 @@ class Watch:
     @classmethod
     def of(cls, spec: ModelSpec, reference: Reference) -> Watch:
         """Against a compiled reference."""
-        return cls(spec, reference.cells, reference.cells.tally(reference.profile), reference.history)
+        segmented = reference.segments_of(spec.segments, spec.segments_max)
+        segments = NONE if segmented is None else segmented.segments
+        return cls(spec, reference.cells, *reference.streams(segmented), segments)
 
-    def __init__(self, spec: ModelSpec, cells: DecisionCells, total: Counts, history: History | None) -> None:
-        """total: int64[features, WIDTH], the tally of the whole reference; history: how its rows came."""
+    def __init__(
+        self,
+        spec: ModelSpec,
+        cells: DecisionCells,
+        total: Counts,
+        history: History | None,
+        segments: Segments = NONE,
+    ) -> None:
+        """total: int64[S, WIDTH], the tally of the whole reference, of all features in whole traffic and then in each
+        segment; history: how its rows came.
+        """
         layouts = cells.layout.features
-        self.names = tuple(layouts)
+        self.subjects = tuple(Subject(name) for name in layouts) + tuple(
+            Subject(name, segment, own=name == column)
+            for segment, column in zip(segments.names, segments.columns, strict=True)
+            for name in layouts
+        )
+        self.names = tuple(each.name for each in self.subjects)
+        self.features = len(layouts)
         self._spec = spec
         self._cells = cells
-        numeric = np.array([isinstance(part, NumericLayout) for part in layouts.values()], dtype=np.bool_)
-        self._numeric = numeric
+        of_layout = np.array([isinstance(part, NumericLayout) for part in layouts.values()], dtype=np.bool_)
+        self._numeric = numeric = np.tile(of_layout, 1 + len(segments))
         self._aspects: list[tuple[Aspect, ...]] = [
             ("missing", "invalid", "out of range" if is_numeric else "unseen") for is_numeric in numeric
         ]
@@ -129,26 +152,37 @@ class Watch:
         if past is not None and spec.window.timed == (past.unit == "ms"):
             past = past.in_windows_of(spec.window.size)
         tallies = np.zeros((0, *total.shape), dtype=np.int64) if past is None else past.tallies
-        hours, dates = _places(past, spec)
-        self._covered = _coverage(past, spec, hours)
+        hours, dates = places(past, spec)
+        self._covered = coverage(past, spec, hours)
         streams = len(self.names)
-        values = learn(total[:, :CELLS], numeric, tallies[:, :, :CELLS], hours, dates)
+        values = usual(total[:, :CELLS], numeric, tallies[:, :, :CELLS], hours, dates, self.features)
         # What no row of a reference was cannot be learned from its own windows: their rows made the cells.
         past_shares = _shares_of(tallies)
         past_shares[:, 2 * streams :] = 0
         shares = learn(_shares(total, numeric), np.ones(3 * streams, dtype=np.bool_), past_shares, hours, dates)
-        self.usable = total[:, :CELLS].sum(axis=1) / np.maximum(total.sum(axis=1), 1)
-        """float64[F]: share of the reference's rows that have a value it knows."""
-        limits = value_limits(spec, self.names)
+        rows = total.sum(axis=1)
+        whole = np.maximum(np.tile(rows[: self.features], 1 + len(segments)), 1)
+        usable = total[:, :CELLS].sum(axis=1)
+        self.share = rows / whole
+        """float64[S]: share of the reference's rows that are of the subject's segment; 1 of whole traffic."""
+        self.usable = usable / whole
+        """float64[S]: the same, of those alone that have a value it knows."""
+        parts = np.arange(streams) >= self.features
+        self.testable = ~parts | ((usable >= ROWS_MIN) & (values.groupings.cells[0] > 1))
+        """bool[S]: false of a segment's feature of which the reference has too few rows, or a single cell."""
+        limits = value_limits(spec, self.subjects, self.testable)
         self.tolerance = dict(zip(self.names, limits.tolerance.tolist(), strict=True))
         self.values = Detector(values, limits)
-        self.shares = Detector(shares, _share_limits(spec, self.names))
-        with_unit = [_told(spec, name).monitor != "off" and name != SCORE for name in self.names]
+        self.shares = Detector(shares, share_limits(spec, self.subjects, ~parts | (rows >= ROWS_MIN)))
+        with_unit = [
+            told(spec, each.feature).monitor != "off" and each.feature != SCORE and not each.segment
+            for each in self.subjects
+        ]
         self._units = Units(cells, values, numeric & np.array(with_unit, dtype=np.bool_))
         self._by_size: dict[int, dict[str, Detectable | None]] = {}
 
     def facing(self, total: Counts, windows: float, days: float) -> Watch:
-        """A watch that compares with other rows, int64[features, WIDTH] in the same cells, of so many windows and days,
+        """A watch that compares with other rows, int64[S, WIDTH] in the same cells, of so many windows and days,
         whatever the hour.
         """
         other = copy(self)
@@ -157,9 +191,14 @@ class Watch:
         other._covered = np.ones_like(self._covered)
         return other
 
-    def watches(self, name: str) -> bool:
-        """Whether a feature's distribution is to be judged."""
-        return _told(self._spec, name).monitor == "drift"
+    @property
+    def persistence(self) -> int:
+        """Windows that a change of values takes to alarm."""
+        return self._spec.alarms.persistence
+
+    def watches(self, subject: Subject) -> bool:
+        """Whether its distribution is to be judged."""
+        return judged(self._spec, subject)
 
     @property
     def complete(self) -> bool:
@@ -177,7 +216,7 @@ class Watch:
         return np.flatnonzero(~self._covered).astype(np.int64)
 
     def detectable(self, rows: float, scale: int = 0, *, independent: bool = False) -> dict[str, Detectable | None]:
-        """The smallest change that windows of `rows` rows would show, by feature that is judged; None where it cannot
+        """The smallest change that windows of `rows` rows would show, by subject that is judged; None where it cannot
         be tested. scale: 1 for days of so many rows. independent: if rows were, so that nothing is lost to rho.
         """
         detector = self.values
@@ -185,13 +224,17 @@ class Watch:
             baseline = replace(detector.baseline, rho=np.zeros_like(detector.baseline.rho))
             detector = Detector(baseline, detector.limits)
         found = sensitivity(detector, scale, rows * self.usable)
-        return {name: each for name, each in zip(self.names, found, strict=True) if self.watches(name)}
+        return {
+            subject.name: each if testable else None
+            for subject, each, testable in zip(self.subjects, found, self.testable.tolist(), strict=True)
+            if self.watches(subject)
+        }
 
     def smallest_shares(self, rows: float) -> dict[str, tuple[float, float]]:
-        """Of each feature, the smallest shares of a window of `rows` rows that alarm at once: of rows without a value,
+        """Of each subject, the smallest shares of a window of `rows` rows that alarm at once: of rows without a value,
         and of values never seen; NaN where none does.
         """
-        held = np.concatenate([np.full(2 * len(self.names), rows), np.maximum(rows * self.usable, 1.0)])
+        held = np.concatenate([rows * self.share, rows * self.share, np.maximum(rows * self.usable, 1.0)])
         missing, _, unusual = smallest_shares(self.shares, held).reshape(3, -1).tolist()
         return dict(zip(self.names, zip(missing, unusual, strict=True), strict=True))
 
@@ -226,7 +269,7 @@ class Watch:
         versions: int = 1,
         seen: Callable[[str], Seen] | None = None,
     ) -> Findings:
-        """One more window of the version, in their order. tally: int64[features, WIDTH]. versions: how many of the
+        """One more window of the version, in their order. tally: int64[S, WIDTH]. versions: how many of the
         model share its budget now. seen: a numeric feature's values; without it no unit is asked about.
         """
         state.end_ms = window.end_ms
@@ -249,6 +292,7 @@ class Watch:
         counts = _shares_of(tally[None])[0].astype(np.float64)
         # A cause in the data is one whatever the hour: it does not wait until the seasons are known.
         shares = self.shares.judge(state.shares, counts, start_ms, hour, day, known=True, versions=versions)
+        values.untestable |= ~self.testable
         state.tested_ms[values.tested] = window.end_ms
         wrong = self._wrong(values, shares, counts, hour)
         wrong |= self._keep_units(state, units, values, shares, wrong)
@@ -259,6 +303,7 @@ class Watch:
     def ignore(self, state: WatchState, versions: int = 1) -> Findings:
         """A window that is not judged: what stood before it stands, and it says nothing else."""
         values = self.values.unjudged(state.values, versions)
+        values.untestable |= ~self.testable
         return Findings(values, self.shares.unjudged(state.shares, versions), True, {}, {})
 
     def _keep_units(
@@ -289,8 +334,9 @@ class Watch:
         usual, cells = self.values.baseline.at(hour)[0], self._cells
         found = {}
         for place in np.flatnonzero(judged.drifting).tolist():
-            name, counts = self.names[place], tally[place, :CELLS].astype(np.float64)
-            found[name] = moved(cells.layout.features[name], cells.groups[name], usual[place], counts)
+            subject, counts = self.subjects[place], tally[place, :CELLS].astype(np.float64)
+            name = subject.feature
+            found[subject.name] = moved(cells.layout.features[name], cells.groups[name], usual[place], counts)
         return found
 
     def _wrong(self, values: Judged, judged: Judged, counts: Floats, hour: int) -> dict[str, tuple[Wrong, ...]]:
@@ -319,36 +365,9 @@ class Watch:
         return np.concatenate([np.zeros(2 * streams, dtype=np.bool_), with_others])
 
 
-def _places(past: History | None, spec: ModelSpec) -> tuple[Counts, Counts]:
-    """Hour of the week and day of each window; windows by number of rows are each a day of their own. Where the windows
-    to be judged have no hours, those of the history are all alike: what the hour makes of them is how much they vary.
-    """
-    if past is None:
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    if past.unit == "rows":
-        return np.zeros(len(past.starts), dtype=np.int64), np.arange(len(past.starts))
-    starts = past.starts.tolist()
-    hours = week_hours(starts, spec.timezone)
-    return hours if spec.window.timed else np.zeros_like(hours), days(starts, spec.timezone)
-
-
-def _coverage(past: History | None, spec: ModelSpec, hours: Counts) -> NDArray[np.bool_]:
-    if not spec.window.timed or spec.alarms.learning_ms == 0:
-        return covered([0, 0], 168)
-    if past is None or past.unit == "rows":
-        return covered([], 1)
-    return covered(hours.tolist(), max(1, past.size // HOUR_MS))
-
-
-def shows_every_hour(spec: ModelSpec, history: History | None) -> bool:
-    """Whether a `Watch` of it would be complete; of a history in windows at least as long as the model's."""
-    past = None if history is None or not len(history.starts) else history
-    return bool(_coverage(past, spec, _places(past, spec)[0]).all())
-
-
 def _shares_of(tallies: Counts) -> Counts:
     """int64[W, 3 F, 2]: rows wrong and right: missing, then of the wrong type, then never seen among the usable."""
-    rows = tallies.sum(axis=2)
+    rows = tallies.sum(axis=2, dtype=np.int64)
     missing, invalid, unusual = tallies[:, :, MISSING], tallies[:, :, INVALID], tallies[:, :, UNUSUAL]
     usable = rows - missing - invalid
     wrong = np.concatenate([missing, invalid, unusual], axis=1)
@@ -362,38 +381,3 @@ def _shares(total: Counts, numeric: NDArray[np.bool_]) -> Counts:
     shares: Counts = _shares_of(total[None])[0]
     shares[2 * len(total) :, 0] += np.where(numeric, _NEVER_SEEN, 0)
     return shares
-
-
-def value_limits(spec: ModelSpec, names: tuple[str, ...]) -> Limits:
-    told = [_told(spec, name) for name in names]
-    weights = np.array([each.importance if each.monitor == "drift" else 0.0 for each in told])
-    tolerance = np.array([each.tolerance or spec.alarms.tolerance for each in told])
-    return Limits(tolerance, _limits(spec, weights, VALUES_SHARE), spec.alarms.persistence)
-
-
-def _share_limits(spec: ModelSpec, names: tuple[str, ...]) -> Limits:
-    watched = np.array([_told(spec, name).monitor != "off" for name in names], dtype=np.bool_)
-    # Whether a model answers at all is for other monitors; that it answers what it never did is for this one.
-    sent = watched & np.array([name not in OUTPUTS for name in names], dtype=np.bool_)
-    weights = np.concatenate([sent, sent, watched]).astype(np.float64)
-    # Only by the window: what is wrong with the data is wrong at once.
-    share = DATA_SHARE if spec.window.timed else DATA_SHARE + ROWS_SHARE
-    limit = _limits(spec, weights, share, days=False)
-    both = np.arange(3 * len(names)) < len(names)  # Values that are suddenly never missing are made up.
-    tolerance = np.full(3 * len(names), spec.alarms.tolerance)
-    return Limits(tolerance, limit, 1, shares=True, both=both)
-
-
-def _told(spec: ModelSpec, name: str) -> FeatureSpec:
-    return spec.features.get(name, FeatureSpec())
-
-
-def _limits(spec: ModelSpec, weights: Floats, share: float, *, days: bool = True) -> Floats:
-    """float64[2, S]: evidence at the alarm on each scale; the two share the budget where both are used."""
-    alarms: AlarmSpec = spec.alarms
-    daily = days and spec.window.timed and spec.window.size < DAY_MS
-    shares = share * weights / max(weights.sum(), 1e-300)
-    windows = evidence_limit(windows_a_month(spec.window), alarms.budget, shares / 2 if daily else shares)
-    if not daily:
-        return np.stack([windows, np.full_like(windows, np.inf)])
-    return np.stack([windows, evidence_limit(DAY_WINDOWS, alarms.budget, shares / 2)])

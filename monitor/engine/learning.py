@@ -25,8 +25,8 @@ Bools = NDArray[np.bool_]
 @dataclass(frozen=True, slots=True)
 class Lesson:
     """Rows of one version in one hour, or longer window. reference: `Standard.cells` of the one in whose decision cells
-    they are counted. end_ms: of the newest window in it. broken: bool[features], whether something was wrong with a
-    feature's data, or it drifted by a major change.
+    they are counted. tally: int64[S, WIDTH], of what is watched. end_ms: of the newest window in it. broken: bool[S],
+    whether something was wrong with its data, or it drifted by a major change.
     """
 
     reference: str
@@ -67,23 +67,23 @@ def learn(
     used = np.array(starts)[early | (day < day[-1])]
     if not len(used):
         return None
-    cells, past = standard.reference.cells, standard.reference.history
-    training = cells.tally(standard.reference.profile)
+    cells, segments = standard.reference.cells, standard.segments
+    training, past = standard.reference.streams(standard.segmented)
     tallies = _sound(spec, lessons, used)
     history = History("ms", size, used, tallies)
     if past is not None and registered and fills_gaps(spec, standard):
         total = training + tallies.sum(axis=0)
-        return Learned(Watch(spec, cells, total, _joined(past.in_windows_of(size), history)), None)
+        return Learned(Watch(spec, cells, total, _joined(past.in_windows_of(size), history), segments), None)
     skew = None
     measured = np.array(starts)[early]
     if registered and not standard.why and len(measured):
         found = differing(standard.watch, cells, training, _sound(spec, lessons, measured).sum(axis=0))
         skew = Skew(version, int(measured[0]), lessons[int(measured[-1])].end_ms, found)
-    return Learned(Watch(spec, cells, tallies.sum(axis=0), history), skew)
+    return Learned(Watch(spec, cells, tallies.sum(axis=0), history, segments), skew)
 
 
 def _sound(spec: ModelSpec, lessons: Mapping[int, Lesson], starts: Counts) -> Counts:
-    """int64[W, features, WIDTH]: tallies without those of a feature that were broken on less than half of the working
+    """int64[W, S, WIDTH]: tallies without those of a subject that were broken on less than half of the working
     days, or of the weekend's: what is so on most days, or at some hours of each, is no fault that passes but how this
     production is.
     """

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
+
+import numpy as np
 
 from monitor.engine.ledger import together
 from monitor.engine.making import enough, made_of
 from monitor.engine.memory import Memory, rows_of
-from monitor.engine.pane import Pane
+from monitor.engine.pane import Pane, count_parts
 from monitor.engine.references import SEED, References, Standard
 from monitor.engine.settlement import Settlement
-from monitor.profiles.profile import Profile
 from monitor.profiles.sample import SIZE, WHOLE
 from monitor.spec import DAY_MS, ModelSpec
 from monitor.windows.streams import FOREVER, NEVER
@@ -52,20 +54,18 @@ class Maker:
             return standard
         if made.against == "previous":
             before = before[-made.windows :][:1]
-        profile = before[0].profile
-        for each in before[1:]:
-            profile = profile.merge(each.profile)
-        windows = len(before)
+        together = reduce(Pane.merge, before)
+        windows, tally = len(before), together.tally(standard.reference.cells)
         a_day = max(1.0, DAY_MS / self.spec.window.size) if self.spec.window.timed else 1.0
-        return standard.facing(profile, windows, max(1.0, windows / a_day))
+        return standard.facing(together.profile, tally, windows, max(1.0, windows / a_day))
 
     def empty(self, version: str, start_ms: int) -> Pane:
         """What the rows of a window, or of a part of one, are to be counted in."""
         key = self.references.key(version, start_ms)
-        profile = Profile.empty(self.references[key].reference.layout)
-        if self.spec.made is not None and not profile.layout.features and not self._surely_first(start_ms):
-            profile.sample.limit = WHOLE
-        return Pane(key, profile)
+        pane = Pane.empty(key, self.references[key])
+        if self.spec.made is not None and not pane.profile.features and not self._surely_first(start_ms):
+            pane.profile.sample.limit = WHOLE
+        return pane
 
     def _surely_first(self, start_ms: int) -> bool:
         """Whether a window belongs to those that a reference is made of, whatever is still to come: before the first
@@ -94,10 +94,11 @@ class Maker:
         sample = pane.profile.sample
         if key == pane.reference or sample.limit != WHOLE:
             return pane
-        profile = Profile.empty(self.references[key].reference.layout)
-        profile.fold(rows_of(self.spec.schema, version, [sample], [start_ms]))
-        profile.sample = sample.first(profile.sample.limit)
-        return Pane(key, profile, pane.offsets)
+        counted = Pane.empty(key, self.references[key])
+        rows = rows_of(self.spec.schema, version, [sample], [start_ms])
+        count_parts([counted], rows, np.zeros(1, dtype=np.intp), self.references[key].counting)
+        counted.profile.sample, counted.offsets = sample.first(counted.profile.sample.limit), pane.offsets
+        return counted
 
     def take(self, window: Window, pane: Pane) -> bool:
         """Remember a window that has closed, and learn where it was the last one needed. Whether it is the first."""

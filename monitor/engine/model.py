@@ -147,7 +147,7 @@ class ModelMonitor:
             else:  # It was opened before the newest reference was registered, and ends under the older one.
                 shared.discard((end, version))
         panes = [self._pane(end, OTHER if (end, version) in shared else version) for end, version in places]
-        fold_parts(panes, rows, starts)
+        fold_parts(panes, rows, starts, self.references)
 
     def _pane(self, end_ms: int, version: str) -> Pane:
         """The open pane of a version, about to change."""
@@ -260,7 +260,7 @@ class ModelMonitor:
             own = self.references.owns(window.version, pane.reference)
             reader = self.references[pane.reference].performance.estimates
             estimates, ignored = reader.read(window, pane.profile.scores, own), self.spec.ignored(window)
-            view = WindowView(window, pane.profile.rows, tuple(read[window]), verdicts, estimates, ignored)
+            view = WindowView.of(window, pane.profile.rows, tuple(read[window]), verdicts, estimates, ignored)
             self.settlement.open(window, pane, evidence[0].profile, ignored)
             self._show("window", self.windows, view)
             self.dirty.add(("ledger", window.version, window.start_ms))

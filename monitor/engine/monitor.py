@@ -110,7 +110,7 @@ def _view(model: ModelMonitor) -> ModelView:
         predictions=progress.counted.get("predictions", 0),
         labels={name: progress.counted.get(name, 0) for name in LABEL_RESULTS},
         label_delay_s=progress.label_flow.histogram(),
-        windows=tuple(windows),
+        windows=tuple(part for view in windows for part in view.parts),
         performance=tuple(sorted(model.performance.values(), key=lambda view: view.window)),
         incidents=tuple(incidents),
         triggers=tuple(progress.triggers),

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from monitor.detection.incidents import Key
+from monitor.detection.past import shows_every_hour
 from monitor.detection.records import IncidentChange
 from monitor.detection.sentences import listed
 from monitor.detection.triggers import Evidence
-from monitor.detection.watch import shows_every_hour
 from monitor.engine import spans
 from monitor.engine.control import Acknowledged, Rebaselined
 from monitor.engine.ledger import together
@@ -147,7 +147,8 @@ def _made(model: ModelMonitor, version: str, order: Rebaseline) -> Standard:
             f"{len(starts)} windows of version {version!r} of model {spec.name!r} have closed{since_when}, and a "
             f"reference needs {WINDOWS_MIN} with {ROWS_MIN} rows: wait, or go by earlier ones with --from"
         )
-    new = made_of(spec, model.maker.memory, version, starts, old.layout.outcome)
+    segments = old.segmented.segments if order.features and old.segmented is not None else None
+    new = made_of(spec, model.maker.memory, version, starts, old.layout.outcome, segments)
     if order.features:
         reference = with_features(old, new, order.features)
     else:

@@ -6,69 +6,108 @@ from collections.abc import Container, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import groupby
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.engine.references import References
+from monitor.engine.references import References, Standard
 from monitor.errors import LayoutMismatchError
 from monitor.events.batch import Predictions
 from monitor.events.ids import digest
 from monitor.profiles import codec, profile
+from monitor.profiles.decision import WIDTH, DecisionCells
 from monitor.profiles.profile import Profile
+from monitor.profiles.segments import SegmentCells
 from monitor.windows.window import reaching, reaching_rows
+
+Counts = NDArray[np.int64]
 
 VERSIONS_MAX = 20
 """Versions with an open window of the same end, those with a reference of their own aside; the others share OTHER's."""
 
 OTHER = "__other__"
 
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(slots=True)
 class Pane:
     """reference: key of the one that its cells are of. offsets: [first, last + 1) of the rows' records, by
-    "topic/partition".
+    "topic/partition". segments: int64[segments, features, WIDTH], their tallies; None where none are watched.
     """
 
     reference: str
     profile: Profile
     offsets: dict[str, tuple[int, int]] = field(default_factory=dict)
+    segments: Counts | None = None
+
+    @classmethod
+    def empty(cls, key: str, standard: Standard) -> Pane:
+        """Of no rows, in the cells of a reference."""
+        segments = None if standard.counting is None else standard.counting.empty()
+        return cls(key, Profile.empty(standard.reference.layout), segments=segments)
 
     def merge(self, other: Pane) -> Pane:
         """The pane of both panes' rows; the two stay as they are."""
         offsets = self.offsets
         for place, (first, end) in other.offsets.items():
             offsets = reaching(offsets, place, first, end)
-        return Pane(self.reference, self.profile.merge(other.profile), offsets)
+        segments = None if self.segments is None or other.segments is None else self.segments + other.segments
+        return Pane(self.reference, self.profile.merge(other.profile), offsets, segments)
+
+    def tally(self, cells: DecisionCells) -> Counts:
+        """int64[S, WIDTH]: of whole traffic, then of segments."""
+        whole = cells.tally(self.profile)
+        return whole if self.segments is None else np.concatenate([whole, self.segments.reshape(-1, WIDTH)])
 
     def dump(self) -> bytes:
-        return codec.pack("PANE", _VERSION, (self.reference, self.profile.dump(), self.offsets))
+        saved = _Saved(self.reference, self.profile.dump(), self.offsets, self.segments)
+        return codec.pack("PANE", _VERSION, saved)
 
     @classmethod
     def load(cls, references: References, data: bytes) -> Pane:
         """The pane of `dump`; LayoutMismatchError where its reference is there no more, or another."""
-        reference, profile, offsets = codec.unpack(
-            "PANE", _VERSION, data, tuple[str, bytes, dict[str, tuple[int, int]]]
-        )
-        if reference not in references:
-            raise LayoutMismatchError(f"the reference of version {reference!r}, which open windows use, is gone")
-        return cls(reference, Profile.load(references[reference].reference.layout, profile), offsets)
+        saved = codec.unpack("PANE", _VERSION, data, _Saved)
+        if saved.reference not in references:
+            raise LayoutMismatchError(f"the reference of version {saved.reference!r}, which open windows use, is gone")
+        pane = cls.empty(saved.reference, references[saved.reference])
+        pane.profile = Profile.load(pane.profile.layout, saved.profile)
+        pane.offsets = saved.offsets
+        if saved.segments is not None and pane.segments is not None and saved.segments.shape == pane.segments.shape:
+            pane.segments = saved.segments  # Else the configuration names others now: these rows are in none of them.
+        return pane
 
 
-def fold_parts(panes: Sequence[Pane], batch: Predictions, starts: NDArray[np.intp]) -> None:
+class _Saved(msgspec.Struct, array_like=True):
+    reference: str
+    profile: bytes
+    offsets: dict[str, tuple[int, int]]
+    segments: Counts | None = None
+
+
+def fold_parts(panes: Sequence[Pane], batch: Predictions, starts: NDArray[np.intp], references: References) -> None:
     """Add the rows from starts[i] on, up to the next start or the end, to pane i; a pane may have several parts.
 
-    starts: intp[parts], from 0, ascending.
+    starts: intp[parts], from 0, ascending. references: those that the panes' cells are of.
     """
     ends = np.append(starts[1:], len(batch))
     for pane, start, end in zip(panes, starts, ends, strict=True):
         origin = batch.origin.take(slice(int(start), int(end)))
         pane.offsets = reaching_rows(pane.offsets, origin.topic, origin.partition, origin.offset)
-    for _, run in groupby(range(len(panes)), lambda part: panes[part].reference):
+    for key, run in groupby(range(len(panes)), lambda part: panes[part].reference):
         parts = list(run)
         rows = slice(int(starts[parts[0]]), int(ends[parts[-1]]))
-        profile.fold_parts([panes[part].profile for part in parts], batch.take(rows), starts[parts] - rows.start)
+        mine, first = [panes[part] for part in parts], starts[parts] - rows.start
+        count_parts(mine, batch.take(rows), first, references[key].counting)
+
+
+def count_parts(
+    panes: Sequence[Pane], batch: Predictions, starts: NDArray[np.intp], counting: SegmentCells | None
+) -> None:
+    """The same of panes of one reference, without where the rows lie."""
+    tallies = [pane.segments for pane in panes if pane.segments is not None]
+    adding = counting.adding(tallies, batch, starts) if counting is not None else None
+    profile.fold_parts([pane.profile for pane in panes], batch, starts, adding)
 
 
 def surplus(panes: Set[tuple[int, str]], registered: Container[str]) -> set[tuple[int, str]]:

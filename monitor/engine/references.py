@@ -17,8 +17,11 @@ from monitor.profiles.layout import Layout, OutcomeLayout
 from monitor.profiles.outcome import Outcome
 from monitor.profiles.profile import Profile
 from monitor.profiles.reference import Reference
+from monitor.profiles.segments import NONE, SegmentCells, Segmented, Segments
 from monitor.spec import ModelSpec
 from monitor.windows.streams import NEVER
+
+Counts = NDArray[np.int64]
 
 SEED = ""
 """Key, and version, of the reference without features that windows are counted under while a model has no other."""
@@ -54,18 +57,33 @@ class Standard:
         return Watch.of(self.spec, self.reference)
 
     @cached_property
-    def cells(self) -> str:
-        """Digest of its cells and of the rows in them: what evidence against it rests on."""
-        return self.reference.profile.digest
+    def segmented(self) -> Segmented | None:
+        """The segments that are watched; None where there are none."""
+        return self.reference.segments_of(self.spec.segments, self.spec.segments_max)
 
-    def facing(self, profile: Profile, windows: float, days: float) -> Standard:
+    @cached_property
+    def counting(self) -> SegmentCells | None:
+        """What counts rows in these."""
+        return None if self.segmented is None else SegmentCells(self.segmented.segments, self.reference.cells)
+
+    @property
+    def segments(self) -> Segments:
+        return NONE if self.segmented is None else self.segmented.segments
+
+    @cached_property
+    def cells(self) -> str:
+        """Digest of its cells, segments, and of the rows in them: what evidence against it rests on."""
+        digest = self.reference.profile.digest
+        return codec.sha256("\0".join([digest, *self.segments.names]).encode()) if self.segments else digest
+
+    def facing(self, profile: Profile, tally: Counts, windows: float, days: float) -> Standard:
         """With other rows instead, of so many windows and days, counted in the same cells; how much windows stray
-        remains.
+        remains. tally: of these rows, as a `Watch` takes it.
         """
         reference = replace(self.reference, profile=profile)
-        cells = reference.__dict__["cells"] = self.reference.cells
+        reference.__dict__["cells"] = self.reference.cells
         other = replace(self, reference=reference)
-        other.__dict__.update(cells=self.cells, watch=self.watch.facing(cells.tally(profile), windows, days))
+        other.__dict__.update(cells=self.cells, watch=self.watch.facing(tally, windows, days))
         return other
 
     def other_features(self, newer: Standard) -> NDArray[np.bool_]:

@@ -15,17 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.detection.incidents import Incidents
-from monitor.detection.records import Skew, State, Verdict
+from monitor.detection.records import Skew, Verdict
+from monitor.detection.sensitivity import Detectable
 from monitor.detection.sentences import describe_data, describe_drift
-from monitor.detection.severity import MAJOR, severity
 from monitor.detection.triggers import Evidence
 from monitor.detection.units import Seen
-from monitor.detection.volume import Rows, Volume
+from monitor.detection.volume import Volume
 from monitor.detection.watch import Findings, Watch, WatchState
 from monitor.engine.learning import Learned, Lesson, fills_gaps, learn
 from monitor.engine.losses import SILENT_MS
 from monitor.engine.pane import Pane
 from monitor.engine.references import References, Standard
+from monitor.engine.verdicts import broken, of_rows, severity_of, unexplained, verdicts_of
 from monitor.events.batch import ROWS
 from monitor.snapshot import WatchView, WindowView
 from monitor.spec import HOUR_MS, ModelSpec
@@ -60,11 +61,13 @@ class Watching:
     def judge(
         self, window: Window, pane: Pane, standard: Standard, readings: list[Reading], incidents: Incidents
     ) -> tuple[tuple[Verdict, ...], list[Evidence]]:
-        """What a closed window says, windows in their order; evidence: of drift, then of causes in the data."""
+        """What a closed window says, windows in their order: of whole traffic, then of its segments. Evidence: of
+        drift, then of causes in the data.
+        """
         self._forget_silent(window)
         version = window.version
         registered = self.references.owns(version, pane.reference)
-        tally, identity = standard.reference.cells.tally(pane.profile), standard.cells
+        tally, identity = pane.tally(standard.reference.cells), standard.cells
         self._forget_other_cells(version, standard)
         watch = self._watch(version, registered, standard.watch)
         alarming = registered or version in self._learned
@@ -72,7 +75,7 @@ class Watching:
         alarming = alarming and not leaving and bool(watch.names)
         psi = {reading.feature: reading.value for reading in readings if reading.statistic == "psi"}
         if self.spec.ignored(window):
-            return self._ignore(window, pane, watch, psi, alarming)
+            return self._ignore(window, pane, tally, watch, psi, alarming)
         if alarming:
             state = self.states.setdefault(version, watch.blank())
             state.reference = identity
@@ -82,8 +85,8 @@ class Watching:
         findings = watch.judge(state, window, tally, max(1, len(self.states)), partial(Seen.of, pane.profile))
         gaps_alone = version in self._learned or (registered and fills_gaps(self.spec, standard))
         if not (findings.known if gaps_alone else registered and watch.complete):
-            self._learn(window, Lesson(identity, tally, window.end_ms, _broken(watch, findings)))
-        verdicts = _verdicts(window, pane.profile.rows, watch, findings, psi, alarming, state)
+            self._learn(window, Lesson(identity, tally, window.end_ms, broken(watch, findings)))
+        verdicts = verdicts_of(window, tally, watch, findings, psi, alarming, state)
         if self._volume is not None:
             others = [other for other in self.states if other != version]
             self.touched |= {("watch", other, 0) for other in others if Volume.pause(self.states[other].volume)}
@@ -97,7 +100,13 @@ class Watching:
         return said, self._evidence(window, pane, watch, findings, verdicts, followed, alarming)
 
     def _ignore(
-        self, window: Window, pane: Pane, watch: Watch, psi: Mapping[str, float | None], alarming: bool
+        self,
+        window: Window,
+        pane: Pane,
+        tally: Counts,
+        watch: Watch,
+        psi: Mapping[str, float | None],
+        alarming: bool,
     ) -> tuple[tuple[Verdict, ...], list[Evidence]]:
         """What a window says that the calendar says to ignore: what stood before it stands, and it is no evidence."""
         state, rows = self.states.get(window.version) if alarming else None, pane.profile.rows
@@ -108,11 +117,11 @@ class Watching:
             if self._volume is not None:
                 self._volume.ignore(state.volume, window)
         findings = watch.ignore(state, max(1, len(self.states)))
-        verdicts = _verdicts(window, rows, watch, findings, psi, alarming, state)
+        verdicts = verdicts_of(window, tally, watch, findings, psi, alarming, state)
         for name, wrong in state.wrong.items():
             verdicts[name] = replace(verdicts[name], state="drifting", wrong=wrong)
         if state.volume.found is not None:
-            verdicts[ROWS] = _of_rows(window, rows, state.volume.found)
+            verdicts[ROWS] = of_rows(window, rows, state.volume.found)
         said = tuple(verdicts.values()) or self._unsaid(window, pane)
         return said, [Evidence(window, "drift", (), "", rows, pane.offsets, pane.profile.digest)]
 
@@ -131,7 +140,7 @@ class Watching:
         volume.judge(state, window, rows)
         if state.found is not None:
             verdicts[ROWS] = replace(
-                _of_rows(window, rows, state.found), effect=state.found.effect, tested_ms=window.end_ms
+                of_rows(window, rows, state.found), effect=state.found.effect, tested_ms=window.end_ms
             )
             return replace(findings, wrong={**findings.wrong, ROWS: (state.found,)})
         if before is not None:
@@ -149,18 +158,15 @@ class Watching:
         alarming: bool,
     ) -> list[Evidence]:
         """Move the version's incidents on."""
-        places = np.flatnonzero(findings.values.drifting).tolist() if alarming else []
-        drifting = [verdicts[watch.names[place]] for place in places]
-        drifting.sort(key=lambda verdict: (-(verdict.standing or 0.0), verdict.feature))
-        affected = {verdict.feature: severity(verdict.standing or 0.0) for verdict in drifting}
-        judged = [
-            (verdict.standing, watch.tolerance[verdict.feature]) for verdict in drifting if verdict.standing is not None
-        ]
+        drifting, wrong = unexplained(watch, findings, verdicts) if alarming else ([], {})
+        affected = {each.name: severity_of(each.window.segment, each.standing or 0.0) for each in drifting}
+        whole = [each for each in drifting if not each.window.segment] or drifting
+        judged = [(each.standing, watch.tolerance[each.name]) for each in whole if each.standing is not None]
         calm = bool(judged) and all(effect < tolerance for effect, tolerance in judged)
-        wrong = findings.wrong if alarming else {}
         worst = {name: max(share.effect for share in shares) for name, shares in wrong.items()}
-        ranked = sorted(worst, key=lambda name: (-worst[name], name))
-        broken = {name: severity(worst[name]) for name in ranked}
+        parts = {each.name: each.segment for each in watch.subjects}
+        ranked = sorted(worst, key=lambda name: (bool(parts.get(name)), -worst[name], name))
+        affected_data = {name: severity_of(parts.get(name, ""), worst[name]) for name in ranked}
         said = describe_data({name: wrong[name] for name in ranked})
         began = min((verdict.onset_ms for verdict in drifting if verdict.onset_ms >= 0), default=None)
         reason = describe_drift(drifting)
@@ -177,7 +183,7 @@ class Watching:
             onset_ms=began,
         )
         since = min((share.onset_ms for shares in wrong.values() for share in shares), default=None)
-        changes = tuple(incidents.update(window, "data", broken, said, since))
+        changes = tuple(incidents.update(window, "data", affected_data, said, since))
         return [
             drift,
             replace(drift, cause="data", changes=changes, reason=said, verdicts=(), calm=False, onset_ms=since),
@@ -242,12 +248,17 @@ class Watching:
         alarming = registered or version in self._learned
         starts = self._starts.get(version)
         learning = bool(starts) and not (alarming and watch.complete)
+        known = alarming and watch.knows(newest)
+        found = watch.detectable_about(median(view.rows for view in windows)) if known else {}
+        by_segment: dict[str, dict[str, Detectable | None]] = {}
+        for each in watch.subjects:
+            if each.name in found:
+                by_segment.setdefault(each.segment, {})[each.feature] = found[each.name]
         return WatchView(
             registered=registered,
             learning_until_ms=starts[0] + self.spec.alarms.learning_ms if starts and learning else None,
-            detectable=watch.detectable_about(median(view.rows for view in windows))
-            if alarming and watch.knows(newest)
-            else {},
+            detectable=by_segment.pop("", {}),
+            segments=by_segment,
             skew=self._learned[version].skew if version in self._learned else None,
         )
 
@@ -262,20 +273,17 @@ class Watching:
         if state is not None and state.reference != standard.cells:
             before = next((each for each in self.references.values() if each.cells == state.reference), None)
             registered = self.references.owns(version, self.references.key(version, state.end_ms))
-            if (
-                not registered
-                or before is None
-                or list(before.reference.layout.features) != list(standard.reference.layout.features)
-            ):
+            if not registered or before is None or before.watch.names != standard.watch.names:
                 del self.states[version]
             else:
-                self._begin_anew(version, before.other_features(standard), list(standard.reference.layout.features))
+                names = standard.watch.names
+                self._begin_anew(version, np.resize(before.other_features(standard), len(names)), names)
             self.touched.add(("watch", version, 0))
         if starts and self.lessons[version, starts[-1]].reference != standard.cells:
             self._forget_lessons(version)
 
     def _begin_anew(self, version: str, which: NDArray[np.bool_], names: Sequence[str]) -> None:
-        """With some of the features, bool[F]; where it is all of them, with how many rows come, too."""
+        """With some of what is watched, bool[S]; where it is all of them, with how many rows come, too."""
         if which.all():
             del self.states[version]
         else:
@@ -305,74 +313,3 @@ class Watching:
             if self.states.pop(version, None) is not None:
                 self.touched.add(("watch", version, 0))
             self._forget_lessons(version)
-
-
-def _of_rows(window: Window, rows: int, found: Rows) -> Verdict:
-    return Verdict(window, ROWS, rows, "drifting", evidence_ratio=found.ratio, wrong=("volume",))
-
-
-def _verdicts(
-    window: Window,
-    rows: int,
-    watch: Watch,
-    findings: Findings,
-    psi: Mapping[str, float | None],
-    alarming: bool,
-    remembered: WatchState,
-) -> dict[str, Verdict]:
-    return {
-        name: _verdict(window, rows, name, place, findings, psi.get(name), alarming, remembered)
-        for place, name in enumerate(watch.names)
-        if watch.watches(name)
-    }
-
-
-def _broken(watch: Watch, findings: Findings) -> NDArray[np.bool_]:
-    """bool[features]: those of which a window is no lesson, if it is an exception."""
-    values = findings.values
-    major = values.drifting & ~(values.effect < MAJOR)  # Also where the window alone holds too few rows to say.
-    return major | np.array([name in findings.wrong for name in watch.names], dtype=np.bool_)
-
-
-def _verdict(
-    window: Window,
-    rows: int,
-    name: str,
-    place: int,
-    findings: Findings,
-    psi: float | None,
-    alarming: bool,
-    remembered: WatchState,
-) -> Verdict:
-    values = findings.values
-    wrong = tuple(share.aspect for share in findings.wrong.get(name, ()))
-    tested = bool(values.tested[place])
-    state: State
-    if not alarming:
-        state = "learning"
-    elif values.drifting[place] or wrong:
-        state = "drifting"
-    elif not findings.known:
-        state = "learning"
-    elif values.untestable[place]:
-        state = "untestable"
-    elif not tested:
-        state = "insufficient"
-    else:
-        state = "watch" if values.watch[place] else "ok"
-    return Verdict(
-        window=window,
-        feature=name,
-        rows=rows,
-        state=state,
-        effect=float(values.effect[place]) if tested else None,
-        noise_floor=float(values.floor[place]) if tested else None,
-        psi=psi,
-        p_value=float(values.p_value[place]) if tested else None,
-        evidence_ratio=float(values.ratio[place]),
-        wrong=wrong,
-        moved=findings.moved.get(name, ()) if alarming else (),
-        onset_ms=int(values.onset_ms[place]),
-        tested_ms=int(remembered.tested_ms[place]),
-        day_effect=None if np.isnan(values.day_effect[place]) else float(values.day_effect[place]),
-    )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import get_args
 
 from monitor.detection.records import Cause, Severity, State, Verdict
+from monitor.detection.sensitivity import Detectable
 from monitor.events.timestamps import utc
 from monitor.snapshot import ESTIMATE, ModelView, PerformanceView, WatchView, WindowView
 from monitor.statistics.reading import Reading
@@ -28,7 +29,8 @@ class Slice:
 
     window: the last closed one. standing: of each feature the newest verdict that could be reached, most drifted
     first: a state holds through windows with too little data, so that a quiet night does not resolve a page.
-    performance: the newest settled one. watch: how whole traffic is watched; None of a segment.
+    performance: the newest settled one. watch: how whole traffic is watched; None of a segment. detectable: as of a
+    `WatchView`.
     """
 
     version: str
@@ -37,6 +39,7 @@ class Slice:
     standing: tuple[Verdict, ...]
     performance: PerformanceView | None
     watch: WatchView | None = None
+    detectable: Mapping[str, Detectable | None] = field(default_factory=dict)
 
 
 def slices(model: ModelView) -> tuple[Slice, ...]:
@@ -57,10 +60,17 @@ def slices(model: ModelView) -> tuple[Slice, ...]:
             _standing(views),
             settled.get((version, segment)),
             None if segment else model.watches.get(version),
+            _detectable(model.watches.get(version), segment),
         )
         for version, segment in places
         for views in [windows.get((version, segment), [])]
     )
+
+
+def _detectable(watch: WatchView | None, segment: str) -> Mapping[str, Detectable | None]:
+    if watch is None:
+        return {}
+    return watch.segments.get(segment, {}) if segment else watch.detectable
 
 
 def estimated(readings: Iterable[Reading]) -> dict[str, Reading]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from monitor.detection.records import IncidentChange, Trigger, Verdict
+from monitor.detection.sentences import spoken
 from monitor.engine import Output
 from monitor.events.batch import OUTPUTS
 from monitor.events.timestamps import iso
@@ -34,7 +35,8 @@ def lines(outputs: Iterable[Output], by_row: bool) -> Iterator[Line]:
                 evidence[view.window] = {"evidence_ratio": view.evidence_ratio, "evidence_loss": view.evidence_loss}
         for reading in output.readings:
             readings[(reading.window, reading.feature, reading.statistic)] = reading
-        others += [(view.window, 1, _verdict(each, by_row)) for view in output.windows for each in view.verdicts]
+        parts = [part for view in output.windows for part in view.parts]
+        others += [(part.window, 1, _verdict(each, by_row)) for part in parts for each in part.verdicts]
         others += [(change.window, 2, _incident(change, by_row)) for change in output.changes]
         others += [(trigger.window, 3, _trigger(trigger, by_row)) for trigger in output.triggers]
     everything = [
@@ -109,8 +111,8 @@ def _incident(change: IncidentChange, by_row: bool) -> Line:
         "cause": incident.cause,
         "severity": incident.severity,
         **_span(window, by_row),
-        "features": [name for name in incident.features if name not in OUTPUTS],
-        "outputs": [name[1:] for name in incident.features if name in OUTPUTS],
+        "features": [name for name in incident.features if spoken(name) == name],
+        "outputs": [spoken(name) for name in incident.features if spoken(name) != name],
         "reason": change.reason,
     }
 

@@ -266,7 +266,7 @@ def _share(part: Slice, feature: str, aspect: Aspect) -> str:
 
 def _found_from(verdict: Verdict, part: Slice) -> Content:
     """The smallest change that would be found."""
-    found = part.watch and part.watch.detectable.get(verdict.feature)
+    found = part.detectable.get(verdict.feature)
     if not found:
         return "–"
     together = tag("span", f" in {found.windows} windows", class_="quiet") if found.windows > 1 else None

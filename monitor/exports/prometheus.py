@@ -19,6 +19,7 @@ from prometheus_client.utils import floatToGoString
 
 from monitor import __version__
 from monitor.detection.records import Verdict
+from monitor.detection.sensitivity import Detectable
 from monitor.exports.latest import (
     CAUSES,
     SEVERITIES,
@@ -33,7 +34,7 @@ from monitor.exports.latest import (
 )
 from monitor.exports.metrics import METRICS, PREFIX, Metric
 from monitor.exports.text import clean
-from monitor.snapshot import LABEL_RESULTS, Histogram, ModelView, PerformanceView, ServiceView, Snapshot, WatchView
+from monitor.snapshot import LABEL_RESULTS, Histogram, ModelView, PerformanceView, ServiceView, Snapshot
 from monitor.statistics.reading import Reading
 from monitor.statistics.registry import QUALITY
 
@@ -218,7 +219,7 @@ def _performance(labels: tuple[str, str, str], performance: PerformanceView) -> 
 
 def _features(labels: tuple[str, str, str], part: Slice) -> Iterator[tuple[Rank, FeatureGroup]]:
     """A group a feature: what holds of it, and the figures of the last closed window."""
-    groups = {verdict.feature: list(_held(verdict, part.watch)) for verdict in part.standing}
+    groups = {verdict.feature: list(_held(verdict, part.detectable.get(verdict.feature))) for verdict in part.standing}
     if part.window is not None:
         for verdict in part.window.verdicts:
             groups.setdefault(verdict.feature, []).extend(_verdict(verdict))
@@ -230,13 +231,12 @@ def _features(labels: tuple[str, str, str], part: Slice) -> Iterator[tuple[Rank,
         yield ranks.get(name) or unwatched(name), FeatureGroup((*labels, name), figures)
 
 
-def _held(verdict: Verdict, watch: WatchView | None) -> Iterator[Figure]:
+def _held(verdict: Verdict, detectable: Detectable | None) -> Iterator[Figure]:
     for state in STATES:
         yield "drift_state", (state,), verdict.state == state
     yield "drift_evidence_ratio", (), verdict.evidence_ratio
     if verdict.tested_ms >= 0:
         yield "drift_last_tested_timestamp_seconds", (), verdict.tested_ms / 1000
-    detectable = watch and watch.detectable.get(verdict.feature)
     if detectable:
         yield "drift_detectable_effect", (), detectable.effect
 

@@ -34,6 +34,8 @@ class Verdict(Resource):
     """What one window says of one feature."""
 
     feature: Text
+    segment: Text
+    """Empty for whole traffic, else like `country=PL`."""
     window_start: datetime
     window_end: datetime
     rows: int
@@ -58,6 +60,7 @@ class Verdict(Resource):
     def of(cls, verdict: records.Verdict) -> Self:
         return cls(
             feature=verdict.feature,
+            segment=verdict.window.segment,
             window_start=utc(verdict.window.start_ms),
             window_end=utc(verdict.window.end_ms),
             rows=verdict.rows,
@@ -153,7 +156,7 @@ class Standing(Resource):
             features=[Verdict.of(verdict) for verdict in part.standing],
             detectable={
                 feature: found and Detectable(effect=found.effect, windows=found.windows)
-                for feature, found in (part.watch.detectable if part.watch else {}).items()
+                for feature, found in part.detectable.items()
             },
             performance=part.performance and Performance.of(part.performance),
             performance_estimate=[ExpectedFigure.of(each) for each in (part.window.estimates if part.window else ())],

@@ -62,14 +62,15 @@ def fold_parts(
     layout: CategoricalLayout,
     column: CategoricalColumn,
     starts: NDArray[np.intp],
-) -> None:
+) -> NDArray[np.int32]:
     """Add the rows from starts[i] on, up to the next start or the end, to summary i: one pass over the column.
 
     starts: intp[parts], from 0, ascending; a part may be empty, and a summary may have several. Folding parts in any
-    order and any split gives the same bits as folding the whole.
+    order and any split gives the same bits as folding the whole. Returns int32[n]: each row's cell, or a code below 0.
     """
+    codes = column.recode(layout.index, other=layout.cells - 1)
     # The two codes below 0 that say why there is no category have places of their own before the cells.
-    place = column.recode(layout.index, other=layout.cells - 1) + 2
+    place = codes + 2
     width = layout.cells + 2
     sizes = np.diff(np.append(starts, len(place)))
     place += np.repeat(width * np.arange(len(starts), dtype=np.int32), sizes)
@@ -78,3 +79,10 @@ def fold_parts(
         summary.counts += found[2:]
         summary.missing += int(found[2 + MISSING_CODE])
         summary.invalid += int(found[2 + INVALID_CODE])
+    return codes
+
+
+def came_once(column: CategoricalColumn) -> NDArray[np.bool_]:
+    """bool[len(column.values)], or one that is False where there are none: values that a single row has."""
+    once: NDArray[np.bool_] = np.bincount(column.codes[column.codes >= 0], minlength=max(len(column.values), 1)) == 1
+    return once

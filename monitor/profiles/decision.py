@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.events.batch import INVALID_CODE, MISSING_CODE, PRESENT, Column, NumericColumn
+from monitor.events.batch import MISSING as WITHOUT
 from monitor.profiles.layout import FeatureLayout, Layout, NumericLayout
 from monitor.profiles.numeric import UNIT, NumericSummary
 from monitor.profiles.profile import Profile
@@ -26,6 +29,26 @@ WIDTH = CELLS + 3
 
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
+
+
+Codes = NDArray[np.integer[Any]]
+
+
+def coded(layout: FeatureLayout, column: Column, cells: Codes | None = None) -> Codes:
+    """int[n]: the fine cell of each value, or MISSING_CODE or INVALID_CODE. cells: where they are known, those of a
+    numeric column's usable values; of a categorical one, what is wanted.
+    """
+    if isinstance(layout, NumericLayout):
+        assert isinstance(column, NumericColumn)
+        present = column.state == PRESENT
+        found = layout.assign(column.values[present]) if cells is None else cells
+        if len(found) == len(present):
+            return found
+        codes = np.where(column.state == WITHOUT, MISSING_CODE, INVALID_CODE)
+        codes[present] = found
+        return codes
+    assert not isinstance(column, NumericColumn)
+    return column.recode(layout.index, other=layout.cells - 1) if cells is None else cells
 
 
 def cells_of(layout: FeatureLayout, counts: Counts, cells: int = CELLS) -> Counts:
@@ -91,10 +114,15 @@ class DecisionCells:
         edges: Floats = layout.edges[np.concatenate([[0], begins, [len(layout.edges) - 1]])]
         return edges
 
+    def places(self, name: str) -> Counts:
+        """int64[2 + fine cells]: where in its row of a tally a feature's value goes, by its code (see `coded`) + 2."""
+        group = self.groups[name]
+        return np.concatenate([[INVALID, MISSING], np.where(group < 0, UNUSUAL, group)])
+
     @cached_property
     def _places(self) -> NDArray[np.int64]:
         """Where the fine cells of all features go in a tally."""
-        rows = [np.where(group < 0, UNUSUAL, group) + WIDTH * place for place, group in enumerate(self.groups.values())]
+        rows = [self.places(name)[2:] + WIDTH * place for place, name in enumerate(self.groups)]
         return np.concatenate([*rows, np.empty(0, dtype=np.int64)])
 
     def tally(self, profile: Profile) -> Counts:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.events.batch import INVALID, INVALID_CODE, MISSING, MISSING_CODE, Column, NumericColumn, Predictions
-from monitor.profiles import decision
-from monitor.profiles.decision import WIDTH, DecisionCells
-from monitor.profiles.layout import FeatureLayout, NumericLayout
+from monitor.events.batch import Predictions
+from monitor.profiles.decision import WIDTH, DecisionCells, coded
 from monitor.profiles.profile import column_of
 
 WINDOWS_MAX = 2_200
@@ -24,8 +22,9 @@ Unit = Literal["ms", "rows"]
 @dataclass(frozen=True, eq=False)
 class History:
     """unit, size: windows are of `size` milliseconds of event time, or rows. starts: int64[W], ascending, the time or
-    row number at which each begins; windows without rows are left out. tallies: int64[W, features, WIDTH], as
-    `DecisionCells.tally` gives them; features in the order of the layout.
+    row number at which each begins; windows without rows are left out. tallies: int64[W, features, WIDTH], or smaller
+    integers, as `DecisionCells.tally` gives them; features in the order of the layout, those of segments one after the
+    other.
     """
 
     unit: Unit
@@ -43,7 +42,9 @@ class History:
         kept = window >= first
         window, windows = window[kept] - first, len(starts) - first
         tallies = [
-            _by_window(layout, cells.groups[name], column_of(predictions, name, layout).take(kept), window, windows)
+            _by_window(
+                cells.places(name)[coded(layout, column_of(predictions, name, layout).take(kept)) + 2], window, windows
+            )
             for name, layout in cells.layout.features.items()
         ]
         empty = np.empty((windows, 0, WIDTH), dtype=np.int64)
@@ -58,29 +59,22 @@ class History:
         np.add.at(tallies, window, self.tallies)
         return History(self.unit, size, starts, tallies)
 
+    def newest(self, windows: int) -> History:
+        """At most so many of its windows."""
+        return replace(self, starts=self.starts[-windows:], tallies=self.tallies[-windows:])
+
     def plain(self) -> list[Any]:
-        return [self.unit, self.size, self.starts.tobytes(), list(self.tallies.shape), self.tallies.tobytes()]
+        kind = self.tallies.dtype.newbyteorder("<")
+        content = [self.unit, self.size, self.starts.tobytes(), list(self.tallies.shape), self.tallies.tobytes()]
+        return content if kind == np.dtype("<i8") else [*content, kind.str]
 
     @classmethod
     def of_plain(cls, plain: list[Any]) -> History:
-        unit, size, starts, shape, tallies = plain
-        return cls(
-            unit, size, np.frombuffer(starts, dtype="<i8"), np.frombuffer(tallies, dtype="<i8").reshape(tuple(shape))
-        )
+        unit, size, starts, shape, tallies, *kind = plain
+        counts = np.frombuffer(tallies, dtype=kind[0] if kind else "<i8").reshape(tuple(shape))
+        return cls(unit, size, np.frombuffer(starts, dtype="<i8"), counts)
 
 
-def _by_window(layout: FeatureLayout, groups: Counts, column: Column, window: NDArray[np.intp], windows: int) -> Counts:
-    """int64[windows, WIDTH]: one feature's rows by window and decision cell."""
-    if isinstance(column, NumericColumn):
-        assert isinstance(layout, NumericLayout)
-        place = groups[layout.assign(column.values)]
-        place = np.where(column.state == MISSING, decision.MISSING, place)
-        place = np.where(column.state == INVALID, decision.INVALID, place)
-    else:
-        assert not isinstance(layout, NumericLayout)
-        codes = column.recode(layout.index, other=layout.cells - 1)
-        place = groups[np.maximum(codes, 0)]
-        place = np.where(codes == MISSING_CODE, decision.MISSING, place)
-        place = np.where(codes == INVALID_CODE, decision.INVALID, place)
-    place = np.where(place < 0, decision.UNUSUAL, place)
+def _by_window(place: Counts, window: NDArray[np.intp], windows: int) -> Counts:
+    """int64[windows, WIDTH]: one feature's rows by window and place in a tally."""
     return np.bincount(window * WIDTH + place, minlength=windows * WIDTH).reshape(windows, WIDTH).astype(np.int64)

@@ -112,11 +112,11 @@ class NumericSummary:
 
 def fold_parts(
     summaries: Sequence[NumericSummary], layout: NumericLayout, column: NumericColumn, starts: NDArray[np.intp]
-) -> None:
+) -> NDArray[np.intp]:
     """Add the rows from starts[i] on, up to the next start or the end, to summary i: one pass over the column.
 
     starts: intp[parts], from 0, ascending; a part may be empty, and a summary may have several. Folding parts in any
-    order and any split gives the same bits as folding the whole.
+    order and any split gives the same bits as folding the whole. Returns intp[k]: the cells of its usable values.
     """
     # No part may be longer than float64 sums are exact for.
     cuts = np.unique(np.append(starts, np.arange(0, len(column.values), _ROWS_MAX)))
@@ -131,9 +131,10 @@ def fold_parts(
         values = values[present]
         cuts = np.append(0, np.cumsum(present))[cuts]
     sizes = np.diff(np.append(cuts, len(values)))
-    filled = np.flatnonzero(sizes)
+    filled, cells = np.flatnonzero(sizes), layout.assign(values)
     if len(filled):
-        _fold_filled([owners[part] for part in filled], layout, values, sizes[filled])
+        _fold_filled([owners[part] for part in filled], layout, values, cells, sizes[filled])
+    return cells
 
 
 def _count(mask: NDArray[np.bool_], starts: NDArray[np.intp]) -> list[int]:
@@ -147,17 +148,18 @@ def _fold_filled(
     summaries: Sequence[NumericSummary],
     layout: NumericLayout,
     values: NDArray[np.float64],
+    cells: NDArray[np.intp],
     sizes: NDArray[np.intp],
 ) -> None:
     """Add successive parts of finite values, each of 1 to _ROWS_MAX rows."""
     starts = np.cumsum(sizes) - sizes
-    place = layout.assign(values) + np.repeat(layout.cells * np.arange(len(sizes)), sizes)
+    place = cells + np.repeat(layout.cells * np.arange(len(sizes)), sizes)
     with np.errstate(over="ignore"):  # An enormous value overflows to infinity and is clipped.
         z = (values - layout.centre) * (UNIT / layout.scale)
     z = np.rint(np.minimum(np.maximum(z, -_CLIP), _CLIP))
-    cells = len(sizes) * layout.cells
-    counts = np.bincount(place, minlength=cells).reshape(len(sizes), -1)
-    sums = np.bincount(place, weights=z, minlength=cells).astype(np.int64).reshape(len(sizes), -1)
+    places = len(sizes) * layout.cells
+    counts = np.bincount(place, minlength=places).reshape(len(sizes), -1)
+    sums = np.bincount(place, weights=z, minlength=places).astype(np.int64).reshape(len(sizes), -1)
     high = np.floor(z / 65536.0)
     low = z - high * 65536.0
     squares = [np.add.reduceat(product, starts).tolist() for product in (high * high, high * low, low * low)]

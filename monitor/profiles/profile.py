@@ -8,7 +8,7 @@ category, SIZE raw rows and what `predicted` keeps of scores; it does not grow w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,7 +103,13 @@ def column_of(batch: Predictions, name: str, layout: FeatureLayout) -> Column:
     return batch.column(name, isinstance(layout, NumericLayout))
 
 
-def fold_parts(profiles: Sequence[Profile], batch: Predictions, starts: NDArray[np.intp]) -> None:
+Fold = Callable[[str, slice, Column, NDArray[np.integer[Any]]], None]
+"""Is told of each feature, for some rows of a batch: their column, and the cells that `_fold` gives."""
+
+
+def fold_parts(
+    profiles: Sequence[Profile], batch: Predictions, starts: NDArray[np.intp], tell: Fold | None = None
+) -> None:
     """Add the rows from starts[i] on, up to the next start or the end, to profile i; all profiles are of one layout.
 
     starts: intp[parts], from 0, ascending. A few small windows' rows cost as much in one pass as those of one.
@@ -111,27 +117,35 @@ def fold_parts(profiles: Sequence[Profile], batch: Predictions, starts: NDArray[
     ends = np.append(starts[1:], len(batch))
     for first in range(0, len(profiles), _PARTS):
         block = slice(first, first + _PARTS)
-        part = batch.take(slice(int(starts[first]), int(ends[block][-1])))
-        _fold_block(profiles[block], part, starts[block] - starts[first])
+        rows = slice(int(starts[first]), int(ends[block][-1]))
+        _fold_block(profiles[block], batch.take(rows), starts[block] - starts[first], rows, tell)
 
 
-def _fold_block(profiles: Sequence[Profile], batch: Predictions, starts: NDArray[np.intp]) -> None:
+def _fold_block(
+    profiles: Sequence[Profile], batch: Predictions, starts: NDArray[np.intp], rows: slice, tell: Fold | None
+) -> None:
     for name, layout in profiles[0].layout.features.items():
-        _fold(layout, [profile.features[name] for profile in profiles], column_of(batch, name, layout), starts)
+        column = column_of(batch, name, layout)
+        cells = _fold(layout, [profile.features[name] for profile in profiles], column, starts)
+        if tell is not None:
+            tell(name, rows, column, cells)
     predicted.fold_parts([profile.scores for profile in profiles], profiles[0].layout.outcome, batch, starts)
     for profile, start, end in zip(profiles, starts, np.append(starts[1:], len(batch)), strict=True):
         profile.rows += int(end - start)
         profile.sample.fold(batch.take(slice(int(start), int(end))))
 
 
-def _fold(layout: FeatureLayout, summaries: Sequence[Summary], column: Column, starts: NDArray[np.intp]) -> None:
+def _fold(
+    layout: FeatureLayout, summaries: Sequence[Summary], column: Column, starts: NDArray[np.intp]
+) -> NDArray[np.integer[Any]]:
+    """The cells of a numeric column's usable values, or the cell or code of each row of a categorical one."""
     match layout, column:
         case NumericLayout(), NumericColumn():
-            numeric.fold_parts([each for each in summaries if isinstance(each, NumericSummary)], layout, column, starts)
+            numbers = [each for each in summaries if isinstance(each, NumericSummary)]
+            return numeric.fold_parts(numbers, layout, column, starts)
         case CategoricalLayout(), CategoricalColumn():
-            categorical.fold_parts(
-                [each for each in summaries if isinstance(each, CategoricalSummary)], layout, column, starts
-            )
+            categories = [each for each in summaries if isinstance(each, CategoricalSummary)]
+            return categorical.fold_parts(categories, layout, column, starts)
         case _:
             raise LayoutMismatchError(
                 "a column is of another type than its cells: the reference does not fit the schema"

@@ -5,7 +5,8 @@ A reference is built once, from a training or production table, and is one file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -24,6 +25,7 @@ from monitor.events.batch import (
 )
 from monitor.events.schema import Schema
 from monitor.profiles import codec
+from monitor.profiles.categorical import came_once
 from monitor.profiles.decision import DecisionCells
 from monitor.profiles.history import History, Unit
 from monitor.profiles.layout import (
@@ -37,17 +39,21 @@ from monitor.profiles.layout import (
 )
 from monitor.profiles.outcome import Outcome
 from monitor.profiles.profile import Profile
+from monitor.profiles.segments import Segmented, Segments, chosen
 
 _VERSION = 2
+_SEGMENTED = 3  # With segments.
 _FREQUENT = 100  # Rows that a category needs for a cell of its own, where there are too many for each to have one.
 _PARTS_MIN = 12  # Windows by number of rows that how much they vary is learned from.
 _TINY = 1e-290  # Below this the unit of fixed-point sums would overflow; such a feature is constant to all purposes.
+
+Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Reference:
     """version: the model version it belongs to, or empty for any. outcome: None where its rows had no labels. history:
-    how its rows came, None where that is not known.
+    how its rows came, None where that is not known. segmented: its segments, None where none were asked for.
     """
 
     version: str
@@ -55,6 +61,7 @@ class Reference:
     profile: Profile
     outcome: Outcome | None
     history: History | None = None
+    segmented: Segmented | None = None
 
     @classmethod
     def build(
@@ -96,6 +103,15 @@ class Reference:
             history = History.of_rows(DecisionCells.of(profile), predictions, unit, size)
         return cls(version, layout, profile, labelled, history)
 
+    def with_segments(self, predictions: Predictions, by: Sequence[str] | Segments) -> Reference:
+        """With segments of the same rows. by: categorical features, whose most frequent values they are; or the
+        segments themselves.
+        """
+        if not by:
+            return self
+        segments = by if isinstance(by, Segments) else chosen(self.profile, by)
+        return replace(self, segmented=Segmented.of_rows(self.cells, predictions, segments, self.history))
+
     @cached_property
     def cells(self) -> DecisionCells:
         """The cells that decisions are taken on."""
@@ -114,14 +130,16 @@ class Reference:
         """Bytes of the compiled file."""
         outcome = None if self.outcome is None else self.outcome.plain()
         history = None if self.history is None else self.history.plain()
-        return codec.pack("REFE", _VERSION, (self.version, self.layout.dump(), self.profile.plain(), outcome, history))
+        content = (self.version, self.layout.dump(), self.profile.plain(), outcome, history)
+        if self.segmented is None:
+            return codec.pack("REFE", _VERSION, content)
+        return codec.pack("REFE", _SEGMENTED, (*content, self.segmented.plain()))
 
     @classmethod
     def load(cls, data: bytes) -> Reference:
         """The reference of `dump`; CodecError where the bytes are none."""
-        version, layout_bytes, profile, outcome, history = codec.unpack(
-            "REFE", _VERSION, data, tuple[str, bytes, list[Any], list[Any] | None, list[Any] | None]
-        )
+        content = codec.unpack("REFE", _SEGMENTED, data, list[Any])
+        version, layout_bytes, profile, outcome, history, *segmented = content
         layout = Layout.load(layout_bytes)
         return cls(
             version,
@@ -129,7 +147,26 @@ class Reference:
             Profile.of_plain(layout, profile),
             None if outcome is None else Outcome.of_plain(outcome),
             None if history is None else History.of_plain(history),
+            Segmented.of_plain(segmented[0]) if segmented else None,
         )
+
+    def segments_of(self, columns: Sequence[str], most: int) -> Segmented | None:
+        """At most so many of its segments, of these columns; None where there are none."""
+        return self.segmented.only(columns, most) if columns and self.segmented is not None else None
+
+    def streams(self, segmented: Segmented | None) -> tuple[Counts, History | None]:
+        """The tally of all rows, int64[F + S F, WIDTH], and of their windows: of whole traffic, then of segments."""
+        total, history = self.cells.tally(self.profile), self.history
+        if segmented is None:
+            return total, history
+        total = np.concatenate([total, segmented.total])
+        past = segmented.history
+        if history is not None and past is not None:
+            parts = np.zeros((len(history.starts), *past.tallies.shape[1:]), dtype=past.tallies.dtype)
+            parts[len(parts) - len(past.starts) :] = past.tallies  # They are its newest windows.
+            smallest = np.min_scalar_type(history.tallies.max(initial=0))
+            history = replace(history, tallies=np.concatenate([history.tallies.astype(smallest), parts], axis=1))
+        return total, history
 
 
 def _outputs(predictions: Predictions) -> dict[str, Column]:
@@ -193,15 +230,14 @@ def _categorical(column: Column) -> CategoricalLayout:
     return CategoricalLayout(tuple(ranked))
 
 
-def _expect_unseen(layout: CategoricalLayout, counts: NDArray[np.int64], column: Column) -> None:
+def _expect_unseen(layout: CategoricalLayout, counts: Counts, column: Column) -> None:
     """Move the rows of categories that came once to the cell of those that never did.
 
     Their share is what further rows of the same source are expected to hold of new ones: with ten thousand postal codes
     in a reference of twice as many rows, one row in seven. Good 1953, Biometrika 40(3/4).
     """
     assert isinstance(column, CategoricalColumn)
-    seen = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values))
-    once = [layout.index[column.values[code]] for code in np.flatnonzero(seen == 1).tolist()]
+    once = [layout.index[column.values[code]] for code in np.flatnonzero(came_once(column)).tolist()]
     np.subtract.at(counts, once, 1)
     counts[-1] += len(once)
 

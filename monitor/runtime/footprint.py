@@ -13,6 +13,7 @@ from monitor.config import Config
 from monitor.engine import Monitor
 from monitor.engine.learning import Lesson
 from monitor.engine.pane import Pane
+from monitor.engine.references import Standard
 from monitor.events.batch import SCORE, CategoricalColumn, Column, NumericColumn, Origin, Predictions
 from monitor.exports.prometheus import EVENT_RESULTS, within
 from monitor.profiles import codec
@@ -50,19 +51,20 @@ class Rehearsal:
         self._monitor = Monitor(timed, references)
         for model in self._monitor.models.values():
             for version, standard in model.references.items():
-                model.panes[model.spec.window.size, version] = Pane(version, standard.reference.profile)
+                model.panes[model.spec.window.size, version] = _pane(version, standard)
             model.finish()
 
     def footprint(self, model: str, version: str) -> Footprint:
         engine = self._monitor.models[model]
-        spec, reference = engine.spec, engine.references[version].reference
-        tally = reference.cells.tally(reference.profile)
+        spec, standard = engine.spec, engine.references[version]
+        reference, pane = standard.reference, _pane(version, standard)
+        tally = pane.tally(reference.cells)
         lesson = _size(Lesson(reference.digest, tally, 0, np.zeros(len(tally), dtype=np.bool_)))
         lessons = 0
-        if not engine.references[version].watch.complete:
+        if not standard.watch.complete:
             lessons = -(-spec.alarms.learning_ms // spec.part)
         return Footprint(
-            len(Pane(version, reference.profile).dump()),
+            len(pane.dump()),
             _size(engine.watching.states.get(version)),
             lesson * lessons,
             _pending_million(reference) if spec.labelled else None,
@@ -84,6 +86,15 @@ class Rehearsal:
             poll_returned_ms=0,
         )
         return Snapshot(0, views, service)
+
+
+def _pane(version: str, standard: Standard) -> Pane:
+    """A window of the reference's own rows."""
+    pane = Pane.empty(version, standard)
+    pane.profile = standard.reference.profile
+    if standard.segmented is not None and pane.segments is not None:
+        pane.segments = standard.segmented.total.reshape(pane.segments.shape)
+    return pane
 
 
 def _size(value: object) -> int:

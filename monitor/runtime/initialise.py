@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from monitor.events.batch import PRESENT, NumericColumn, Pairs
 from monitor.events.schema import Task
 from monitor.exports.text import counted
 from monitor.profiles.reference import Reference
+from monitor.profiles.segments import SEGMENTS_MAX, Segmented
 from monitor.runtime import cells, tables
 from monitor.runtime.frames import Frame, Values, read_frame
 from monitor.runtime.roles import Plan
@@ -31,15 +32,24 @@ _WINDOW_ROWS = 300  # A verdict needs 200 rows with a value; traffic is uneven.
 
 
 def initialise(
-    file: Path, model: str, task: Task | None, columns: Columns, out: Path, *, force: bool = False
+    file: Path,
+    model: str,
+    task: Task | None,
+    columns: Columns,
+    out: Path,
+    *,
+    segments: Sequence[str] = (),
+    force: bool = False,
 ) -> list[str]:
     """Write OUT/monitor.yaml and OUT/references/MODEL.profile; the sentences say what was assumed.
 
     columns: the roles that the caller named; a role that is not named has the column of its own name, if any.
+    segments: features by whose values parts of the traffic are to be watched by themselves.
     ConfigError where the table does not do, or a file would be replaced that an earlier call did not write.
     """
     frame = read_frame(file)
     plan = Plan.of(frame, model, task, columns)
+    _require_segments(frame, plan, segments)
     table = tables.table_of(frame, plan.schema, plan.columns)
     version = _version(table)
     window, why = _window(table)
@@ -50,7 +60,7 @@ def initialise(
         version=version,
         threshold=plan.threshold,
         windows=("ms" if window.timed else "rows", window.size),
-    )
+    ).with_segments(table.predictions, segments)
     profile = f"references/{_file_name(model, version)}.profile"
     body = render(
         Starter(
@@ -64,6 +74,7 @@ def initialise(
             metric=plan.metric,
             drop=_drop(table) if plan.schema.task == "regression" else DROP,
             threshold=plan.threshold,
+            segments=segments,
             source=f"{file.name}, {len(table.predictions)} rows",
         )
     )
@@ -71,9 +82,34 @@ def initialise(
     return [
         *plan.said,
         *_remarks(plan, frame, table),
+        *_segments(reference.segmented),
         f"windows of {window_text(window)}: {why}",
         f"wrote {out / 'monitor.yaml'} and {out / profile}",
     ]
+
+
+def _require_segments(frame: Frame, plan: Plan, segments: Sequence[str]) -> None:
+    """Categorical features that are watched, each once."""
+    kinds = {name: found.kind for name, found in plan.features.items() if not found.why}
+    able = listed(name for name, kind in kinds.items() if kind == "categorical") or "none"
+    problems = [
+        f"--segments names {name!r}, which is no categorical feature of {frame.path} that is watched: those are {able}"
+        for name in segments
+        if kinds.get(name) != "categorical"
+    ]
+    if len(set(segments)) < len(segments):
+        problems.append("--segments names a column twice: name each once")
+    if 2 * len(segments) > SEGMENTS_MAX:
+        problems.append(f"--segments names {len(segments)} columns: {SEGMENTS_MAX // 2} are the most")
+    if problems:
+        raise ConfigError(*problems)
+
+
+def _segments(segmented: Segmented | None) -> Iterator[str]:
+    if segmented is not None:
+        for column, values in segmented.segments.values.items():
+            own = "one of its values has" if len(values) == 1 else f"{len(values)} of its values each have"
+            yield f"segments of {column}: {own} one, all others one together"
 
 
 def _version(table: Table) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -16,8 +16,9 @@ from monitor.detection.sensitivity import Detectable
 from monitor.detection.translation import Change, Translator
 from monitor.detection.watch import Watch
 from monitor.profiles.decision import CELLS
-from monitor.profiles.layout import FeatureLayout, NumericLayout
+from monitor.profiles.layout import CategoricalLayout, FeatureLayout, Layout, NumericLayout
 from monitor.profiles.reference import Reference
+from monitor.profiles.segments import Segments
 from monitor.spec import DAY_MS, CalendarSpec, ModelSpec
 from monitor.windows.season import Season
 
@@ -87,10 +88,23 @@ class Alarms:
 
 
 @dataclass(frozen=True, slots=True)
+class SegmentPlan:
+    """share: of the rows. found: by feature that is tested, the smallest change that is found by the window in PSI
+    units, None where none is; after: windows that its alarm takes, by the same. untestable: features that are not.
+    """
+
+    name: str
+    share: float
+    found: Mapping[str, float | None]
+    after: Mapping[str, int]
+    untestable: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class VersionPlan:
     """One version's. version: empty for any. unknown_hours: hours of the week that the reference does not cover, from
     Monday midnight; learning_ms: how much production they are learned from, 0 where nothing is. calendar: spans that
-    are not judged.
+    are not judged. segments: the largest first; left_out: by column, values of the reference that have none.
     """
 
     model: str
@@ -102,24 +116,57 @@ class VersionPlan:
     unknown_hours: tuple[int, ...]
     learning_ms: int
     calendar: tuple[CalendarSpec, ...]
+    segments: tuple[SegmentPlan, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def plan_version(spec: ModelSpec, version: str, reference: Reference, rows: float | None = None) -> VersionPlan:
     """rows: expected of a window, where the reference is not to say."""
     watch = Watch.of(spec, reference)
     traffic = _traffic(spec, reference, rows)
-    watched = [name for name in watch.names if watch.watches(name)]
+    whole = watch.subjects[: watch.features]
+    segmented = reference.segments_of(spec.segments, spec.segments_max)
     return VersionPlan(
         spec.name,
         version,
         traffic,
         tuple(_features(spec, reference, watch, traffic)),
-        tuple(name for name in watch.names if name not in watched),
+        tuple(each.name for each in whole if not watch.watches(each)),
         _alarms(spec, watch),
         tuple(watch.unknown_hours.tolist()),
         0 if watch.complete else spec.alarms.learning_ms,
         spec.calendar,
+        () if segmented is None else _segments(watch, traffic),
+        {} if segmented is None else dict(_left_out(reference.layout, segmented.segments)),
     )
+
+
+def _segments(watch: Watch, traffic: Traffic | None) -> tuple[SegmentPlan, ...]:
+    found = {} if traffic is None else watch.detectable(traffic.median)
+    parts: dict[str, list[int]] = {}
+    for place, subject in enumerate(watch.subjects):
+        if subject.segment and watch.watches(subject):
+            parts.setdefault(subject.segment, []).append(place)
+    plans = []
+    for name, places in parts.items():
+        told = {watch.subjects[each].feature: found.get(watch.names[each]) for each in places if watch.testable[each]}
+        plans.append(
+            SegmentPlan(
+                name,
+                float(watch.share[places[0]]),
+                {feature: each and each.effect for feature, each in told.items()},
+                {feature: watch.persistence * each.windows for feature, each in told.items() if each},
+                tuple(watch.subjects[each].feature for each in places if not watch.testable[each]),
+            )
+        )
+    return tuple(sorted(plans, key=lambda plan: -plan.share))
+
+
+def _left_out(layout: Layout, segments: Segments) -> Iterator[tuple[str, int]]:
+    for column, own in segments.values.items():
+        cells = layout.features[column]
+        assert isinstance(cells, CategoricalLayout)
+        yield column, len(cells.vocabulary) + len(cells.others) - len(own)
 
 
 def _traffic(spec: ModelSpec, reference: Reference, rows: float | None) -> Traffic | None:
@@ -148,8 +195,9 @@ def _features(spec: ModelSpec, reference: Reference, watch: Watch, traffic: Traf
         independent = watch.detectable(traffic.median, independent=True)
         if spec.window.timed and spec.window.size < DAY_MS:
             by_day = watch.detectable(traffic.median * DAY_MS / spec.window.size, 1)
-    for stream, name in enumerate(watch.names):
-        if watch.watches(name):
+    for stream, subject in enumerate(watch.subjects[: watch.features]):
+        if watch.watches(subject):
+            name = subject.name
             each = _Feature(spec, reference, watch, stream)
             here, day = by_window.get(name), by_day.get(name)
             why = each.untestable(None if here or day else traffic)

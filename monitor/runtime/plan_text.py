@@ -11,13 +11,15 @@ import orjson
 from monitor.config import load
 from monitor.config.problems import listed
 from monitor.config.units import duration_text, window_text
+from monitor.detection.budget import SEGMENTS_SHARE
 from monitor.detection.translation import Change, Growth, Move, Shift
 from monitor.errors import ConfigError
 from monitor.events.timestamps import iso
 from monitor.exports.prometheus import SERIES_BUDGET
-from monitor.exports.text import clean
+from monitor.exports.text import clean, counted
+from monitor.profiles.segments import ROWS_MIN
 from monitor.runtime.footprint import Footprint, Rehearsal
-from monitor.runtime.plan import Alarms, FeaturePlan, Found, Traffic, VersionPlan, plan_version
+from monitor.runtime.plan import Alarms, FeaturePlan, Found, SegmentPlan, Traffic, VersionPlan, plan_version
 from monitor.windows.window import WindowSpec
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -92,8 +94,39 @@ def _version(planned: VersionPlan, size: Footprint, window: WindowSpec) -> Itera
     for feature in tested:
         if feature.blind:
             yield f"  not seen: {clean(feature.name)}: {feature.blind}"
+    yield from _segments(planned)
     if planned.unwatched:
         yield f"  not watched for drift, as the configuration says: {listed(planned.unwatched)}"
+
+
+def _segments(planned: VersionPlan) -> Iterator[str]:
+    """Which there are, and what the largest and the smallest of them show."""
+    if not planned.segments:
+        return
+    columns = [
+        f"{counted(sum(each.name.startswith(f'{column}=') for each in planned.segments), 'part')} by {clean(column)} "
+        f"({counted(left, 'value')} of the reference in its __other__)"
+        for column, left in planned.left_out.items()
+    ]
+    yield f"  Segments have {SEGMENTS_SHARE:.0%} of the budget of values and of causes in the data: {listed(columns)}"
+    tested = [each for each in planned.segments if each.found]
+    for which, each in zip(("largest", "smallest"), (*tested[:1], *tested[1:][-1:]), strict=False):
+        yield f"    {which} {clean(each.name)} ({each.share:.2g} of the rows): {_smallest(each, planned.traffic)}"
+    for each in planned.segments:
+        if each.untestable:
+            which = "any feature" if not each.found else listed(map(clean, each.untestable))
+            why = f"the reference has fewer than {ROWS_MIN} rows of it there, or one value alone"
+            yield f"  not tested in {clean(each.name)}: {which}: {why}"
+
+
+def _smallest(part: SegmentPlan, traffic: Traffic | None) -> str:
+    if traffic is None:
+        return "give --rows to see what would be found"
+    shown = [
+        f"{clean(name)} {effect:.3f} in {part.after[name]} windows" if effect is not None else f"{clean(name)} nothing"
+        for name, effect in part.found.items()
+    ]
+    return f"found from {listed(shown)}"
 
 
 def _traffic(traffic: Traffic | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from monitor.config import Columns
@@ -31,6 +31,7 @@ class Starter:
     metric: str
     drop: float
     threshold: float | None
+    segments: Sequence[str]
     source: str
 
 
@@ -92,6 +93,9 @@ def _model(starter: Starter) -> Iterator[str]:
     yield f"    reference: {quoted(path)}"
     yield from _columns(starter.columns)
     yield from _features(starter.features)
+    if starter.segments:
+        yield "    # Each value of these that has rows enough is watched by itself, too, all others together:"
+        yield f"    segments: [{', '.join(map(quoted, starter.segments))}]"
     yield from _performance(starter)
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from monitor.detection.baseline import Baseline, learn
 from monitor.detection.detector import Detector
 from monitor.detection.streams import StreamState
-from monitor.detection.watch import value_limits
+from monitor.detection.limits import value_limits
+from monitor.detection.subject import Subject
 from monitor.events.schema import Schema
 from monitor.spec import AlarmSpec, ModelSpec, PerformanceSpec
 from monitor.windows.window import WindowSpec
@@ -52,7 +53,7 @@ class Ours:
             PerformanceSpec("mae", 1.0),
             alarms=AlarmSpec(self.budget, self.tolerance),
         )
-        return Detector(baseline, value_limits(spec, names))
+        return Detector(baseline, value_limits(spec, list(map(Subject, names)), np.ones(len(names), dtype=np.bool_)))
 
 
 def alarms(detector: Detector, live: Traffic) -> Sequence[tuple[int, int]]:

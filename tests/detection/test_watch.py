@@ -9,6 +9,7 @@ import pytest
 
 from monitor.detection.budget import DATA_SHARE, VALUES_SHARE
 from monitor.detection.detector import MERGED_MAX
+from monitor.detection.subject import Subject
 from monitor.detection.watch import Findings, Watch
 from monitor.events.batch import PREDICTION, SCORE, CategoricalColumn, NumericColumn, Predictions
 from monitor.profiles.history import History
@@ -128,7 +129,9 @@ def test_every_cause_in_the_data_has_its_name() -> None:
 
 def test_a_feature_that_is_off_is_not_looked_at_and_one_for_quality_only_at_its_data() -> None:
     off, quality = Run(spec(amount=FeatureSpec("off"))), Run(spec(amount=FeatureSpec("quality")))
-    assert (off.watch.watches("amount"), quality.watch.watches("amount"), off.watch.watches("age")) == (
+    assert tuple(
+        run.watch.watches(Subject(name)) for run, name in ((off, "amount"), (quality, "amount"), (off, "age"))
+    ) == (
         False,
         False,
         True,
