@@ -152,11 +152,10 @@ def _choose(past: _Past, shares: Floats, rows: Floats) -> _Choice:
     """A season must be worth more than the luck of the days: than LUCK errors of its gain."""
     streams = len(rows)
     everywhere = np.tile(shares, (HOURS, 1, 1)), np.tile(rows, (HOURS, 1))
-    best = _Choice(["none"] * streams, *everywhere, *past.without_day("none", 0.0, shares), np.zeros(streams))
+    best = _Choice(["none"] * streams, *everywhere, *past.without_day(shares), np.zeros(streams))
     plain = past.likelihood(best.expected)
     for season in SEASONS[1:]:
-        for kappa in SHRINKAGE:
-            expected, resting = past.without_day(season, kappa, shares)
+        for kappa, (expected, resting) in zip(SHRINKAGE, past.like_without_day(season, shares), strict=True):
             gain = past.likelihood(expected) - plain
             worth = gain.sum(axis=1) - LUCK * np.sqrt(past.days) * gain.std(axis=1, ddof=1)
             fitted, on = past.fitted(season, kappa, shares)
@@ -196,7 +195,7 @@ class _Past:
             sums[:, present] = np.add.reduceat(self.counts[:, order], starts, axis=1)
         return sums
 
-    def without_day(self, season: Season, kappa: float, overall: Floats) -> tuple[Floats, Floats]:
+    def without_day(self, overall: Floats) -> tuple[Floats, Floats]:
         """Shares float64[S, W, K] that other days' windows let expect of each window, and the rows they rest on."""
         all_others = self.counts.sum(axis=1)[:, None] - self._sums(self.day)[:, self.day]
         rows = all_others.sum(axis=2)
@@ -204,13 +203,18 @@ class _Past:
         everywhere = (all_others + 0.5 * (overall > 0)[:, None]) / np.maximum(
             rows + 0.5 * (overall > 0).sum(axis=1)[:, None], 1.0
         )[:, :, None]
-        if season == "none":
-            return everywhere, np.maximum(rows, 1.0)
+        return everywhere, np.maximum(rows, 1.0)
+
+    def like_without_day(self, season: Season, overall: Floats) -> Iterator[tuple[Floats, Floats]]:
+        """The same of other days' like windows, for each SHRINKAGE towards all of them."""
+        everywhere, most = self.without_day(overall)
         slot = slots(self.hours, season)
         pair = np.unique(self.day * HOURS + slot, return_inverse=True)[1]
         like = self._sums(slot)[:, slot] - self._sums(pair)[:, pair]
-        resting = like.sum(axis=2) + kappa
-        return (like + kappa * everywhere) / resting[:, :, None], np.minimum(resting, np.maximum(rows, 1.0))
+        held = like.sum(axis=2)
+        for kappa in SHRINKAGE:
+            resting = held + kappa
+            yield (like + kappa * everywhere) / resting[:, :, None], np.minimum(resting, most)
 
     def fitted(self, season: Season, kappa: float, overall: Floats) -> tuple[Floats, Floats]:
         """Shares float64[168, S, K] of each hour of the week from all windows, and float64[168, S] rows."""

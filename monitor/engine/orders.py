@@ -181,11 +181,13 @@ def _outcome(model: ModelMonitor, version: str, starts: Sequence[int], old: Refe
 
 def _over(model: ModelMonitor, version: str, features: Sequence[str]) -> list[Key]:
     """Incidents that are over when these features are as they should be; no features: all."""
+    subjects = model.references[model.references.key(version, model.progress.closed_ms)].watch.subjects
+    named = {each.name for each in subjects if each.feature in features}
     return [
         key
         for key, incident in model.progress.incidents.all()
         if (incident.opened.version, incident.opened.segment) == (version, "")
-        and (not features or (incident.cause != "performance" and set(incident.features) <= set(features)))
+        and (not features or (incident.cause != "performance" and set(incident.features) <= named))
     ]
 
 

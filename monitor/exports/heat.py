@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from monitor.detection.records import Cause, State, Verdict
+from monitor.detection.subject import Subject
 from monitor.engine import Output
 from monitor.snapshot import WindowView
 
@@ -35,11 +36,12 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A feature of a version. cells: by column, None where the version has no window."""
+    """A feature of a version, in whole traffic or in a segment. cells: by column, None where it has no window."""
 
     version: str
     feature: str
     cells: tuple[Cell | None, ...]
+    segment: str = ""
 
     @property
     def badness(self) -> tuple[int, float]:
@@ -122,20 +124,23 @@ def _rows(
     tolerance: Mapping[str, float],
     usual: float,
 ) -> list[Row]:
-    found: dict[tuple[str, str], dict[int, list[Verdict]]] = {}
-    for view in views:
-        column = column_of[view.window.end_ms, view.window.start_ms]
-        for verdict in view.verdicts:
-            by_column = found.setdefault((view.window.version, verdict.feature), {})
+    """Of segments only those in which something alarmed, or was about to."""
+    found: dict[tuple[str, str, str], dict[int, list[Verdict]]] = {}
+    for part in (part for view in views for part in view.parts):
+        column = column_of[part.window.end_ms, part.window.start_ms]
+        for verdict in part.verdicts:
+            by_column = found.setdefault((part.window.version, verdict.feature, part.window.segment), {})
             by_column.setdefault(column, []).append(verdict)
-    return [
+    rows = [
         Row(
             version,
-            feature,
+            Subject(feature, segment).name,
             tuple(_cell(by_column.get(column, ()), tolerance.get(feature) or usual) for column in range(columns)),
+            segment,
         )
-        for (version, feature), by_column in found.items()
+        for (version, feature, segment), by_column in found.items()
     ]
+    return [row for row in rows if not row.segment or row.badness[0]]
 
 
 def _cell(verdicts: Sequence[Verdict], tolerance: float) -> Cell | None:

@@ -90,7 +90,7 @@ def _standing(part: Slice, *, alone: bool) -> Markup:
     return tag(
         "section",
         None if alone else tag("h3", name),
-        _performance(part.performance),
+        None if part.segment else _performance(part.performance),
         _window(part),
         _expected(part),
         _drift(part),

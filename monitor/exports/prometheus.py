@@ -141,7 +141,8 @@ def _groups(snapshot: Snapshot) -> Iterator[list[Series] | FeatureGroup]:
     parts.sort(key=lambda entry: bool(entry[1].segment))
     yield from (list(_slice(labels, part)) for labels, part in parts)
     features = [ranked for labels, part in parts for ranked in _features(labels, part)]
-    features.sort(key=lambda ranked: ranked[0])
+    # Of those in one state, whole traffic's come first: effects of small segments are larger by chance alone.
+    features.sort(key=lambda ranked: (ranked[0][0], bool(ranked[1].labels[2]), ranked[0][1:]))
     yield from (group for _, group in features)
 
 

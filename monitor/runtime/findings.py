@@ -10,6 +10,7 @@ import numpy as np
 
 from monitor.detection.budget import windows_a_month
 from monitor.detection.records import Cause, Skew, Verdict
+from monitor.detection.subject import Subject
 from monitor.runtime.backtest import Backtest
 from monitor.runtime.plan import CONSTANT, FeaturePlan, plan_version
 from monitor.snapshot import WindowView
@@ -20,12 +21,19 @@ CAUSES: tuple[Cause, ...] = ("drift", "data", "performance")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A feature, or a metric, that joined an incident. onset_ms: when the change is estimated to have begun."""
+    """A feature, or a metric, that joined an incident. name: as people call it; feature, segment: what it is of.
+    onset_ms: when the change is estimated to have begun.
+    """
 
     cause: Cause
-    name: str
+    feature: str
+    segment: str
     window: Window
     onset_ms: int
+
+    @property
+    def name(self) -> str:
+        return Subject(self.feature, self.segment).name
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,10 @@ class Findings:
     @cached_property
     def found(self) -> list[Finding]:
         """In the order in which they were."""
-        verdicts = {(each.window, each.feature): each for view in self.views for each in view.verdicts}
+        verdicts = {
+            (view.window, each.name): each for view in self.views for part in view.parts for each in part.verdicts
+        }
+        parts = {name: (each.feature, each.window.segment) for (_, name), each in verdicts.items()}
         known: set[tuple[str, str]] = set()
         found = []
         for change in (change for output in self.run.outputs for change in output.changes):
@@ -90,7 +101,7 @@ class Findings:
                     verdict = verdicts.get((change.window, name))
                     if change.incident.cause == "drift" and verdict is not None and verdict.onset_ms >= 0:
                         onset = verdict.onset_ms
-                    found.append(Finding(change.incident.cause, name, change.window, onset))
+                    found.append(Finding(change.incident.cause, *parts.get(name, (name, "")), change.window, onset))
         return sorted(found, key=lambda each: (each.window, CAUSES.index(each.cause)))
 
     @cached_property
@@ -134,6 +145,16 @@ class Findings:
             if not why and all(verdict.state == "learning" for verdict in mine):
                 why = "all its windows read as learning"
             yield name, why or "its windows, also together, hold too few rows with a value"
+
+    @cached_property
+    def segments(self) -> Mapping[str, tuple[str, ...]]:
+        """Those that were watched, with the features that were tested in none of their windows."""
+        known: dict[str, dict[str, bool]] = {}
+        for part in (part for view in self.judged for part in view.segments):
+            for verdict in part.verdicts:
+                tested = known.setdefault(part.window.segment, {})
+                tested[verdict.feature] = tested.get(verdict.feature, False) or verdict.effect is not None
+        return {name: tuple(feature for feature, was in each.items() if not was) for name, each in known.items()}
 
     @cached_property
     def blind(self) -> dict[str, str]:

@@ -140,6 +140,8 @@ def _summary(result: Backtest, findings: Findings) -> Line:
         "found": [_finding(each, result.by_row) for each in findings.found],
         "untested": findings.untested,
         "not_seen": findings.blind,
+        "segments": list(findings.segments),
+        "segments_untested": {name: list(untested) for name, untested in findings.segments.items() if untested},
         "learning_windows": sum(each.windows for each in findings.learning),
         "ignored_windows": {name: len(windows) for name, windows in findings.ignored.items()},
         "skew": [line for skew in findings.skews for line in _skewed(skew)],
@@ -151,7 +153,8 @@ def _finding(found: Finding, by_row: bool) -> Line:
     when: Line = {"first_row": window.start_ms, "last_row": window.end_ms - 1, "onset_row": found.onset_ms}
     if not by_row:
         when = {"window_start": iso(window.start_ms), "window_end": iso(window.end_ms), "onset": iso(found.onset_ms)}
-    return {"cause": found.cause, "feature": found.name, "version": window.version, **when}
+    where = {"segment": found.segment} if found.segment else {}
+    return {"cause": found.cause, "feature": found.feature, **where, "version": window.version, **when}
 
 
 def _skewed(skew: Skew) -> Iterator[Line]:
@@ -180,7 +183,10 @@ def _features(shown: Sequence[Line], findings: Findings) -> Iterator[str]:
     judged = [
         line
         for line in shown
-        if line["kind"] == "verdict" and line["effect"] is not None and line["feature"] not in findings.untested
+        if line["kind"] == "verdict"
+        and not line["segment"]
+        and line["effect"] is not None
+        and line["feature"] not in findings.untested
     ]
     for line in sorted(judged, key=lambda each: each["effect"]):
         worst[line["feature"]] = line
@@ -210,12 +216,29 @@ def _unjudged(findings: Findings) -> Iterator[str]:
         yield f"never tested for drift: {listed(names)}: {why}"
     for name, what in findings.blind.items():
         yield f"not to be seen of {name}: {what}"
+    yield from _segments(findings)
     for each in findings.learning:
         yield _learning(each, findings)
     for skew in findings.skews:
         if skew.features:
             of = f" of version {skew.version}" if skew.version else ""
             yield f"{describe_skew(skew)}; measured from {iso(skew.start_ms)} to {iso(skew.end_ms)}{of}"
+
+
+def _segments(findings: Findings) -> Iterator[str]:
+    """Which were watched, and where nothing could be."""
+    if not findings.segments:
+        return
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for name, untested in findings.segments.items():
+        alike.setdefault(untested, []).append(name)
+    yield f"watched besides whole traffic: {listed(findings.segments)}"
+    for untested, names in alike.items():
+        if untested:
+            what = (
+                "no feature could be tested" if len(untested) >= len(features) - 1 else f"{listed(untested)} could not"
+            )
+            yield f"in {listed(names)} {what}: too few rows, there or in the reference, or a single value"
 
 
 def _ignored(result: Backtest, findings: Findings) -> Iterator[str]:

@@ -9,8 +9,8 @@ import numpy as np
 
 from monitor.detection.baseline import Baseline, learn
 from monitor.detection.detector import Detector
-from monitor.detection.streams import StreamState
 from monitor.detection.limits import value_limits
+from monitor.detection.streams import StreamState
 from monitor.detection.subject import Subject
 from monitor.events.schema import Schema
 from monitor.spec import AlarmSpec, ModelSpec, PerformanceSpec

@@ -70,7 +70,10 @@ def test_a_window_is_expected_from_other_days_alone(seed: int, season: Season, k
     hours, days = random.integers(0, 168, windows), np.sort(random.integers(0, 5, windows)) * 3
     overall = history.sum(axis=0) / np.maximum(history.sum(axis=(0, 2)), 1)[:, None]
     past = _Past(history.transpose(1, 0, 2).astype(np.float64), hours, days)
-    expected, resting = past.without_day(season, kappa if season != "none" else 0.0, overall)
+    if season == "none":
+        expected, resting = past.without_day(overall)
+    else:
+        expected, resting = list(past.like_without_day(season, overall))[SHRINKAGE.index(kappa)]
     for stream in range(streams):
         used = [cell for cell in range(cells) if overall[stream, cell] > 0]
         for window in range(windows):

@@ -101,6 +101,7 @@ def test_a_model_is_shown_with_its_standing() -> None:
     assert standing["window"] == {"window_start": "2026-11-23T11:00:00Z", "window_end": "2026-11-23T12:00:00Z"}
     assert standing["features"][0] == {
         "feature": "amount",
+        "segment": "",
         "window_start": "2026-11-23T11:00:00Z",
         "window_end": "2026-11-23T12:00:00Z",
         "rows": 812,
