@@ -34,14 +34,15 @@ SEGMENTS_SHARE = 0.3
 """Of what is for values, and for causes in the data: for segments, where there are any that can be tested."""
 
 
-def divided(weights: Floats, parts: NDArray[np.bool_]) -> Floats:
-    """float64[S], adding up to one: in proportion to the weights, float64[S], but that streams of segments (`parts`,
-    bool[S]) have SEGMENTS_SHARE together, and whole traffic the rest. Where either weighs nothing, the other has all.
+def divided(share: float, weights: Floats, parts: NDArray[np.bool_]) -> Floats:
+    """float64[S]: a share of the budget in proportion to the weights, float64[S]; but streams of segments (`parts`,
+    bool[S]) have SEGMENTS_SHARE of it together, and whole traffic the rest. Where either weighs nothing, the other has
+    all.
     """
     shares = np.zeros_like(weights)
-    held = [weights[which].sum() for which in (~parts, parts)]
-    for which, mine, part in zip((~parts, parts), held, (1.0 - SEGMENTS_SHARE, SEGMENTS_SHARE), strict=True):
-        shares[which] = weights[which] / max(mine, 1e-300) * (part if min(held) > 0 else 1.0)
+    both = weights[parts].sum() > 0 and weights[~parts].sum() > 0
+    for which, part in ((~parts, 1.0 - SEGMENTS_SHARE), (parts, SEGMENTS_SHARE)):
+        shares[which] = share * (part if both else 1.0) * weights[which] / max(weights[which].sum(), 1e-300)
     return shares
 
 

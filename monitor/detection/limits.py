@@ -65,7 +65,7 @@ def _parts(subjects: Sequence[Subject]) -> Bools:
 def _limits(spec: ModelSpec, weights: Floats, parts: Bools, share: float, *, days: bool = True) -> Floats:
     """float64[2, S]: evidence at the alarm on each scale; the two share the budget where both are used."""
     daily = days and spec.window.timed and spec.window.size < DAY_MS
-    shares = share * divided(weights, parts)
+    shares = divided(share, weights, parts)
     budget = spec.alarms.budget
     windows = evidence_limit(windows_a_month(spec.window), budget, shares / 2 if daily else shares)
     if not daily:

@@ -140,7 +140,8 @@ class Watch:
             for name in layouts
         )
         self.names = tuple(each.name for each in self.subjects)
-        self.features = len(layouts)
+        self._watched = {each for each in self.subjects if judged(spec, each)}
+        self.features, self.segments = len(layouts), segments.names
         self._spec = spec
         self._cells = cells
         of_layout = np.array([isinstance(part, NumericLayout) for part in layouts.values()], dtype=np.bool_)
@@ -198,7 +199,7 @@ class Watch:
 
     def watches(self, subject: Subject) -> bool:
         """Whether its distribution is to be judged."""
-        return judged(self._spec, subject)
+        return subject in self._watched
 
     @property
     def complete(self) -> bool:

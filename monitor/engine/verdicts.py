@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,69 +27,66 @@ def verdicts_of(
     remembered: WatchState,
 ) -> dict[str, Verdict]:
     """By name of what is watched. tally: int64[S, WIDTH]; psi: by feature, of whole traffic."""
-    rows = tally.sum(axis=1).tolist()
-    windows = {each.segment: window._replace(segment=each.segment) for each in watch.subjects}
-    return {
-        subject.name: _verdict(
-            windows[subject.segment],
-            rows[place],
-            subject.feature,
-            findings,
-            place,
-            findings.wrong.get(subject.name, ()),
-            None if subject.segment else psi.get(subject.feature),
-            alarming,
-            remembered,
-        )
-        for place, subject in enumerate(watch.subjects)
-        if watch.watches(subject)
-    }
-
-
-def _verdict(
-    window: Window,
-    rows: int,
-    feature: str,
-    findings: Findings,
-    place: int,
-    found: Sequence[Wrong],
-    psi: float | None,
-    alarming: bool,
-    remembered: WatchState,
-) -> Verdict:
     values = findings.values
-    wrong = tuple(share.aspect for share in found)
-    tested = bool(values.tested[place])
-    state: State
-    if not alarming:
-        state = "learning"
-    elif values.drifting[place] or wrong:
-        state = "drifting"
-    elif not findings.known:
-        state = "learning"
-    elif values.untestable[place]:
-        state = "untestable"
-    elif not tested:
-        state = "insufficient"
-    else:
-        state = "watch" if values.watch[place] else "ok"
-    verdict = Verdict(
-        window=window,
-        feature=feature,
-        rows=rows,
-        state=state,
-        effect=float(values.effect[place]) if tested else None,
-        noise_floor=float(values.floor[place]) if tested else None,
-        psi=psi,
-        p_value=float(values.p_value[place]) if tested else None,
-        evidence_ratio=float(values.ratio[place]),
-        wrong=wrong,
-        onset_ms=int(values.onset_ms[place]),
-        tested_ms=int(remembered.tested_ms[place]),
-        day_effect=None if np.isnan(values.day_effect[place]) else float(values.day_effect[place]),
+    windows = {
+        segment: window._replace(segment=segment) for segment in dict.fromkeys(s.segment for s in watch.subjects)
+    }
+    columns = (
+        tally.sum(axis=1),
+        _said(values.effect, values.tested),
+        _said(values.floor, values.tested),
+        _said(values.p_value, values.tested),
+        values.ratio,
+        values.onset_ms,
+        remembered.tested_ms,
+        _said(values.day_effect, ~np.isnan(values.day_effect)),
     )
-    moved = findings.moved.get(verdict.name) if alarming else None
-    return verdict if moved is None else replace(verdict, moved=moved)
+    verdicts = {}
+    for place, (subject, name, figures) in enumerate(
+        zip(watch.subjects, watch.names, zip(*(column.tolist() for column in columns), strict=True), strict=True)
+    ):
+        if watch.watches(subject):
+            rows, effect, floor, p_value, ratio, onset_ms, tested_ms, day_effect = figures
+            wrong = tuple(share.aspect for share in findings.wrong.get(name, ()))
+            verdicts[name] = Verdict(
+                window=windows[subject.segment],
+                feature=subject.feature,
+                rows=rows,
+                state=_state(findings, place, alarming, bool(wrong)),
+                effect=effect,
+                noise_floor=floor,
+                psi=None if subject.segment else psi.get(name),
+                p_value=p_value,
+                evidence_ratio=ratio,
+                wrong=wrong,
+                moved=findings.moved.get(name, ()) if alarming else (),
+                onset_ms=onset_ms,
+                tested_ms=tested_ms,
+                day_effect=day_effect,
+            )
+    return verdicts
+
+
+def _said(figures: NDArray[np.float64], which: NDArray[np.bool_]) -> NDArray[np.object_]:
+    """object[S]: the figures, None where there are none."""
+    said = figures.astype(object)
+    said[~which] = None
+    return said
+
+
+def _state(findings: Findings, place: int, alarming: bool, wrong: bool) -> State:
+    values = findings.values
+    if not alarming:
+        return "learning"
+    if values.drifting[place] or wrong:
+        return "drifting"
+    if not findings.known:
+        return "learning"
+    if values.untestable[place]:
+        return "untestable"
+    if not values.tested[place]:
+        return "insufficient"
+    return "watch" if values.watch[place] else "ok"
 
 
 def of_rows(window: Window, rows: int, found: Rows) -> Verdict:

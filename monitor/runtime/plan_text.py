@@ -122,11 +122,11 @@ def _segments(planned: VersionPlan) -> Iterator[str]:
 def _smallest(part: SegmentPlan, traffic: Traffic | None) -> str:
     if traffic is None:
         return "give --rows to see what would be found"
-    shown = [
-        f"{clean(name)} {effect:.3f} in {part.after[name]} windows" if effect is not None else f"{clean(name)} nothing"
-        for name, effect in part.found.items()
-    ]
-    return f"found from {listed(shown)}"
+    shown = sorted((effect, name) for name, effect in part.found.items() if effect is not None)
+    if not shown:
+        return "its windows hold too few rows for any change"
+    ends = [f"{effect:.3f} ({clean(name)}, in {part.after[name]} windows)" for effect, name in (shown[0], shown[-1])]
+    return f"changes are found from {' to '.join(dict.fromkeys(ends))} on"
 
 
 def _traffic(traffic: Traffic | None) -> str:

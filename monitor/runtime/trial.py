@@ -235,10 +235,7 @@ def _segments(findings: Findings) -> Iterator[str]:
     yield f"watched besides whole traffic: {listed(findings.segments)}"
     for untested, names in alike.items():
         if untested:
-            what = (
-                "no feature could be tested" if len(untested) >= len(features) - 1 else f"{listed(untested)} could not"
-            )
-            yield f"in {listed(names)} {what}: too few rows, there or in the reference, or a single value"
+            yield f"never tested in {listed(names)}: {listed(untested)}: too few rows, or a reference of a single value"
 
 
 def _ignored(result: Backtest, findings: Findings) -> Iterator[str]:
