@@ -59,7 +59,7 @@ class Detector:
         self._streams = np.arange(baseline.rows.shape[1])
         self._ways: dict[tuple[int, int], Counts] = {}
         self._chosen = self._best  # Of this detector also where another compares with other rows.
-        self._wanted = p_of(np.minimum(limits.cap, 1e14))
+        self._wanted = p_of(np.minimum(limits.pace, 1e14))
 
     def facing(self, total: Counts, windows: float, days: float) -> Detector:
         """A detector that compares with other rows, int64[S, K], of so many windows and days, whatever the hour."""
@@ -282,7 +282,7 @@ class Detector:
         windows, or days, are judged together, by grouping; bool[C, S]: whether every cell of it would hold as much as
         enough independent rows.
         """
-        baseline, limits = self.baseline, self.limits
+        baseline = self.baseline
         rho = baseline.rho[which]
         resting = np.maximum(np.median(baseline.rows, axis=0) / self._clustering(which, rho), 1.0)
         independent = rows / (1.0 + np.maximum(rows / windows - 1.0, 0.0) * rho)
@@ -290,10 +290,8 @@ class Detector:
         free = np.maximum(baseline.groupings.cells - 1.0, 1.0)
         tolerance = self.tolerated(which)
         needed = noncentral_isf(np.broadcast_to(self._wanted[which], free.shape), free, tolerance / noise)
-        lucky = special.ndtri(0.5 ** (1.0 / limits.persistence))  # All of them must show it, each a little more often.
-        shown = np.maximum(needed - free, 0.0)
-        shown += lucky * np.sqrt(2.0 * (free + 2.0 * shown))
-        return shown * noise / kept(free + 1.0), independent * baseline.groupings.least >= EXPECTED_MIN
+        shown = np.maximum(needed - free, 0.0) * noise / kept(free + 1.0)
+        return shown, independent * baseline.groupings.least >= EXPECTED_MIN
 
     def tolerated(self, which: int) -> Floats:
         """float64[C, S]: the tolerance in force, raised to what the reference's own rows cannot tell, by grouping."""

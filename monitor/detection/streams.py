@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.detection.budget import largest, pace
+
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -179,10 +181,11 @@ class Limits:
         return active
 
     def shared(self, versions: int) -> tuple[Floats, Floats]:
-        """float64[2, S] each: `limit` and `cap` where so many versions share the budget."""
-        return self.limit * versions, self.cap * versions ** (1.0 / self.persistence)
+        """float64[2, S] each: `limit`, and the largest e-value, where so many versions share the budget."""
+        limit = self.limit * versions
+        return limit, largest(limit, self.persistence)
 
     @property
-    def cap(self) -> Floats:
-        """Largest e-value, so that an alarm from nothing takes as many windows as it should persist."""
-        return np.where(np.isfinite(self.limit), self.limit ** (1.0 / self.persistence), 1.0)
+    def pace(self) -> Floats:
+        """float64[2, S]: the e-value of which as many windows as a change should persist make an alarm."""
+        return pace(self.limit, self.persistence)
