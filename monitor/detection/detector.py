@@ -32,9 +32,6 @@ Bools = NDArray[np.bool_]
 MERGED_MAX = 30
 """Windows, or days, that are judged together at most; a stream that needs more cannot be tested."""
 
-LEARNING_WINDOWS = 3
-"""Windows in a row with a major effect that alarm where the usual noise is not known yet."""
-
 STILL = 0.05
 """p-value of a single window below which a drifting stream has not come back."""
 
@@ -95,11 +92,11 @@ class Detector:
             long.merged.add(window, begins=begins)
             short.merged.add(window)
             state.unknown.forget(np.ones_like(state.drifting))
-            state.streak[:] = 0
+            state.lasting[:] = 0.0
             judged = self._look(state, 0, versions, at_once)
         else:
             state.unknown.add(window)
-            judged = self._learn(state, at_once)
+            judged = self._learn(state, versions, at_once)
         if ended is not None:
             state.by_day |= ended.alarmed & ~judged.alarmed
             state.day_effect = np.where(ended.tested, ended.effect, state.day_effect)
@@ -144,18 +141,19 @@ class Detector:
         self._conclude(state, scale.merged, judged)
         return judged
 
-    def _learn(self, state: StreamState, at_once: Bools) -> Judged:
-        """Judge a window whose usual noise is not known: nothing is evidence, only what is major alarms."""
-        short = state.scales[0]
+    def _learn(self, state: StreamState, versions: int, at_once: Bools) -> Judged:
+        """Judge a window whose usual noise is not known: only what is major is evidence, as long as it lasts."""
+        short, limits = state.scales[0], self.limits
+        limit, cap = limits.shared(versions)
         judged, enough = self._test(0, state.unknown)
         judged.tested = enough
         major = judged.effect >= MAJOR
-        first = judged.tested & major & (state.streak == 0) & ~state.drifting
+        first = judged.tested & major & (state.lasting == 0.0) & ~state.drifting
         short.onset_ms = np.where(first, state.unknown.since_ms, short.onset_ms)
         judged.onset_ms = short.onset_ms.copy()
-        state.streak = np.where(judged.tested, np.where(major, state.streak + 1, 0), state.streak)
-        long_enough = state.streak >= np.where(at_once, 1, LEARNING_WINDOWS)
-        judged.alarmed = judged.tested & self.limits.active & long_enough & ~state.drifting
+        e = e_value(judged.p_value, np.where(at_once, np.inf, cap[0]))
+        state.lasting = np.where(judged.tested, np.where(major, (state.lasting + 1.0) * e, 0.0), state.lasting)
+        judged.alarmed = judged.tested & (state.lasting >= limit[0]) & ~state.drifting
         self._mark_untestable(state, state.unknown, judged)
         self._conclude(state, state.unknown, judged)
         return judged
@@ -201,7 +199,7 @@ class Detector:
         over = state.drifting & enough & calm & sure & (effect < self.limits.tolerance / 2.0)
         state.drifting &= ~over
         state.by_day &= ~over
-        state.streak[over] = 0
+        state.lasting[over] = 0.0
         for scale in state.scales:
             scale.evidence[over] = 0.0
             scale.run[over] = 0.0

@@ -204,8 +204,8 @@ def test_a_weekend_that_is_not_known_alarms_of_what_is_major_alone() -> None:
         findings = run.judge(shifted)
         assert not findings.known
         assert run.drifting(findings) == []
-    found = [run.drifting(run.judge(moved(seed))) for seed in range(3)]
-    assert found == [[], [], ["amount"]]
+    found = [run.drifting(run.judge(moved(seed))) for seed in range(2)]
+    assert found == [[], ["amount"]]
     # A cause in the data does not wait until the weekend is known.
     assert "amount" in Run(SPEC, reference, hour=5 * 24).judge(far(1, 0.5)).wrong
 
