@@ -46,6 +46,10 @@ def divided(share: float, weights: Floats, parts: NDArray[np.bool_]) -> Floats:
     return shares
 
 
+LAST = 30.0
+"""e-value that an alarm needs of one more window after overwhelming ones: a p-value of 0.0006."""
+
+
 def windows_a_month(window: WindowSpec) -> float:
     """Windows that end in a month."""
     return MONTH_MS / window.size if window.timed else ROW_WINDOWS
@@ -59,6 +63,19 @@ def e_value(p: Floats, cap: Floats | float) -> Floats:
     log = np.log(np.minimum(p, 1.0 - 1e-4))  # Nearer to 1 the quotient loses its digits; its limit there is 1/2.
     e: Floats = np.minimum((1.0 - p + p * log) / (p * log * log), cap)
     return np.where(p > 1.0 - 1e-4, np.minimum(0.5, cap), e)
+
+
+def pace(limit: Floats, persistence: int) -> Floats:
+    """The e-value of which so many windows make an alarm. limit: evidence at the alarm; infinite, which is never: 1."""
+    return np.where(np.isfinite(limit), limit, 1.0) ** (1.0 / persistence)
+
+
+def largest(limit: Floats, persistence: int) -> Floats:
+    """The cap of e-values: an alarm from nothing takes so many windows, but what one of them lacks others may make up
+    for, as long as each is at least LAST.
+    """
+    even = pace(limit, persistence)
+    return even if persistence == 1 else np.maximum(even, pace(limit / LAST, persistence - 1))
 
 
 def p_of(e: Floats | float) -> Floats:

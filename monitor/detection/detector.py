@@ -32,9 +32,6 @@ Bools = NDArray[np.bool_]
 MERGED_MAX = 30
 """Windows, or days, that are judged together at most; a stream that needs more cannot be tested."""
 
-LEARNING_WINDOWS = 3
-"""Windows in a row with a major effect that alarm where the usual noise is not known yet."""
-
 STILL = 0.05
 """p-value of a single window below which a drifting stream has not come back."""
 
@@ -59,7 +56,7 @@ class Detector:
         self._streams = np.arange(baseline.rows.shape[1])
         self._ways: dict[tuple[int, int], Counts] = {}
         self._chosen = self._best  # Of this detector also where another compares with other rows.
-        self._wanted = p_of(np.minimum(limits.cap, 1e14))
+        self._wanted = p_of(np.minimum(limits.pace, 1e14))
 
     def facing(self, total: Counts, windows: float, days: float) -> Detector:
         """A detector that compares with other rows, int64[S, K], of so many windows and days, whatever the hour."""
@@ -95,11 +92,11 @@ class Detector:
             long.merged.add(window, begins=begins)
             short.merged.add(window)
             state.unknown.forget(np.ones_like(state.drifting))
-            state.streak[:] = 0
+            state.lasting[:] = 0.0
             judged = self._look(state, 0, versions, at_once)
         else:
             state.unknown.add(window)
-            judged = self._learn(state, at_once)
+            judged = self._learn(state, versions, at_once)
         if ended is not None:
             state.by_day |= ended.alarmed & ~judged.alarmed
             state.day_effect = np.where(ended.tested, ended.effect, state.day_effect)
@@ -144,18 +141,19 @@ class Detector:
         self._conclude(state, scale.merged, judged)
         return judged
 
-    def _learn(self, state: StreamState, at_once: Bools) -> Judged:
-        """Judge a window whose usual noise is not known: nothing is evidence, only what is major alarms."""
-        short = state.scales[0]
+    def _learn(self, state: StreamState, versions: int, at_once: Bools) -> Judged:
+        """Judge a window whose usual noise is not known: only what is major is evidence, as long as it lasts."""
+        short, limits = state.scales[0], self.limits
+        limit, cap = limits.shared(versions)
         judged, enough = self._test(0, state.unknown)
         judged.tested = enough
         major = judged.effect >= MAJOR
-        first = judged.tested & major & (state.streak == 0) & ~state.drifting
+        first = judged.tested & major & (state.lasting == 0.0) & ~state.drifting
         short.onset_ms = np.where(first, state.unknown.since_ms, short.onset_ms)
         judged.onset_ms = short.onset_ms.copy()
-        state.streak = np.where(judged.tested, np.where(major, state.streak + 1, 0), state.streak)
-        long_enough = state.streak >= np.where(at_once, 1, LEARNING_WINDOWS)
-        judged.alarmed = judged.tested & self.limits.active & long_enough & ~state.drifting
+        e = e_value(judged.p_value, np.where(at_once, np.inf, cap[0]))
+        state.lasting = np.where(judged.tested, np.where(major, (state.lasting + 1.0) * e, 0.0), state.lasting)
+        judged.alarmed = judged.tested & (state.lasting >= limit[0]) & ~state.drifting
         self._mark_untestable(state, state.unknown, judged)
         self._conclude(state, state.unknown, judged)
         return judged
@@ -201,7 +199,7 @@ class Detector:
         over = state.drifting & enough & calm & sure & (effect < self.limits.tolerance / 2.0)
         state.drifting &= ~over
         state.by_day &= ~over
-        state.streak[over] = 0
+        state.lasting[over] = 0.0
         for scale in state.scales:
             scale.evidence[over] = 0.0
             scale.run[over] = 0.0
@@ -282,7 +280,7 @@ class Detector:
         windows, or days, are judged together, by grouping; bool[C, S]: whether every cell of it would hold as much as
         enough independent rows.
         """
-        baseline, limits = self.baseline, self.limits
+        baseline = self.baseline
         rho = baseline.rho[which]
         resting = np.maximum(np.median(baseline.rows, axis=0) / self._clustering(which, rho), 1.0)
         independent = rows / (1.0 + np.maximum(rows / windows - 1.0, 0.0) * rho)
@@ -290,10 +288,8 @@ class Detector:
         free = np.maximum(baseline.groupings.cells - 1.0, 1.0)
         tolerance = self.tolerated(which)
         needed = noncentral_isf(np.broadcast_to(self._wanted[which], free.shape), free, tolerance / noise)
-        lucky = special.ndtri(0.5 ** (1.0 / limits.persistence))  # All of them must show it, each a little more often.
-        shown = np.maximum(needed - free, 0.0)
-        shown += lucky * np.sqrt(2.0 * (free + 2.0 * shown))
-        return shown * noise / kept(free + 1.0), independent * baseline.groupings.least >= EXPECTED_MIN
+        shown = np.maximum(needed - free, 0.0) * noise / kept(free + 1.0)
+        return shown, independent * baseline.groupings.least >= EXPECTED_MIN
 
     def tolerated(self, which: int) -> Floats:
         """float64[C, S]: the tolerance in force, raised to what the reference's own rows cannot tell, by grouping."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.detection.budget import largest, pace
+
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -90,8 +92,9 @@ class Scale:
 class StreamState:
     """What is remembered of S streams. unknown: windows that the baseline does not know, together. recent: windows, or
     days, since a drifting stream last looked wrong. by_day: whether it was the day that alarmed of a drifting stream;
-    day_effect: float64[S], the effect of the newest whole day. streak: windows in a row with a major effect that the
-    baseline does not know. untestable: whether the last MERGED_MAX windows held too few rows.
+    day_effect: float64[S], the effect of the newest whole day. lasting: float64[S], evidence of the last windows in a
+    row that the baseline does not know, as long as their effect is major. untestable: whether the last MERGED_MAX
+    windows held too few rows.
     """
 
     scales: tuple[Scale, Scale]
@@ -99,7 +102,7 @@ class StreamState:
     recent: Merged
     drifting: Bools
     untestable: Bools
-    streak: Counts
+    lasting: Floats
     by_day: Bools
     day_effect: Floats
     day: int = -1
@@ -112,7 +115,7 @@ class StreamState:
             Merged.empty(streams, cells),
             np.zeros(streams, dtype=np.bool_),
             np.zeros(streams, dtype=np.bool_),
-            np.zeros(streams, dtype=np.int64),
+            np.zeros(streams),
             np.zeros(streams, dtype=np.bool_),
             np.zeros(streams),
         )
@@ -126,7 +129,7 @@ class StreamState:
         self.unknown.forget(which)
         self.recent.forget(which)
         self.drifting[which] = self.untestable[which] = self.by_day[which] = False
-        self.streak[which] = 0
+        self.lasting[which] = 0.0
 
 
 @dataclass(slots=True)
@@ -179,10 +182,11 @@ class Limits:
         return active
 
     def shared(self, versions: int) -> tuple[Floats, Floats]:
-        """float64[2, S] each: `limit` and `cap` where so many versions share the budget."""
-        return self.limit * versions, self.cap * versions ** (1.0 / self.persistence)
+        """float64[2, S] each: `limit`, and the largest e-value, where so many versions share the budget."""
+        limit = self.limit * versions
+        return limit, largest(limit, self.persistence)
 
     @property
-    def cap(self) -> Floats:
-        """Largest e-value, so that an alarm from nothing takes as many windows as it should persist."""
-        return np.where(np.isfinite(self.limit), self.limit ** (1.0 / self.persistence), 1.0)
+    def pace(self) -> Floats:
+        """float64[2, S]: the e-value of which as many windows as a change should persist make an alarm."""
+        return pace(self.limit, self.persistence)

@@ -146,7 +146,7 @@ def _holds(planned: VersionPlan) -> str:
     return (
         f"The budget holds after {duration_text(planned.learning_ms)} of production, as the reference does not tell "
         f"what is usual in {which}. Until then such windows read `learning`, and only causes in the data and major "
-        "changes (0.25 or more in three windows) alarm."
+        "changes (0.25 or more) alarm."
     )
 
 

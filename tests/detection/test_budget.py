@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from monitor.detection.budget import DAY_WINDOWS, ROW_WINDOWS, e_value, evidence_limit, p_of, windows_a_month
+from monitor.detection.budget import (
+    DAY_WINDOWS,
+    LAST,
+    ROW_WINDOWS,
+    e_value,
+    evidence_limit,
+    largest,
+    p_of,
+    windows_a_month,
+)
 from monitor.windows.window import WindowSpec
 
 
@@ -87,3 +96,12 @@ def test_a_stream_alarms_once_in_as_many_windows_as_its_share_of_the_budget_says
     # A tenth of an alarm a month is one in ten months; a fifth of it, one in fifty.
     assert evidence_limit(730.5, 0.1, 1.0) == pytest.approx(7_305)
     assert evidence_limit(730.5, 0.1, 0.2) == pytest.approx(36_525)
+
+
+@pytest.mark.parametrize("persistence", [1, 2, 3, 5])
+def test_windows_at_the_cap_alarm_after_as_many_as_should_persist(persistence: int) -> None:
+    for limit in (50.0, 1e4, 1e8):
+        cap = float(largest(np.array(limit), persistence))
+        assert cap**persistence >= limit * (1 - 1e-9)
+        assert cap ** (persistence - 1) * min(LAST, limit ** (1 / persistence)) <= limit * (1 + 1e-9)
+    assert largest(np.array(np.inf), persistence) == 1.0
