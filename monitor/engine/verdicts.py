@@ -28,9 +28,7 @@ def verdicts_of(
 ) -> dict[str, Verdict]:
     """By name of what is watched. tally: int64[S, WIDTH]; psi: by feature, of whole traffic."""
     values = findings.values
-    windows = {
-        segment: window._replace(segment=segment) for segment in dict.fromkeys(s.segment for s in watch.subjects)
-    }
+    windows = {segment: window._replace(segment=segment) for segment in ("", *watch.segments)}
     columns = (
         tally.sum(axis=1),
         _said(values.effect, values.tested),
