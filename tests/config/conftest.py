@@ -20,7 +20,7 @@ _FEATURES = {"amount": "numeric", "country": "categorical"}
 
 
 @functools.cache
-def compiled(task: Task, threshold: float | None) -> bytes:
+def compiled(task: Task, threshold: float | None, segments: tuple[str, ...] = ()) -> bytes:
     """A compiled reference of features amount (numeric) and country (categorical)."""
     schema = Schema("fraud", task, _FEATURES, "fraud" if task == "binary" else None)  # type: ignore[arg-type]
     zeros, rows = np.zeros(_ROWS, dtype=np.int32), np.arange(_ROWS)
@@ -42,15 +42,17 @@ def compiled(task: Task, threshold: float | None) -> bytes:
         scores,
     )
     pairs = Pairs(decided, scores, outcome)
-    return Reference.build(schema, predictions, pairs, version="3", threshold=threshold).dump()
+    reference = Reference.build(schema, predictions, pairs, version="3", threshold=threshold)
+    return reference.with_segments(predictions, segments).dump()
 
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Writes a `monitor.yaml` beside references/{fraud,scored,digits,price}.profile and a file that is none."""
+    """Writes a `monitor.yaml` beside references/{fraud,split,scored,digits,price}.profile and a file that is none."""
     references = tmp_path / "references"
     references.mkdir()
     (references / "fraud.profile").write_bytes(compiled("binary", None))
+    (references / "split.profile").write_bytes(compiled("binary", None, ("country",)))
     (references / "scored.profile").write_bytes(compiled("binary", 0.5))
     (references / "digits.profile").write_bytes(compiled("multiclass", None))
     (references / "price.profile").write_bytes(compiled("regression", None))

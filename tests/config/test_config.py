@@ -353,3 +353,12 @@ def test_references_that_are_made_of_what_arrives(
     assert (spec.made, spec.alarms.persistence) == (made, persistence)
     assert config.references() == {"m": {}}
     assert yaml.safe_load(describe(config))["models"][0]["reference"] == yaml.safe_load(reference)
+
+
+def test_segments_are_told_to_the_core_with_their_limit(write: Write) -> None:
+    text = SMALLEST.replace("references/fraud.profile", "references/split.profile, segments: [country]")
+    spec = load(write(text)).specs()["fraud"]
+    assert (spec.segments, spec.segments_max) == (("country",), 50)
+    spec = load(write(text + "segments_max: 7\n")).specs()["fraud"]
+    assert (spec.segments, spec.segments_max) == (("country",), 7)
+    assert load(write(SMALLEST)).specs()["fraud"].segments == ()

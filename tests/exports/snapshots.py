@@ -85,9 +85,10 @@ def watch_view(
     *,
     registered: bool = True,
     skew: Skew | None = None,
+    segments: Mapping[str, Mapping[str, Detectable | None]] = MappingProxyType({}),
     **detectable: Detectable | None,
 ) -> WatchView:
-    return WatchView(registered, learning_until_ms, detectable, skew)
+    return WatchView(registered, learning_until_ms, detectable, skew, segments)
 
 
 def skewed() -> Skew:

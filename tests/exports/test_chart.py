@@ -198,3 +198,19 @@ def test_the_ending_says_the_kind(name: str, kind: str) -> None:
 def test_other_endings_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=r"draws \.svg and \.html"):
         kind_of(name)
+
+
+def test_segments_have_rows_only_where_something_moved() -> None:
+    views = []
+    for number in range(3):
+        whole = window(number)
+        calm, moved = (whole._replace(segment=name) for name in ("country=DE", "country=PL"))
+        verdicts = [
+            verdict(number, "amount", 0.01),
+            replace(verdict(number, "amount", 0.9), window=calm),
+            replace(verdict(number, "amount", 0.5, "drifting" if number else "ok"), window=moved),
+        ]
+        views.append(WindowView.of(whole, 500, (), verdicts, (), ""))
+    seen = heat([Output(windows=views)], {}, 0.02, "roc_auc")
+    assert [row.feature for row in seen.rows] == ["amount in country=PL", "amount"]
+    assert "amount in country=PLamount in country=PL" in texts(chart("svg", SPEC, {}, [Output(windows=views)]))

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.detection.records import State
 from monitor.detection.sensitivity import Detectable
-from monitor.exports.prometheus import exposition, registry
+from monitor.exports.prometheus import exposition, registry, within
 from monitor.snapshot import ServiceView, Snapshot
 from tests.exports.snapshots import (
     HOSTILE,
@@ -218,6 +218,26 @@ def test_segments_are_series_of_their_own() -> None:
     views = [window_view(place, [verdict(place, "amount", "ok", 0.1, 0.1)]) for place in (whole, part)]
     effects = scraped(snapshot(model_view(windows=views)))["drift_effect"]
     assert [labels["segment"] for labels, _ in effects] == ["", "country=PL"]
+
+
+def test_a_segment_has_a_smallest_change_of_its_own() -> None:
+    whole, part = window(0), window(0, segment="country=PL")
+    views = [window_view(place, [verdict(place, "amount", "ok", 0.1, 0.1)]) for place in (whole, part)]
+    told = watch_view(amount=Detectable(0.08, 1), segments={"country=PL": {"amount": Detectable(0.4, 2)}})
+    found = scraped(snapshot(model_view(windows=views, watches={"3": told})))["drift_detectable_effect"]
+    assert [(labels["segment"], value) for labels, value in found] == [("", 0.08), ("country=PL", 0.4)]
+
+
+def test_where_series_must_be_left_out_whole_traffic_comes_before_segments_in_the_same_state() -> None:
+    whole, part = window(0), window(0, segment="country=PL")
+    views = [
+        window_view(whole, [verdict(whole, "calm", "ok", 0.001, 0.1)]),
+        window_view(part, [verdict(part, "noisy", "ok", 0.2, 0.1), verdict(part, "moved", "drifting", 0.1, 0.1)]),
+    ]
+    many = snapshot(model_view(windows=views))
+    everything = len(list(within(1 << 20, many)))
+    kept = [each for each in within(everything - 1, many) if each.metric == "drift_effect"]
+    assert [each.labels[3] for each in kept] == ["moved", "calm"]
 
 
 def test_a_reading_without_a_value_is_absent_not_zero() -> None:
