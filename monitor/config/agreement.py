@@ -131,11 +131,11 @@ def reference_problems(model: Model, path: str, reference: Reference) -> list[Pr
         elif name in compiled and compiled[name] != feature.type:
             text = f"is {feature.type}, but {compiled[name]} in the reference {path}: correct it, or {again}"
             problems.append((("features", name, "type"), text))
-    known = [name for name, feature in model.features.items() if feature.type == "categorical"]
+    able = [name for name, feature in model.features.items() if feature.type == "categorical"]
     segmented = () if reference.segmented is None else tuple(reference.segmented.segments.values)
     for index, name in enumerate(model.segments):
-        if name in known and name not in segmented:
-            columns = ",".join(dict.fromkeys(each for each in model.segments if each in known))
+        if name in able and name not in segmented:
+            columns = ",".join(dict.fromkeys(each for each in model.segments if each in able))
             text = (
                 f"is {name!r}, by which the reference {path} has no segments: compile it again with "
                 f"`monitor init ... --segments {columns}`"
