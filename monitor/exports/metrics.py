@@ -128,14 +128,16 @@ shows one committed snapshot, so its figures belong together.
   powers: draw it on a logarithmic axis.
 - A feature is in one state: `learning` (what is usual is not known yet: only faulty data and major changes alarm, and
   of a version without a reference of its own nothing), `insufficient` (too few rows so far, or a time that the
-  calendar ignores), `untestable` (even 30 windows together hold too few), `ok`, `watch` (evidence is half-way to the
-  alarm, in powers) or `drifting`.
+  calendar ignores), `untestable` (even 30 windows together hold too few, or of a segment the reference does), `ok`, `watch`
+  (evidence is half-way to the alarm, in powers) or `drifting`.
 - The feature `@prediction` is what the model answered, `@score` with what score. `@rows` is there from the first window
   in which too few or too many rows came.
 - `incidents_open` has an empty `version` while labels match no prediction: that concerns the whole model.
-- `segment` is empty for all of a version's traffic and reads `country=PL` for a part of it. The series of a retired
-  version disappear.
-- At most 10,000 series are exported. The service, the models and their windows come first, then features, the most
-  drifted first; `series_dropped` counts what was left out, and `drift_features` counts every feature all the same.
+- `segment` is empty for all of a version's traffic and reads `country=PL` for a part of it, `country=__other__` for all
+  values that have no segment of their own. Segments have rows, states and evidence; scores, ratios of data quality and
+  performance are of whole traffic. The series of a retired version disappear.
+- At most 10,000 series are exported. The service, the models and their windows come first, then features: the gravest
+  state first, of one state whole traffic before segments, then the most drifted. `series_dropped` counts what was left
+  out, and `drift_features` counts every feature all the same.
 - `commit_duration_seconds` is a summary without quantiles: `_sum` and `_count`.
 """

@@ -1,7 +1,8 @@
 """The Prometheus collector: one snapshot a scrape, within a budget of series.
 
 Series come in groups, in this order: the service, each model, each version and segment of it, then one group a
-feature, the most drifted feature first. Groups are kept whole while they fit; what follows is counted as dropped.
+feature: the gravest state first, of one state whole traffic before segments, then the most drifted. Groups are kept
+whole while they fit; what follows is counted as dropped.
 """
 
 from __future__ import annotations

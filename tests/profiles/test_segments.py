@@ -15,6 +15,7 @@ from monitor.engine.pane import Pane, count_parts
 from monitor.engine.references import References
 from monitor.events.batch import CategoricalColumn, NumericColumn, Origin, Predictions
 from monitor.events.schema import Schema
+from monitor.profiles import codec
 from monitor.profiles import segments as module
 from monitor.profiles.decision import INVALID, MISSING, UNUSUAL, WIDTH
 from monitor.profiles.layout import NumericLayout
@@ -274,6 +275,15 @@ def test_panes_without_segments_hold_none() -> None:
     profile = Profile.empty(REFERENCE.layout)
     profile.fold(drawn(1, 50))
     np.testing.assert_array_equal(pane.tally(REFERENCE.cells), REFERENCE.cells.tally(profile))
+
+
+def test_a_pane_that_was_saved_before_there_were_segments_is_read() -> None:
+    plain = References(replace(SPEC, segments=()), {"3": REFERENCE})
+    pane = Pane.empty("3", plain["3"])
+    count_parts([pane], drawn(1, 50), np.zeros(1, dtype=np.intp), None)
+    before = codec.pack("PANE", 1, ("3", pane.profile.dump(), {"predictions/0": (0, 50)}))
+    found = Pane.load(plain, before)
+    assert (found.profile.rows, found.offsets, found.segments) == (50, {"predictions/0": (0, 50)}, None)
 
 
 def test_a_pane_of_other_segments_than_now_keeps_its_rows_alone() -> None:
