@@ -128,8 +128,8 @@ shows one committed snapshot, so its figures belong together.
   powers: draw it on a logarithmic axis.
 - A feature is in one state: `learning` (what is usual is not known yet: only faulty data and major changes alarm, and
   of a version without a reference of its own nothing), `insufficient` (too few rows so far, or a time that the
-  calendar ignores), `untestable` (even 30 windows together hold too few, or of a segment the reference does), `ok`, `watch`
-  (evidence is half-way to the alarm, in powers) or `drifting`.
+  calendar ignores), `untestable` (even 30 windows together hold too few, or of a segment the reference does), `ok`,
+  `watch` (evidence is half-way to the alarm, in powers) or `drifting`.
 - The feature `@prediction` is what the model answered, `@score` with what score. `@rows` is there from the first window
   in which too few or too many rows came.
 - `incidents_open` has an empty `version` while labels match no prediction: that concerns the whole model.
