@@ -54,6 +54,11 @@ class Progress:
     followed: dict[str, Followed] = field(default_factory=dict)
     label_flow: LabelFlow = field(default_factory=LabelFlow)
 
+    @property
+    def known_incidents(self) -> list[Incident]:
+        """Those that stand, and the newest that are over."""
+        return [*self.resolved, *self.incidents.standing]
+
     def note(self, changes: Sequence[IncidentChange]) -> None:
         """Remember the incidents that ended."""
         ended = [change.incident for change in changes if not change.incident.open]

@@ -125,7 +125,7 @@ def test_a_new_normal_is_of_the_windows_since_the_incident_unless_told_otherwise
         (Rebaseline("m", "r", features=("b", "amount")), "has no feature b: it has"),
         (Rebaseline("m", "r", version="4"), "version '4' of model 'm' has no reference of its own and recent windows"),
         (Rebaseline("m", "r", from_ms=5 * HOUR_MS), "1 windows of version '3'.*since 1970-01-01T05:00:00Z.*needs 2"),
-        (Acknowledge("inc_none"), "incident inc_none is not open"),
+        (Acknowledge("inc_none"), "there is no incident 'inc_none'"),
     ],
 )
 def test_what_cannot_be_done_is_said_and_changes_nothing(order: Rebaseline | Acknowledge, said: str) -> None:

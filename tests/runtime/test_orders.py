@@ -112,6 +112,14 @@ def test_an_incident_is_acknowledged_over_http_once(loop: Loop, tmp_path: Path) 
             409,
             f"incident {incident.id} was acknowledged before: nothing is left to be done",
         )
+        unknown = httpx.post(f"http://127.0.0.1:{port}/api/v1/incidents/inc_none/acknowledge", json={})
+        assert (unknown.status_code, unknown.headers["content-type"]) == (404, "application/problem+json")
+        assert unknown.json() == {
+            "type": "about:blank",
+            "title": "Not Found",
+            "status": 404,
+            "detail": "there is no incident 'inc_none'; /api/v1/incidents lists those that are still held",
+        }
         foreign = httpx.post(f"{url}/acknowledge", json={}, headers={"origin": "http://evil.example"})
         assert foreign.status_code == 403
 
