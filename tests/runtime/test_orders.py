@@ -85,7 +85,7 @@ def test_a_new_normal_from_the_command_line_is_committed_before_it_is_answered(l
             list(rebaseline(config, "m", "r", ["nothing"], None, None))
         with pytest.raises(ConfigError, match="there is no such model; the configured ones: m"):
             list(rebaseline(config, "x", "r", [], None, None))
-        with pytest.raises(ConfigError, match="from: Input should"):
+        with pytest.raises(ConfigError, match="from must be a time with its offset"):
             list(rebaseline(config, "m", "r", [], None, "yesterday"))
     kinds = [event.kind for event in loop._store.control_events()]
     assert kinds == ["rebaselined"]
