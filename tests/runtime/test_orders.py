@@ -98,6 +98,17 @@ def test_without_a_service_there_is_one_sentence(tmp_path: Path) -> None:
         list(rebaseline(configured(tmp_path, 1), "m", "r", [], None, None))
 
 
+def test_only_the_address_is_read_of_the_configuration(loop: Loop, tmp_path: Path) -> None:
+    with turning(loop), served(loop, tmp_path) as config:
+        elsewhere = config.read_text().replace("reference: {learn: 14d}", "reference: not/on/this/machine.profile")
+        config.write_text(elsewhere)
+        (said,) = rebaseline(config, "m", "r", ["amount"], None, None)
+        assert said.startswith("amount of version 3 of m is compared with")
+    config.write_text("server: {prot: 8000}")
+    with pytest.raises(ConfigError, match=r"monitor.yaml:1: server.prot is not a known key: did you mean 'port'\?"):
+        list(rebaseline(config, "m", "r", [], None, None))
+
+
 def test_an_incident_is_acknowledged_over_http_once(loop: Loop, tmp_path: Path) -> None:
     (incident,) = loop.snapshot.models["m"].incidents
     with turning(loop), served(loop, tmp_path) as config:
