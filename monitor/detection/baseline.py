@@ -142,6 +142,8 @@ def _choose(past: _Past, shares: Floats, rows: Floats) -> _Choice:
     best = _Choice(["none"] * streams, *everywhere, *past.without_day("none", 0.0, shares), np.zeros(streams))
     plain = past.likelihood(best.expected)
     for season in SEASONS[1:]:
+        if len(np.unique(slots(past.hours, season))) < 2:
+            continue  # Of windows without times, or of whole days by the hour: no season, only less smoothing.
         for kappa in SHRINKAGE:
             expected, resting = past.without_day(season, kappa, shares)
             gain = past.likelihood(expected) - plain

@@ -11,31 +11,39 @@ import orjson
 from monitor.config import load
 from monitor.config.problems import listed
 from monitor.config.units import duration_text, window_text
-from monitor.detection.translation import Change, Growth, Move, Shift
+from monitor.detection.translation import Change, Growth, Move, Odds, Shift
 from monitor.errors import ConfigError
 from monitor.events.timestamps import iso
 from monitor.exports.prometheus import SERIES_BUDGET
-from monitor.exports.text import clean
+from monitor.exports.text import printable
 from monitor.runtime.footprint import Footprint, Rehearsal
 from monitor.runtime.plan import Alarms, FeaturePlan, Found, Traffic, VersionPlan, plan_version
 from monitor.windows.window import WindowSpec
+
+ROWS_MAX = 1e12
+"""Rows of a window at most: with more, no figure would be another."""
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _UNITS = ("bytes", "kB", "MB", "GB")
 
 
 def plan(config: Path, rows: float | None, as_json: bool) -> Iterator[str]:
-    """For people; or one JSON object a version, and one of kind `series` last. ConfigError where `rows` is not > 0."""
-    if rows is not None and not 0 < rows < 1e12:
-        raise ConfigError("--rows must be greater than 0: give the rows that a window is expected to hold")
+    """For people; or one JSON object a version, and one of kind `series` last. ConfigError where no window could hold
+    `rows`.
+    """
+    if rows is not None and not 0 < rows <= ROWS_MAX:
+        raise ConfigError(
+            f"--rows is {rows:g}, and must be greater than 0 and at most {ROWS_MAX:g}: give the rows that a window is "
+            "expected to hold"
+        )
     loaded = load(config)
     specs, references = loaded.specs(), loaded.references()
     rehearsal = Rehearsal(specs, references)
     for name, spec in specs.items():
         if not references[name] and not as_json:
             yield (
-                f"{name}: its reference is made of what arrives, so nothing can be said of it yet; `monitor backtest` "
-                "shows what it would find"
+                f"{printable(name)}: its reference is made of what arrives, so nothing can be said of it yet; "
+                "`monitor backtest` shows what it would find"
             )
             yield ""
         for version, reference in references[name].items():
@@ -57,14 +65,16 @@ def plan(config: Path, rows: float | None, as_json: bool) -> Iterator[str]:
 
 
 def change_text(change: Change | None) -> str:
-    """In a feature's own unit: 0.14 sd = 18; x1.2 = 31; -7 points of PL (50%)."""
+    """In a feature's own unit: 0.14 sd = 18; x1.2 = 31; odds x1.2 = 0.03; -7 points of PL (50%)."""
     if isinstance(change, Shift):
         return f"{change.sd:.2g} sd = {short(change.amount)}"
     if isinstance(change, Growth):
         return f"x{change.factor:.3g} = {short(change.amount)}"
+    if isinstance(change, Odds):
+        return f"odds x{change.factor:.3g} = {short(change.amount)}"
     if isinstance(change, Move):
         points = 100.0 * (change.after - change.before)
-        return f"{points:+.2g} points of {clean(change.category)} ({change.before:.0%})"
+        return f"{points:+.2g} points of {printable(change.category)} ({change.before:.0%})"
     return "more than its values can differ by"
 
 
@@ -74,12 +84,12 @@ def short(value: float) -> str:
 
 
 def _version(planned: VersionPlan, size: Footprint, window: WindowSpec) -> Iterator[str]:
-    which = f"version {planned.version}" if planned.version else "any version"
-    yield f"{planned.model}, {which}, windows of {window_text(window)}: {_traffic(planned.traffic)}"
+    which = f"version {printable(planned.version)}" if planned.version else "any version"
+    yield f"{printable(planned.model)}, {which}, windows of {window_text(window)}: {_traffic(planned.traffic)}"
     yield f"  {_holds(planned)}"
     yield f"  {_alarms(planned.alarms)}"
     for each in planned.calendar:
-        yield f"  Not judged: {iso(each.from_ms)} to {iso(each.to_ms)}, as the calendar says ({clean(each.name)})."
+        yield f"  Not judged: {iso(each.from_ms)} to {iso(each.to_ms)}, as the calendar says ({printable(each.name)})."
     yield from _state(size)
     tested = [feature for feature in planned.features if not feature.untestable]
     if tested:
@@ -88,12 +98,12 @@ def _version(planned: VersionPlan, size: Footprint, window: WindowSpec) -> Itera
         yield from _legend(planned)
     for feature in planned.features:
         if feature.untestable:
-            yield f"  not tested: {clean(feature.name)}: {feature.untestable}"
+            yield f"  not tested: {printable(feature.name)}: {feature.untestable}"
     for feature in tested:
         if feature.blind:
-            yield f"  not seen: {clean(feature.name)}: {feature.blind}"
+            yield f"  not seen: {printable(feature.name)}: {feature.blind}"
     if planned.unwatched:
-        yield f"  not watched for drift, as the configuration says: {listed(planned.unwatched)}"
+        yield f"  not watched for drift, as the configuration says: {listed(map(printable, planned.unwatched))}"
 
 
 def _traffic(traffic: Traffic | None) -> str:
@@ -141,6 +151,7 @@ def _alarms(alarms: Alarms) -> str:
 
 def _state(size: Footprint) -> Iterator[str]:
     parts = [f"{_bytes(size.open_window)} an open window", f"{_bytes(size.detection)} for evidence"]
+    parts.append(f"up to {_bytes(size.remembered)} of rows that a new normal is made of")
     if size.learning:
         parts.append(f"{_bytes(size.learning)} of windows that it learns from")
     if size.pending_million is not None:
@@ -162,6 +173,8 @@ def _legend(planned: VersionPlan) -> Iterator[str]:
         yield "    sd: all values rise by so many standard deviations of the reference, so much in their own unit"
     if any(isinstance(change, Growth) for change in changes):
         yield "    x: all values, as they are skewed, are multiplied by it, and their mean rises by so much"
+    if any(isinstance(change, Odds) for change in changes):
+        yield "    odds x: the odds of all scores, p / (1 - p), are multiplied by it, and their mean rises by so much"
     if planned.traffic is None:
         return
     yield "    missing, unseen: the smallest share of a window's rows without a value, or with one that the reference"
@@ -180,7 +193,7 @@ def _table(features: Sequence[FeaturePlan], measured: bool) -> Iterator[str]:
     rows = [head]
     for feature in features:
         raised = f" (raised from {feature.asked:g})" if feature.tolerance > feature.asked else ""
-        row = [clean(feature.name), f"{feature.tolerance:.2g}{raised} = {change_text(feature.tolerated)}"]
+        row = [printable(feature.name), f"{feature.tolerance:.2g}{raised} = {change_text(feature.tolerated)}"]
         if measured:
             row.append(_found(feature.by_window, "window"))
             row += [_found(feature.by_day, "day")] if days else []

@@ -22,7 +22,7 @@ from monitor.events.timestamps import iso
 from monitor.exports.chart import chart, kind_of
 from monitor.exports.latest import estimated
 from monitor.exports.lines import Line, lines
-from monitor.exports.text import counted
+from monitor.exports.text import counted, printable
 from monitor.runtime.backtest import Backtest, run_backtest
 from monitor.runtime.clock import now
 from monitor.runtime.findings import Finding, Findings, Learning
@@ -93,7 +93,10 @@ def trial_lines(trial: Trial, progress: Progress) -> Iterator[str]:
 
 def trial_report(trial: Trial, progress: Progress) -> Iterator[str]:
     """For people: incidents, triggers, the features by their worst window, performance, and what it amounts to."""
-    result = trial.run(progress)
+    return map(printable, _report(trial, trial.run(progress)))
+
+
+def _report(trial: Trial, result: Backtest) -> Iterator[str]:
     shown = list(lines(result.outputs, result.by_row))
     yield from _absent(trial.predictions, result.absent)
     for line in shown:

@@ -275,6 +275,8 @@ def test_the_plan_is_printed_for_people_and_as_json(project: Path) -> None:
     income = next(each for each in first["features"] if each["name"] == "income")
     assert income["tolerated"]["sd"] == pytest.approx(0.142, abs=0.003)
     assert (income["season"], income["by_window"]["after"]) == ("hour", 2)
+    score = next(each for each in first["features"] if each["name"] == "@score")
+    assert 1.0 < score["tolerated"]["factor"] < 2.0
     assert first["bytes"]["pending_million"] > 8_000_000  # An id alone is eight bytes.
     assert last["kind"] == "series"
 
@@ -290,9 +292,35 @@ def test_the_series_of_the_plan_are_those_of_a_scrape(project: Path) -> None:
     assert {sample.labels["metric"] for sample in families["model_monitor_performance"]} >= {"roc_auc", "brier"}
 
 
-def test_rows_a_window_must_be_a_number_above_zero(project: Path) -> None:
-    with pytest.raises(ConfigError, match="--rows must be greater than 0"):
-        list(plan(project / "monitor.yaml", 0, as_json=False))
+@pytest.mark.parametrize("rows", [0, -1.0, float("nan"), float("inf"), 1e300])
+def test_rows_a_window_must_be_a_number_that_one_could_hold(project: Path, rows: float) -> None:
+    said = re.escape(f"--rows is {rows:g}, and must be greater than 0 and at most 1e+12: give the rows")
+    with pytest.raises(ConfigError, match=said):
+        list(plan(project / "monitor.yaml", rows, as_json=False))
+
+
+def test_names_with_control_characters_stay_on_their_lines(tmp_path: Path) -> None:
+    table = history(0, (0, 1)).rename(columns={"income": "in\ncome", "age": "a\x1b[31mge"})
+    table.to_parquet(tmp_path / "train.parquet")
+    initialise(tmp_path / "train.parquet", "credit", "binary", Columns(), tmp_path, force=False)
+    planned = list(plan(tmp_path / "monitor.yaml", None, as_json=False))
+    tried = list(trial_report(Trial(tmp_path / "monitor.yaml", tmp_path / "train.parquet"), quiet))
+    for line in [*planned, *tried]:
+        assert line.isprintable()
+    assert any(line.startswith("    in\\ncome  ") for line in planned)
+    assert any(line.startswith("    a\\x1b[31mge  ") for line in planned)
+    assert any("in\\ncome" in line for line in tried)
+
+
+def test_the_plan_counts_the_rows_that_a_new_normal_is_made_of(project: Path) -> None:
+    config = load(project / "monitor.yaml")
+    specs = config.specs()
+    size = Rehearsal(specs, config.references()).footprint("credit", "").remembered
+    # Two weeks of hours, of 500 rows at most with a number or a code in each of their columns, and a key.
+    columns = len(specs["credit"].schema.features) + 2
+    assert 336 * 500 * columns * 4 < size < 336 * 500 * (columns + 1) * 10
+    text = "\n".join(plan(project / "monitor.yaml", None, as_json=False))
+    assert re.search(r"up to \d+(\.\d+)? MB of rows that a new normal is made of", text)
 
 
 def test_rows_that_fill_no_window_are_named(project: Path, tmp_path: Path) -> None:
