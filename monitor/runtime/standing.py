@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from monitor.config import Config
 from monitor.engine import state
 from monitor.engine.references import Standard, overruling
-from monitor.errors import StateError
+from monitor.errors import StateError, StateHeldError
 from monitor.events.timestamps import iso
 from monitor.runtime.store import Store
 
@@ -24,9 +24,13 @@ def overruled(compiled: Collection[str], made: Iterable[Standard]) -> Iterator[s
 
 
 def in_state(config: Config) -> Iterator[str]:
-    """The same of a configuration whose service is not running; a sentence where its state cannot be looked at."""
+    """The same of a configuration whose service is not running: one that runs has said it. A sentence where the state
+    cannot be looked at.
+    """
     try:
         pieces = Store.kept(config.state)
+    except StateHeldError:
+        return
     except StateError as error:
         yield f"whether references made here count instead of compiled ones was not looked up: {error}"
         return

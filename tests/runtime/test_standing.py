@@ -63,11 +63,14 @@ def test_so_it_does_where_the_file_is_of_any_version_and_not_where_it_is_of_anot
     assert len(said) == ("2" not in written)
 
 
-def test_check_makes_no_state_and_says_where_it_cannot_look(config: Path) -> None:
-    with Store.open(config.parent / "state"):
-        (said,) = [line for line in check(config, offline=True) if line.startswith("warning: ")]
+def test_check_leaves_a_running_service_alone_makes_no_state_and_says_where_it_cannot_look(config: Path) -> None:
+    state = config.parent / "state"
+    with Store.open(state):
+        assert not [line for line in check(config, offline=True) if line.startswith("warning: ")]
+    (state / "STATE").write_text("damaged")
+    (said,) = [line for line in check(config, offline=True) if line.startswith("warning: ")]
     assert "was not looked up" in said
-    assert "is held by process" in said
+    assert "is not what was written" in said
     config.write_text(config.read_text() + "state: elsewhere\n")
     assert not [line for line in check(config, offline=True) if line.startswith("warning: ")]
     assert not (config.parent / "elsewhere").exists()
