@@ -13,12 +13,29 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
+from typer.core import TyperGroup
 
 from monitor import __version__
+from monitor.config.problems import shape
 from monitor.errors import ConfigError, MonitorError
+
+
+class _Commands(TyperGroup):
+    """The commands, which say in our own words what is wrong with the value of an option."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            if isinstance(error.__cause__, ValidationError):
+                error.message = "; ".join(map(shape, error.__cause__.errors()))
+            raise
+
 
 app = typer.Typer(
     name="monitor",
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

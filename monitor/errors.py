@@ -3,6 +3,7 @@
 MonitorError
 ├── ConfigError          the operator's file or arguments are wrong       exit 2: correct them and start again
 ├── RefusedError         what a person asked for cannot be done now       exit 1, HTTP 409: as the sentence says
+│   └── NotFoundError        what a person named does not exist               exit 2, HTTP 404: name another
 ├── UnavailableError     a needed service does not answer                 exit 69, or retry where a loop can wait
 ├── StateError           the state directory cannot be used as it is      exit 70
 │   ├── StateHeldError       another instance holds it                    exit 73: stop that one first
@@ -37,6 +38,12 @@ class RefusedError(MonitorError):
     """What a person asked of the running service cannot be done as things are; nothing has changed."""
 
     exit_code = 1
+
+
+class NotFoundError(RefusedError):
+    """What a person named does not exist; nothing has changed."""
+
+    exit_code = 2
 
 
 class UnavailableError(MonitorError):

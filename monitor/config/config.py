@@ -16,7 +16,7 @@ from monitor.config import document
 from monitor.config.client import check_client
 from monitor.config.document import Document, Location
 from monitor.config.kafka import Kafka
-from monitor.config.models import Context, File, Made, Model, Server
+from monitor.config.models import Context, File, Made, Model, Reachable, Server
 from monitor.config.problems import Problem, problems_of, sentences
 from monitor.config.references import References, kinds
 from monitor.errors import ConfigError
@@ -168,21 +168,35 @@ class Config:
 
 def load(path: Path) -> Config:
     """The configuration of a file. ConfigError holds every problem found, each with its line, path and remedy."""
-    source = document.read(path)
-    if not isinstance(source.content, Mapping):
-        raise ConfigError(f"{path}:1: the file is no mapping: begin with kafka: and models:, or use `monitor init`")
+    source, content = _read(path)
     references = References(path.parent)
-    webhooks = source.content.get("webhooks")
+    webhooks = content.get("webhooks")
     context = Context(references, tuple(webhooks) if isinstance(webhooks, Mapping) else ())
     problems: list[Problem] = [(where, "is written twice: remove one of them") for where in source.repeated]
-    problems += _client_settings(source.content) + _repeated_models(source.content)
+    problems += _client_settings(content) + _repeated_models(content)
     try:
-        file = File.model_validate(source.content, context=context)
+        file = File.model_validate(content, context=context)
     except ValidationError as error:
         raise ConfigError(*sentences(source, [*problems, *problems_of(error, File)])) from None
     if problems:
         raise ConfigError(*sentences(source, problems))
     return Config(file, source, references)
+
+
+def load_server(path: Path) -> Server:
+    """Where the service of a configuration listens; ConfigError as of `load`, but of nothing else in the file."""
+    source, content = _read(path)
+    try:
+        return Reachable.model_validate(content).server
+    except ValidationError as error:
+        raise ConfigError(*sentences(source, problems_of(error, Reachable))) from None
+
+
+def _read(path: Path) -> tuple[Document, Mapping[str, object]]:
+    source = document.read(path)
+    if not isinstance(source.content, Mapping):
+        raise ConfigError(f"{path}:1: the file is no mapping: begin with kafka: and models:, or use `monitor init`")
+    return source, source.content
 
 
 def _client_settings(content: Mapping[str, object]) -> list[Problem]:

@@ -322,6 +322,12 @@ class Server(Settings):
     port: int = Field(8000, ge=0, le=65_535)
 
 
+class Reachable(Settings, extra="ignore"):
+    """Of `monitor.yaml`, what whoever asks the running service needs; the rest may name files of another machine."""
+
+    server: Server = Server()
+
+
 class File(Settings):
     """The root of `monitor.yaml`."""
 

@@ -31,12 +31,18 @@ _LATER = frozenset(
 """Keys of the published contract that a later version brings; accepting one now would promise what is not done."""
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_TIME = "must be a time with its offset from UTC, as in 2026-11-23T10:00:00Z"
 _SHAPES = {
     "missing": "is missing",
     "string_type": "must be text: put it in quotes",
     "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a whole number of fewer digits",
+    "int_from_float": "must be a whole number",
     "float_type": "must be a number",
+    "float_parsing": "must be a number",
     "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
     "dict_type": "must be a mapping, one `key: value` a line",
     "model_type": "must be a mapping, one `key: value` a line",
     "model_attributes_type": "must be a mapping, one `key: value` a line",
@@ -47,7 +53,15 @@ _SHAPES = {
     "less_than": "must be less than {lt:,.15g}",
     "less_than_equal": "must be at most {le:,.15g}",
     "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length:,} characters",
+    "string_unicode": "must be text",
     "too_short": "must not be empty",
+    "too_long": "must have at most {max_length:,} items",
+    "timezone_aware": _TIME,
+    "datetime_type": _TIME,
+    "datetime_parsing": _TIME,
+    "datetime_from_date_parsing": _TIME,
+    "datetime_object_invalid": _TIME,
     "string_pattern_mismatch": "must be the name of a topic: letters, digits, dots, dashes and underscores",
 }
 _MISSING = {
@@ -125,17 +139,22 @@ def path(location: Location) -> str:
 
 def _sentence(item: Mapping[str, Any], root: type[BaseModel]) -> str:
     where: Location = item["loc"]
+    if item["type"] == "extra_forbidden":
+        return unknown_key(where, _keys(root, where[:-1]))
+    text = shape(item)
+    advice = _MISSING.get(str(where[-1])) if item["type"] == "missing" else None
+    return f"{text}: {advice}" if advice else text
+
+
+def shape(item: Mapping[str, Any]) -> str:
+    """The end of a sentence on a value that is not as it must be; `item` is one of pydantic's errors."""
     context: Mapping[str, Any] = item.get("ctx", {})
     kind = item["type"]
-    if kind == "extra_forbidden":
-        return unknown_key(where, _keys(root, where[:-1]))
     if kind == "literal_error":
         return _one_of(item["input"], context["expected"])
     if kind == "value_error":
         return str(context["error"])
-    text = _SHAPES[kind].format(**context) if kind in _SHAPES else str(item["msg"])
-    advice = _MISSING.get(str(where[-1])) if kind == "missing" else None
-    return f"{text}: {advice}" if advice else text
+    return _SHAPES[kind].format(**context) if kind in _SHAPES else str(item["msg"])
 
 
 def unknown_key(where: Location, known: Sequence[str]) -> str:

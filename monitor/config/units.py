@@ -31,11 +31,11 @@ def duration_text(milliseconds: int) -> str:
 
 def window_spec(value: object) -> WindowSpec:
     """A window of event time or of rows; ValueError says how one is written."""
-    rows = _ROWS.fullmatch(value.strip()) if isinstance(value, str) else None
-    try:
-        spec = WindowSpec(int(rows[1]), "rows") if rows else WindowSpec(duration_ms(value))
-    except ValueError:
-        raise ValueError("is not a window: write a duration, as in 5m, 1h or 1d, or rows, as in 500 rows") from None
+    text = value.strip() if isinstance(value, str) else ""
+    rows = _ROWS.fullmatch(text)
+    if rows is None and not _DURATION.fullmatch(text):
+        raise ValueError("is not a window: write a duration, as in 5m, 1h or 1d, or rows, as in 500 rows")
+    spec = WindowSpec(int(rows[1]), "rows") if rows else WindowSpec(duration_ms(text))
     if spec.size == 0:
         raise ValueError("is an empty window: write at least 1ms, or 1 row")
     return spec

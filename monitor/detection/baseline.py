@@ -155,6 +155,8 @@ def _choose(past: _Past, shares: Floats, rows: Floats) -> _Choice:
     best = _Choice(["none"] * streams, *everywhere, *past.without_day(shares), np.zeros(streams))
     plain = past.likelihood(best.expected)
     for season in SEASONS[1:]:
+        if len(np.unique(slots(past.hours, season))) < 2:
+            continue  # Of windows without times, or of whole days by the hour: no season, only less smoothing.
         for kappa, (expected, resting) in zip(SHRINKAGE, past.like_without_day(season, shares), strict=True):
             gain = past.likelihood(expected) - plain
             worth = gain.sum(axis=1) - LUCK * np.sqrt(past.days) * gain.std(axis=1, ddof=1)

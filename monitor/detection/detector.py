@@ -75,10 +75,12 @@ class Detector:
         known: bool,
         versions: int = 1,
         explained: Bools | None = None,
+        unclear: Bools | None = None,
     ) -> Judged:
         """One more window. counts: float64[S, K]; hour, day: of the week, and a number, in local time. known: whether
         the baseline knows windows like this one: others only alarm of what is major. versions: how many of the model
         share its budget now. explained: bool[S], streams whose window tells what happened to it: one is enough.
+        unclear: bool[S], streams whose window does not tell whether that is over.
         """
         at_once = np.zeros_like(state.drifting) if explained is None else explained
         window = Counted(start_ms, counts, *self.baseline.at(hour))
@@ -101,7 +103,7 @@ class Detector:
             state.by_day |= ended.alarmed & ~judged.alarmed
             state.day_effect = np.where(ended.tested, ended.effect, state.day_effect)
             judged.alarmed = judged.alarmed | ended.alarmed
-        self._recover(state, window, judged, ended, begins=begins)
+        self._recover(state, window, judged, ended, unclear, begins=begins)
         return self._standing(state, judged, versions)
 
     def unjudged(self, state: StreamState, versions: int = 1) -> Judged:
@@ -172,7 +174,14 @@ class Detector:
             part[~judged.tested] = np.nan
 
     def _recover(
-        self, state: StreamState, window: Counted, judged: Judged, ended: Judged | None, *, begins: bool
+        self,
+        state: StreamState,
+        window: Counted,
+        judged: Judged,
+        ended: Judged | None,
+        unclear: Bools | None,
+        *,
+        begins: bool,
     ) -> None:
         """End the drift of streams that look as they should: of several windows together, as one is too noisy, and of
         as many as show that it is not mere luck; MERGED_MAX are enough. Where the day alarmed, of several days: what
@@ -197,6 +206,7 @@ class Detector:
         calm = recent.windows >= CALM * self.limits.persistence
         sure = (within <= SURE) | (recent.windows == MERGED_MAX)
         over = state.drifting & enough & calm & sure & (effect < self.limits.tolerance / 2.0)
+        over = over if unclear is None else over & ~unclear
         state.drifting &= ~over
         state.by_day &= ~over
         state.lasting[over] = 0.0

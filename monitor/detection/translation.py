@@ -7,6 +7,7 @@ reference's range are left out, as detection leaves them to a test of their own.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +26,7 @@ Floats = NDArray[np.float64]
 _STEPS = 50  # Halvings: more than a double can tell apart.
 _LEFT = 0.01  # Share of the rows that must stay in the reference's range.
 _SKEWED = 0.1  # Standard deviations between mean and median from which on a shift in them says little.
+_LOG_ODDS = 30.0  # From one in three million to the same below 1.
 _PILED = 0.05  # Share of the rows that pile up at one value,
 _DENSE = 4.0  # where they lie ten times as dense as in the middle of a normal: the smallest shift moves them all.
 
@@ -46,6 +48,14 @@ class Growth:
 
 
 @dataclass(frozen=True, slots=True)
+class Odds:
+    """The odds of all probabilities, p / (1 - p), are multiplied by `factor`, by which their mean rises by `amount`."""
+
+    factor: float
+    amount: float
+
+
+@dataclass(frozen=True, slots=True)
 class Move:
     """The share of the largest category, or of the values of one cell, goes from `before` to `after`; the others keep
     their proportions.
@@ -56,17 +66,20 @@ class Move:
     after: float
 
 
-Change = Shift | Growth | Move
-C = TypeVar("C", Shift, Growth, Move)
+Change = Shift | Growth | Odds | Move
+C = TypeVar("C", Shift, Growth, Odds, Move)
 
 
 @dataclass(frozen=True, eq=False)
 class Translator:
-    """Of one feature. counts: int64[layout.cells], the reference's rows; groups: the decision cell of each, or -1."""
+    """Of one feature. counts: int64[layout.cells], the reference's rows; groups: the decision cell of each, or -1.
+    probabilities: whether its numbers are such, which a shift or a factor would take beyond 1.
+    """
 
     layout: FeatureLayout
     counts: Counts
     groups: Counts
+    probabilities: bool = False
 
     @cached_property
     def _inside(self) -> Floats:
@@ -85,10 +98,12 @@ class Translator:
         if self._piled:
             largest = int(held.argmax())
             return self._move(span(layout.edges[largest], layout.edges[largest + 1]), effect, merged)
+        if self.probabilities:
+            return self._least(lambda by: self._odds(math.exp(by)), _LOG_ODDS, effect, merged)
         if self._skewed:
             least = layout.edges[0] or layout.edges[1]
             most = float(np.log(layout.edges[-1]) - np.log(least))
-            return self._least(lambda by: Growth(np.exp(by), np.expm1(by) * layout.centre), most, effect, merged)
+            return self._least(lambda by: Growth(math.exp(by), math.expm1(by) * layout.centre), most, effect, merged)
         scale, longest = layout.scale, float(layout.edges[-1] - layout.edges[0])
         return self._least(lambda amount: Shift(amount / scale, amount), longest, effect, merged)
 
@@ -97,6 +112,12 @@ class Translator:
         before = float(self._inside.max() / self._inside.sum())
         fallen = self._least(lambda by: Move(name, before, before - by), before, effect, merged)
         return fallen or self._least(lambda by: Move(name, before, before + by), 1.0 - before, effect, merged)
+
+    def _odds(self, factor: float) -> Odds:
+        assert isinstance(self.layout, NumericLayout)
+        middle = (self.layout.edges[1:] + self.layout.edges[:-1]) / 2.0
+        risen = factor * middle / (1.0 + (factor - 1.0) * middle) - middle
+        return Odds(factor, float(risen @ self._inside / self._inside.sum()))
 
     @cached_property
     def _piled(self) -> bool:
@@ -150,7 +171,12 @@ class Translator:
             assert isinstance(self.layout, NumericLayout)
             edges = self.layout.edges
             below = np.concatenate([[0.0], np.cumsum(shares)])
-            origin = edges - change.amount if isinstance(change, Shift) else edges / change.factor
+            if isinstance(change, Shift):
+                origin = edges - change.amount
+            elif isinstance(change, Odds):
+                origin = edges / (change.factor - (change.factor - 1.0) * edges)
+            else:
+                origin = edges / change.factor
             moved: Floats = np.diff(np.interp(origin, edges, below))
             return moved
         after = shares * ((1.0 - change.after) / max(1.0 - change.before, 1e-300))

@@ -119,13 +119,17 @@ class Units:
         quiet: NDArray[np.bool_],
         tally: Counts,
         hour: int,
-        seen: Callable[[str], Seen],
-    ) -> dict[str, Conversion]:
+        seen: Callable[[str], Seen] | None,
+    ) -> tuple[dict[str, Conversion], NDArray[np.bool_]]:
         """What explains a window, by feature: the conversions found before that go on, and new ones of features that
-        look odd. quiet: bool[F], of which nothing was wrong before; tally: int64[F, WIDTH].
+        look odd; and bool[F], the features with one of which this hour does not tell whether it has been undone.
+        quiet: bool[F], of which nothing was wrong before; tally: int64[F, WIDTH]. seen: None where nothing is asked.
         """
         shares, rows = self._baseline.at(hour)
-        odd, found = self._may & quiet & _odd(shares, tally), {}
+        odd, found = self._may & quiet & _odd(shares, tally), dict[str, Conversion]()
+        unclear = np.zeros_like(quiet)
+        if seen is None:
+            return found, unclear
         for place, name in enumerate(self._names):
             if name in before or odd[place]:
                 usual, window = self._usual(place, shares[place], float(rows[place])), seen(name)
@@ -133,7 +137,8 @@ class Units:
                     change = before.get(name) or explain(usual, window)
                     if change is not None and (name not in before or still(change, usual, window)):
                         found[name] = change
-        return found
+                        unclear[place] = name in before and either(change, usual, window)
+        return found, unclear
 
     def _usual(self, place: int, shares: Floats, rows: float) -> Usual:
         name, cells = self._names[place], self._cells
@@ -171,6 +176,15 @@ def still(conversion: Conversion, usual: Usual, seen: Seen) -> bool:
         return True
     plain = _effect(seen.values, usual)
     return plain <= _fit(usual, seen) or _effect(conversion.undo(seen.values), usual) < plain
+
+
+def either(conversion: Conversion, usual: Usual, seen: Seen) -> bool:
+    """Whether a window looks as usual both as it is and undone: where values of the hour lie about zero, a lost sign
+    does not show.
+    """
+    if len(seen.values) < ROWS_MIN:
+        return False
+    return max(_effect(each, usual) for each in (seen.values, conversion.undo(seen.values))) <= _fit(usual, seen)
 
 
 def words(conversion: Conversion) -> str:

@@ -96,7 +96,7 @@ class Volume:
     def __init__(self, spec: ModelSpec) -> None:
         """spec: of a model with windows by event time."""
         self._size = spec.part
-        self._a_day = max(1.0, DAY_MS / self._size)
+        self._a_day = -(-DAY_MS // self._size)
         self._limit = float(
             evidence_limit(min(DAY_WINDOWS, windows_a_month(spec.window)), spec.alarms.budget, ROWS_SHARE)
         )
@@ -145,13 +145,16 @@ class Volume:
             chance = (1.0 + 1.0 / len(like)) / (usual + 0.5)
             learned = start_ms - state.since_ms >= self._learning_ms and len(like) >= LIKE_MIN
             if learned and usual >= EXPECTED_MIN and len(state.strays) > 1:
-                self._take_in(
-                    state, day, Rows(rows, usual, _effect(rows, usual), start_ms), _p_value(state, off, chance)
-                )
+                found, p_value = Rows(rows, usual, _effect(rows, usual), start_ms), _p_value(state, off, chance)
+                before = int(np.count_nonzero(state.hours[:, 1] == day))
+                self._take_in(state, day, found, p_value, spare=before >= self._a_day)
             _stray(state, day, off**2 - chance)
         state.hours = np.concatenate([state.hours, np.array([[slot, day, rows]], dtype=np.int64)])
 
-    def _take_in(self, state: VolumeState, day: int, rows: Rows, p_value: float) -> None:
+    def _take_in(self, state: VolumeState, day: int, rows: Rows, p_value: float, *, spare: bool) -> None:
+        """spare: the day has had as many hours as its evidence is the mean of, as one has 25 when clocks are set back:
+        another would be evidence that is not paid for.
+        """
         if day != state.day:
             state.evidence = (state.evidence + 1.0) * state.today / self._a_day if state.day != _NOT_YET else 0.0
             state.day, state.today = day, 0.0
@@ -161,6 +164,8 @@ class Volume:
                 state.found = replace(rows, ratio=state.found.ratio)
             elif state.calm == CALM:
                 state.found = None
+            return
+        if spare:
             return
         state.today += float(e_value(np.array(p_value), np.inf))
         ratio = (state.evidence + 1.0) * state.today / self._a_day / self._limit

@@ -277,22 +277,22 @@ class Watch:
         by_clock = self._spec.window.timed
         hour = int(week_hours([window.start_ms], self._spec.timezone)[0]) if by_clock else 0
         day = int(days([window.start_ms], self._spec.timezone)[0]) if by_clock else 0
-        known, start_ms = self.knows(window), window.start_ms
+        known, when = self.knows(window), (window.start_ms, hour, day)
         quiet = ~state.values.drifting & ~state.shares.drifting[2 * len(self.names) :]
-        units = {} if seen is None else self._units.find(state.units, quiet, tally, hour, seen)
+        units, unclear = self._units.find(state.units, quiet, tally, hour, seen)
         values = self.values.judge(
             state.values,
             tally[:, :CELLS].astype(np.float64),
-            start_ms,
-            hour,
-            day,
+            *when,
             known=known,
             versions=versions,
             explained=np.array([name in units for name in self.names], dtype=np.bool_),
+            unclear=unclear,
         )
         counts = _shares_of(tally[None])[0].astype(np.float64)
+        unclear = np.pad(unclear, (2 * len(unclear), 0))  # Of values never seen.
         # A cause in the data is one whatever the hour: it does not wait until the seasons are known.
-        shares = self.shares.judge(state.shares, counts, start_ms, hour, day, known=True, versions=versions)
+        shares = self.shares.judge(state.shares, counts, *when, known=True, versions=versions, unclear=unclear)
         values.untestable |= ~self.testable
         state.tested_ms[values.tested] = window.end_ms
         wrong = self._wrong(values, shares, counts, hour)

@@ -19,7 +19,7 @@ from monitor.engine.memory import Memory
 from monitor.engine.output import Output
 from monitor.engine.pane import OTHER, Pane, fold_parts, surplus
 from monitor.engine.performance import carried
-from monitor.engine.progress import VIEWS_MAX, Progress, surplus_views
+from monitor.engine.progress import Progress, surplus_views
 from monitor.engine.references import References
 from monitor.engine.settlement import Changes, Settlement, changes_of, windows_of
 from monitor.engine.spans import Span, Totals
@@ -284,9 +284,10 @@ class ModelMonitor:
 
     def tidy_references(self) -> None:
         """Forget those that were replaced and that nothing is counted under any more."""
-        panes = [*self.panes.values(), *(pane for _, pane in self.gathered.values()), *self.maker.recent.values()]
-        used = {pane.reference for pane in panes} | {each.reference for each in self.settlement.ledgers.values()}
-        self.maker.drop(used, self.progress.closed_ms)
+        if len(self.references.made) > 1:
+            panes = [*self.panes.values(), *(pane for _, pane in self.gathered.values()), *self.maker.recent.values()]
+            used = {pane.reference for pane in panes} | {each.reference for each in self.settlement.ledgers.values()}
+            self.maker.drop(used, self.progress.closed_ms)
         self._touch()
 
     def due(self) -> Due | None:
@@ -339,15 +340,13 @@ class ModelMonitor:
         decided = self.progress.arbiter.arbitrate(boundary_ms, retrain, self.settlement.labels, labelled)
         triggers = [self.settlement.completed(trigger, labels_min) for trigger in decided]
         output.triggers.extend(triggers)
-        for trigger in triggers:
-            self.progress.decide(trigger)
-        self.progress.triggers = [*self.progress.triggers, *triggers][-VIEWS_MAX:]
+        self.progress.decide(triggers)
         # At every boundary: what is forgotten no longer counts.
         for version, start in self.settlement.forget(boundary_ms):
             self.dirty.add(("ledger", version, start))
         self.progress.judged = self.settlement.held(self.progress.judged)
         self.maker.settle(boundary_ms, self.settlement)
-        self._touch()
+        self.tidy_references()
 
     def _read_performance(self, ledger: Ledger, span: Span, verdict: bool, totals: Totals, output: Output) -> None:
         window = ledger.window

@@ -14,7 +14,7 @@ from monitor.engine import state
 from monitor.engine.model import ModelMonitor
 from monitor.engine.orders import Order, Rebaseline, acknowledge, rebaseline
 from monitor.engine.output import Output
-from monitor.errors import RefusedError
+from monitor.errors import NotFoundError
 from monitor.profiles.reference import Reference
 from monitor.snapshot import LABEL_RESULTS, ModelView, WatchView, WindowView
 from monitor.spec import ModelSpec
@@ -50,21 +50,21 @@ class Monitor:
 
     def obey(self, order: Order) -> tuple[Output, str]:
         """What a person asks: what it changes, and a sentence on it. RefusedError, and nothing has changed, where it
-        cannot be done.
+        cannot be done; NotFoundError where what it names does not exist.
         """
         if isinstance(order, Rebaseline):
             model = self.models.get(order.model)
             if model is None:
-                raise RefusedError(
+                raise NotFoundError(
                     f"there is no model {order.model!r}; the configured ones are {listed(sorted(self.models))}"
                 )
             return rebaseline(model, order)
-        holding = (
-            model
-            for model in self.models.values()
-            if order.incident in [each.id for each in model.progress.incidents.standing]
+        for model in self.models.values():
+            if any(incident.id == order.incident for incident in model.progress.known_incidents):
+                return acknowledge(model, order)
+        raise NotFoundError(
+            f"there is no incident {order.incident!r}; /api/v1/incidents lists those that are still held"
         )
-        return acknowledge(next(holding, next(iter(self.models.values()))), order)
 
     def far_ahead(self) -> frozenset[Place]:
         """Partitions to read no further for now: some model would have more and more windows open.
@@ -98,7 +98,7 @@ def _view(model: ModelMonitor) -> ModelView:
     by_version: dict[str, list[WindowView]] = {}
     for view in windows:
         by_version.setdefault(view.window.version, []).append(view)
-    incidents = sorted([*progress.resolved, *progress.incidents.standing], key=lambda incident: incident.opened)
+    incidents = sorted(progress.known_incidents, key=lambda incident: incident.opened)
     return ModelView(
         name=spec.name,
         task=spec.schema.task,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -10,6 +10,7 @@ from monitor.detection.budget import PERFORMANCE_SHARE, evidence_limit, windows_
 from monitor.detection.incidents import Incidents
 from monitor.detection.performance import fallen
 from monitor.detection.records import PerformanceEvidence, Severity
+from monitor.detection.sentences import listed
 from monitor.detection.triggers import Evidence
 from monitor.engine.estimates import EstimateReader
 from monitor.engine.ledger import Ledger
@@ -120,14 +121,18 @@ class PerformanceReader:
             severity.setdefault(loss, "moderate")
         place = (view.window.version, view.window.segment)
         standing = [
-            (each.opened.version, each.opened.segment) for each in incidents.standing if each.cause == "performance"
+            each
+            for each in incidents.standing
+            if each.cause == "performance" and (each.opened.version, each.opened.segment) == place
         ]
-        if not severity and metric is None and place not in standing:
+        if not severity and metric is None and not standing:
             return None
         held = [finding for finding in (metric, risen) if finding is not None and finding.holds]
         shown = held or [finding for finding in (metric,) if finding is not None]
         onset_ms = min((finding.onset_ms for finding in held if finding.onset_ms is not None), default=None)
-        reason = "; ".join(finding.said for finding in shown) or "nothing is worse than it may be any more"
+        over = [] if severity else [_over(incident.features) for incident in standing]
+        unread = f"{self.spec.performance.metric} had fallen, and too few labels have come since to read it"
+        reason = "; ".join([*over, *(finding.said for finding in shown)]) or unread
         if onset_ms is not None:
             reason += f"; it began about {self._time(onset_ms)}"
         return Evidence(
@@ -187,6 +192,12 @@ class PerformanceReader:
             PerformanceEvidence(name, value, lower, upper, before, view.coverage),
             bet.since_ms,
         )
+
+
+def _over(features: Sequence[str]) -> str:
+    """A sentence on the metric and losses that an incident was of."""
+    names = [_SAID.get(name, name) for name in features]
+    return f"{listed(names)} {'is no worse than it' if len(names) == 1 else 'are no worse than they'} may be any more"
 
 
 def carried(view: PerformanceView, before: PerformanceView | None) -> PerformanceView:

@@ -54,14 +54,22 @@ class Progress:
     followed: dict[str, Followed] = field(default_factory=dict)
     label_flow: LabelFlow = field(default_factory=LabelFlow)
 
+    @property
+    def known_incidents(self) -> list[Incident]:
+        """Those that stand, and the newest that are over."""
+        return [*self.resolved, *self.incidents.standing]
+
     def note(self, changes: Sequence[IncidentChange]) -> None:
         """Remember the incidents that ended."""
         ended = [change.incident for change in changes if not change.incident.open]
         self.resolved = [*self.resolved, *ended][-VIEWS_MAX:]
 
-    def decide(self, trigger: Trigger) -> None:
-        key = (trigger.window.version, "withheld" if trigger.withheld else "requested")
-        self.decided[key] = self.decided.get(key, 0) + 1
+    def decide(self, triggers: Sequence[Trigger]) -> None:
+        """Remember the newest triggers, and how many there were."""
+        for trigger in triggers:
+            key = (trigger.window.version, "withheld" if trigger.withheld else "requested")
+            self.decided[key] = self.decided.get(key, 0) + 1
+        self.triggers = [*self.triggers, *triggers][-VIEWS_MAX:]
 
     def count(self, name: str, rows: int) -> None:
         self.counted[name] = self.counted.get(name, 0) + rows

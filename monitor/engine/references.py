@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -192,6 +192,15 @@ class References(Mapping[str, Standard]):
         for key in old:
             del self._standards[key]
         return list(old.values())
+
+
+def overruling(compiled: Collection[str], made: Iterable[Standard]) -> list[Standard]:
+    """Those made here, oldest first, that count instead of a compiled one: the newest of each version that has one.
+
+    compiled: versions of the compiled ones; "" is of any.
+    """
+    newest = {each.version: each for each in made}
+    return [each for version, each in newest.items() if version in compiled or "" in compiled]
 
 
 def _seed(spec: ModelSpec) -> Standard:

@@ -18,6 +18,7 @@ from monitor.errors import LayoutMismatchError, StateError
 from monitor.profiles import codec
 from monitor.profiles.sample import Sample
 from monitor.snapshot import PerformanceView, WindowView
+from monitor.spec import ModelSpec
 
 _VERSION = 1
 _PROGRESS = ("progress", "", 0)
@@ -46,6 +47,13 @@ def restore(model: ModelMonitor, pieces: Mapping[str, bytes]) -> None:
                     "windows were open; put the old file back, or register the new one under a new version"
                 ) from error
     model.watching.conclude_all()
+
+
+def made(spec: ModelSpec, pieces: Mapping[str, bytes]) -> list[Standard]:
+    """Of the pieces of all models, the references that this one made here, oldest first."""
+    prefix = f"{quote(spec.name, safe='')}/reference/"
+    found = [Standard.load(spec, pieces[key]) for key in pieces if key.startswith(prefix)]
+    return sorted(found, key=lambda each: each.since_ms)
 
 
 def _order(key: str) -> tuple[str, bool, str, str, int]:

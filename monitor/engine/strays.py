@@ -2,8 +2,9 @@
 
 Judged at the end of each hour in which labels began to count or found their prediction, by the day up to then: a
 function of event times alone. Labels of predictions from before the service started find none either, and nobody knows
-how old a label's prediction is. So a day is odd only where earlier days let expect that many of its labels match; or,
-where none ever did, once predictions have been there for as long as a verdict waits for labels.
+how old a label's prediction is: neither their number nor their rate tells, and `wait` alone bounds it. So a day is odd
+only where earlier days let expect that many of its labels match; or, where none ever did, once predictions have been
+there for as long as a verdict waits for labels.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
 from monitor.config.units import window_text
+from monitor.detection.records import Cause
 from monitor.detection.sentences import spoken
 from monitor.engine import Output
 from monitor.errors import ConfigError
@@ -107,7 +108,7 @@ class Drawing:
         parts += self._axis(top, y)
         y += 34
         parts += self._legend(y)
-        y += 44
+        y += 62 if self.seen.incidents else 44
         if self.seen.performance:
             parts += self._performance(y)
             y += _PLOT + 34
@@ -159,7 +160,9 @@ class Drawing:
             said = _shown(f"{cause} incident ({span.severity}{version}): {', '.join(map(spoken, span.features))}")
             bar = tag("rect", x=_n(first), y=_n(y + 8), width=_n(max(last - first, 2)), height="3", fill=_PALE)
             mark = tag("path", d=_mark(cause, first, y + 9.5), fill=_INK, stroke="#ffffff")
-            yield tag("g", tag("title", said), bar, mark)
+            began = self._x(span.onset)
+            before = _onset(began, first, y + 9.5) if began < first else ()
+            yield tag("g", tag("title", said), bar, before, mark)
 
     def _calendar(self, y: float) -> Iterator[Markup]:
         """The columns with windows that were not judged."""
@@ -221,6 +224,8 @@ class Drawing:
         yield tag("text", "change, in tolerances", x=_n(x - 8), y=_n(y + 11), text_anchor="end", class_="small")
         note = "of a change that chance explains, 1 tolerance at most is shown"
         yield tag("text", note, x=_n(x), y=_n(y + 27), class_="small")
+        if self.seen.incidents:
+            yield from self._key(y + 39)
         below = 0.0
         for least, colour in _STEPS:
             said = f"{below:g} to {least:g}" if least < 1e300 else f"over {below:g}"
@@ -238,6 +243,18 @@ class Drawing:
             yield from self._sample(cell, x, y)
             yield tag("text", said, x=_n(x + 24), y=_n(y + 11), class_="small")
             x += 28 + 7.2 * len(said)
+
+    def _key(self, y: float) -> Iterator[Markup]:
+        """What the marks of incidents mean."""
+        x = float(_LEFT)
+        yield tag("text", "incidents", x=_n(x - 8), y=_n(y + 11), text_anchor="end", class_="small")
+        for cause in get_args(Cause):
+            yield tag("path", d=_mark(cause, x + 6, y + 7), fill=_INK, stroke="#ffffff")
+            yield tag("text", cause, x=_n(x + 16), y=_n(y + 11), class_="small")
+            x += 30 + 6.5 * len(cause)
+        yield from _onset(x + 5, x + 30, y + 7)
+        said = "from when it is estimated to have begun; the bar, from its first alarm to its end"
+        yield tag("text", said, x=_n(x + 36), y=_n(y + 11), class_="small")
 
     def _sample(self, cell: Cell, x: float, y: float) -> Iterator[Markup]:
         yield tag("rect", x=_n(x), y=_n(y), width="18", height="14", fill=_colour(cell))
@@ -327,6 +344,12 @@ def _mark(cause: str, x: float, y: float, size: float = 5.0) -> str:
     if cause == "data":
         return f"M{_n(x)} {top}L{right} {_n(y)}L{_n(x)} {bottom}L{left} {_n(y)}Z"
     return f"M{left} {top}H{right}V{bottom}H{left}Z"
+
+
+def _onset(began: float, found: float, y: float) -> tuple[Markup, Markup]:
+    """A ring where a change is estimated to have begun, and dots from there to where it was found."""
+    dots = tag("line", x1=_n(began), x2=_n(found), y1=_n(y), y2=_n(y), stroke=_PALE, stroke_dasharray="2 3")
+    return dots, tag("circle", cx=_n(began), cy=_n(y), r="3.5", fill="#ffffff", stroke=_INK)
 
 
 def _points(places: Sequence[tuple[float, float]]) -> str:

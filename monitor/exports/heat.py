@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -55,10 +56,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """An incident over columns, first to last; features in the order they joined."""
+    """An incident over columns, first to last; features in the order they joined. onset: the column in which its change
+    is estimated to have begun.
+    """
 
     cause: Cause
     severity: str
+    onset: int
     first: int
     last: int
     version: str
@@ -103,7 +107,7 @@ def heat(outputs: Sequence[Output], tolerance: Mapping[str, float], usual: float
     rows.sort(key=lambda row: (tuple(-part for part in row.badness), row.version, row.feature))
     # A sentence on a single row that is left out would take as much room as that row.
     shown = tuple(rows if len(rows) == ROWS_MAX + 1 else rows[:ROWS_MAX])
-    incidents, performance = _incidents(outputs, column_of, len(columns)), _performance(outputs, column_of, metric)
+    incidents, performance = _incidents(outputs, column_of, columns), _performance(outputs, column_of, metric)
     ignored = {column_of[view.window.end_ms, view.window.start_ms]: view.ignored for view in views if view.ignored}
     return Heat(columns, len(spans), each, shown, len(rows) - len(shown), incidents, performance, _runs(ignored))
 
@@ -163,18 +167,23 @@ def _ratio(verdict: Verdict, tolerance: float) -> float:
     return min(ratio, 1.0) if explained else ratio
 
 
-def _incidents(outputs: Sequence[Output], column_of: Mapping[tuple[int, int], int], columns: int) -> tuple[Span, ...]:
+def _incidents(
+    outputs: Sequence[Output], column_of: Mapping[tuple[int, int], int], columns: Sequence[tuple[int, int]]
+) -> tuple[Span, ...]:
+    starts = [start for start, _ in columns]
     changes = [change for output in outputs for change in output.changes]
     changes.sort(key=lambda change: (change.incident.id, change.window))
     spans = []
     for _, mine in groupby(changes, key=lambda change: change.incident.id):
-        last = list(mine)[-1]
+        lived = list(mine)
+        last = lived[-1]
         opened, incident = last.incident.opened, last.incident
         first = column_of.get((opened.end_ms, opened.start_ms), 0)
-        end = columns - 1
+        onset = min(max(bisect_right(starts, lived[0].onset_ms) - 1, 0), first)
+        end = len(columns) - 1
         if last.event == "resolved":
             end = column_of.get((last.window.end_ms, last.window.start_ms), end)
-        spans.append(Span(incident.cause, incident.severity, first, end, opened.version, incident.features))
+        spans.append(Span(incident.cause, incident.severity, onset, first, end, opened.version, incident.features))
     return tuple(sorted(spans, key=lambda span: (span.cause, span.first, span.version)))
 
 

@@ -9,7 +9,7 @@ from fastapi import HTTPException
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from monitor.engine import Order, Rebaseline
-from monitor.errors import RefusedError, UnavailableError
+from monitor.errors import NotFoundError, RefusedError, UnavailableError
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
@@ -56,9 +56,13 @@ def nobody(order: Order) -> str:
 
 
 def carried_out(obey: Callable[[Order], str], order: Order) -> Done:
-    """409 where it cannot be done as things are, 503 where the service does not come to it."""
+    """404 where what it names does not exist, 409 where it cannot be done as things are, 503 where the service does not
+    come to it.
+    """
     try:
         return Done(detail=obey(order))
+    except NotFoundError as error:
+        raise HTTPException(404, str(error)) from None
     except RefusedError as error:
         raise HTTPException(409, str(error)) from None
     except UnavailableError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -13,9 +13,20 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from monitor.config.problems import path, shape
 from monitor.exports.text import clean
 
 MEDIA_TYPE = "application/problem+json"
+
+_IN_JSON = {
+    "extra_forbidden": "is not a known key: /docs lists those that are",
+    "json_invalid": "is not valid JSON: correct it",
+    "list_type": "must be a list",
+    "model_attributes_type": "must be a JSON object, sent as application/json",
+    "missing": "is missing: /docs says what it is",
+    "string_type": "must be text",
+}
+"""Of bodies, what is said otherwise than of a file of configuration."""
 
 
 class InvalidParameter(BaseModel):
@@ -74,10 +85,11 @@ def add_handlers(app: FastAPI) -> None:
 def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     detail = {
+        400: "the body cannot be read: send JSON in UTF-8",
         404: "nothing is served at this path; /docs lists what is",
         405: f"this path does not take {request.method}; /docs lists what it takes",
     }
-    unexplained = error.detail == HTTPStatus(error.status_code).phrase
+    unexplained = error.status_code == 400 or error.detail == HTTPStatus(error.status_code).phrase
     text = detail.get(error.status_code, error.detail) if unexplained else error.detail
     return problem(error.status_code, text, headers=error.headers)
 
@@ -85,7 +97,16 @@ def _refused(request: Request, error: Exception) -> JSONResponse:
 def _invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     errors = [
-        InvalidParameter(parameter=".".join(map(str, entry["loc"][1:])), problem=entry["msg"])
-        for entry in error.errors()
+        InvalidParameter(parameter=clean(_place(entry["loc"])), problem=clean(_said(entry))) for entry in error.errors()
     ]
-    return problem(422, "; ".join(f"{each.parameter}: {each.problem}" for each in errors), errors=errors)
+    return problem(422, "; ".join(f"{each.parameter} {each.problem}" for each in errors), errors=errors)
+
+
+def _place(where: Sequence[str | int]) -> str:
+    """query, limit or body, features, 3; of a body as a whole, there is no name, or the place in its text."""
+    named = len(where) > 1 and isinstance(where[1], str)
+    return path(tuple(where[1:])) if named else "the body"
+
+
+def _said(entry: Mapping[str, Any]) -> str:
+    return _IN_JSON.get(entry["type"]) or shape(entry)

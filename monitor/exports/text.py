@@ -10,6 +10,13 @@ def clean(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def printable(text: str) -> str:
+    """`text` on one line of a terminal: with each control character, and each lone surrogate, spelled out."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
 def named(names: Sequence[str], most: int = 10) -> str:
     """A sentence's list of names, cut short: "a, b and 3 more"."""
     shown = ", ".join(clean(name) for name in names[:most])

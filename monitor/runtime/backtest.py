@@ -105,6 +105,11 @@ class Backtest:
     seconds: float
     unknown: int = 0
 
+    def compared_with(self, version: str) -> str | None:
+        """The version whose reference another's windows are compared with; None where there is none."""
+        known = (version, "", *list(self.references)[::-1])
+        return next((each for each in known if each in self.references), None)
+
 
 def run_backtest(
     spec: ModelSpec,

@@ -24,7 +24,9 @@ _BOOLEANS = frozenset({"true", "false"})
 
 
 def numbers(values: Values) -> NumericColumn:
-    """Of numbers, of booleans as 0 and 1, and of text that is a number; other text is invalid, null and NaN missing."""
+    """Of numbers, of booleans as 0 and 1, and of text that is a number; null and NaN are missing, infinities and other
+    text invalid.
+    """
     if not isinstance(values, pa.Array):
         return feature_column(values)
     kind = values.type
@@ -32,7 +34,7 @@ def numbers(values: Values) -> NumericColumn:
         values = values.cast(pa.int8())
     elif pa.types.is_string(kind):
         try:
-            values = values.cast(pa.float64())
+            return feature_column(values.cast(pa.float64()))  # Arrow takes more words for NaN than pandas does.
         except pa.ArrowInvalid:
             return _numbers_of_text(values)
     elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):

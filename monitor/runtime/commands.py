@@ -14,6 +14,7 @@ from monitor.config import Config, describe, load
 from monitor.errors import UnavailableError
 from monitor.runtime.kafka_log import last_failure, limit_kafka_log
 from monitor.runtime.service import keys_of
+from monitor.runtime.standing import in_state
 
 _REACH_S = 5.0
 
@@ -24,6 +25,8 @@ def check(config: Path, offline: bool) -> Iterator[str]:
     yield describe(loaded)
     for warning in loaded.warnings():
         yield f"warning: {warning}"
+    for sentence in in_state(loaded):
+        yield f"warning: {sentence}"
     for receiver in loaded.webhooks():
         keys_of(receiver)
     if not offline:

@@ -123,17 +123,13 @@ class Findings:
         return [skew for output in self.run.outputs for skew in output.skews]
 
     @cached_property
-    def untested(self) -> dict[str, str]:
-        """Why each feature that was tested in no window was not."""
+    def untested(self) -> dict[tuple[str, str], str]:
+        """Why each feature that was tested in no window of a version was not, by version and feature."""
         return dict(self._untested())
 
-    def _untested(self) -> Iterator[tuple[str, str]]:
-        verdicts: dict[str, list[Verdict]] = {}
-        for view in self.views:
-            for verdict in view.verdicts:
-                verdicts.setdefault(verdict.feature, []).extend(() if view.ignored else (verdict,))
-        for name, mine in verdicts.items():
-            feature = self._planned.get(name)
+    def _untested(self) -> Iterator[tuple[tuple[str, str], str]]:
+        for (version, name), mine in self.verdicts.items():
+            feature = self._planned.get(self.run.compared_with(version), {}).get(name)
             why = "" if feature is None else feature.untestable
             if why != CONSTANT and any(verdict.effect is not None for verdict in mine):
                 continue
@@ -144,7 +140,22 @@ class Findings:
                 why = "all its windows were ignored, as the calendar says"
             if not why and all(verdict.state == "learning" for verdict in mine):
                 why = "all its windows read as learning"
-            yield name, why or "its windows, also together, hold too few rows with a value"
+            yield (version, name), why or "its windows, also together, hold too few rows with a value"
+
+    @cached_property
+    def verdicts(self) -> dict[tuple[str, str], list[Verdict]]:
+        """By version and feature, those of windows that the calendar does not say to ignore."""
+        found: dict[tuple[str, str], list[Verdict]] = {}
+        for view in self.views:
+            for verdict in view.verdicts:
+                mine = found.setdefault((view.window.version, verdict.feature), [])
+                mine.extend(() if view.ignored else (verdict,))
+        return found
+
+    @property
+    def tested(self) -> list[str]:
+        """Features that were tested in some window."""
+        return list(dict.fromkeys(name for version, name in self.verdicts if (version, name) not in self.untested))
 
     @cached_property
     def segments(self) -> Mapping[str, tuple[str, ...]]:
@@ -159,17 +170,18 @@ class Findings:
     @cached_property
     def blind(self) -> dict[str, str]:
         """What of a feature that was tested could not be seen."""
-        return {name: each.blind for name, each in self._planned.items() if each.blind and name not in self.untested}
+        planned = [each for features in self._planned.values() for each in features.values()]
+        return {each.name: each.blind for each in planned if each.blind and each.name in self.tested}
 
     @cached_property
-    def _planned(self) -> dict[str, FeaturePlan]:
-        """Of windows with as many rows as these have."""
+    def _planned(self) -> dict[str | None, dict[str, FeaturePlan]]:
+        """By version of the reference, of windows with as many rows as these have."""
         rows = float(np.median([view.rows for view in self.judged])) if self.judged else 0.0
-        return {
-            feature.name: feature
+        planned = {
+            version: plan_version(self.run.spec, version, reference, max(rows, 1.0)).features
             for version, reference in self.run.references.items()
-            for feature in plan_version(self.run.spec, version, reference, max(rows, 1.0)).features
         }
+        return {version: {each.name: each for each in features} for version, features in planned.items()}
 
     @property
     def false_alarms_expected(self) -> float:

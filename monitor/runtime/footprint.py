@@ -12,6 +12,7 @@ import numpy as np
 from monitor.config import Config
 from monitor.engine import Monitor
 from monitor.engine.learning import Lesson
+from monitor.engine.memory import Memory
 from monitor.engine.pane import Pane
 from monitor.engine.references import Standard
 from monitor.events.batch import SCORE, CategoricalColumn, Column, NumericColumn, Origin, Predictions
@@ -23,6 +24,7 @@ from monitor.snapshot import ModelView, PerformanceView, ServiceView, Snapshot
 from monitor.spec import HOUR_MS, ModelSpec
 from monitor.statistics.performance import METRICS
 from monitor.statistics.reading import Reading
+from monitor.windows.streams import FOREVER, NEVER
 from monitor.windows.window import WindowSpec
 
 _PENDING = 200_000  # Predictions that the size of a million is worked out from.
@@ -32,12 +34,13 @@ _ANY_NUMBER = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """Bytes of one version: an open window; what detection remembers; the windows that it learns from, while it does;
-    a million predictions that wait for their label, None where none do.
+    """Bytes of one version: an open window; what detection remembers; rows that a new normal is made of, at most; the
+    windows that it learns from, while it does; a million predictions that wait for their label, None where none do.
     """
 
     open_window: int
     detection: int
+    remembered: int
     learning: int
     pending_million: int | None
 
@@ -46,6 +49,7 @@ class Rehearsal:
     """One closed window of every version, whose rows are the reference's own."""
 
     def __init__(self, specs: Mapping[str, ModelSpec], references: Mapping[str, Mapping[str, Reference]]) -> None:
+        self._memories = {name: Memory(spec) for name, spec in specs.items()}
         # Windows by rows would wait for more of them; sizes and series are the same.
         timed = [spec if spec.window.timed else replace(spec, window=WindowSpec(HOUR_MS)) for spec in specs.values()]
         self._monitor = Monitor(timed, references)
@@ -66,9 +70,18 @@ class Rehearsal:
         return Footprint(
             len(pane.dump()),
             _size(engine.watching.states.get(version)),
+            self._remembered(model, version),
             lesson * lessons,
             _pending_million(reference) if spec.labelled else None,
         )
+
+    def _remembered(self, model: str, version: str) -> int:
+        """Of every window that is kept as many rows as can be, each as long as those of the window that closed."""
+        memory, rehearsed = self._memories[model], self._monitor.models[model].maker.memory
+        kept = [rehearsed.kept[version, start].sample for start in rehearsed.starts(version, NEVER, FOREVER)]
+        rows = sum(len(sample.order) for sample in kept)
+        size = sum(_size(sample.plain()) for sample in kept)
+        return round(size / max(rows, 1) * memory.rows * memory.parts)
 
     def series(self, config: Config) -> int:
         """Prometheus series of all models, were there no limit; with one partition a topic."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from monitor.events.batch import INVALID, PRESENT, NumericColumn
+from monitor.events.batch import INVALID, MISSING, PRESENT, NumericColumn
 from monitor.events.schema import Kind, Task
 from monitor.runtime import cells
 from monitor.runtime.frames import Values
@@ -73,8 +73,15 @@ def infer(name: str, values: Values, *, typed: bool) -> Inferred:
     if numbers is None or _is_boolean(values):
         found = Inferred("categorical", _text_flaw(facts, categories.values), _text_note(categories.values))
     else:
+        facts = _facts_of_numbers(words, numbers)
         found = _of_numbers(facts, numbers)
     return replace(found, note=_CONSTANT) if facts.distinct == 1 and not found.why else found
+
+
+def _facts_of_numbers(words: frozenset[str], numbers: NumericColumn) -> _Facts:
+    """Of values that are no numbers, which a file without types has under any word, only how many there are."""
+    distinct = np.unique(numbers.values[numbers.state == PRESENT])
+    return _Facts(words, int(np.count_nonzero(numbers.state != MISSING)), len(distinct))
 
 
 def _unusable(values: Values) -> str:
@@ -93,7 +100,8 @@ def _unusable(values: Values) -> str:
 def as_numbers(values: Values) -> NumericColumn | None:
     """The numbers of a column that is one of numbers; None of any other.
 
-    Cells that are none may be few, or many of one or two words that stand for "missing".
+    Cells that are none may be few, or many of one or two words that stand for "missing"; and as many as there are
+    numbers in a column whose type is that of numbers, where they are infinite.
     """
     if _is_boolean(values):
         return None
@@ -106,7 +114,7 @@ def as_numbers(values: Values) -> NumericColumn | None:
     # Digits with leading zeros name something, as in a postal code.
     if any(len(word) > 1 and word[0] == "0" and word.isdigit() for word in words):
         return None
-    if invalid > _TEXT_SHARE * (present + invalid):
+    if words and invalid > _TEXT_SHARE * (present + invalid):
         unread = cells.numbers(pa.array(words, pa.string())).state == INVALID
         return numbers if 0 < np.count_nonzero(unread) <= _WORDS_MAX else None
     return numbers

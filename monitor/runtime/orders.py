@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import httpx
 
-from monitor.config import load
+from monitor.config import load_server
 from monitor.engine import Monitor, Order, Output
 from monitor.errors import ConfigError, RefusedError, UnavailableError
 
@@ -27,7 +27,7 @@ def rebaseline(
     config: Path, model: str, reason: str, features: Sequence[str], version: str | None, since: str | None
 ) -> Iterator[str]:
     """Ask the running service of a configuration; RefusedError, UnavailableError or ConfigError as it answers."""
-    server = load(config).server
+    server = load_server(config)
     host = f"[{server.host}]" if ":" in server.host else server.host
     url = f"http://{host}:{server.port}/api/v1/models/{quote(model, safe='')}/rebaseline"
     body = {"reason": reason, "features": list(features), "version": version, "from": since}

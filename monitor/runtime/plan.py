@@ -15,6 +15,7 @@ from monitor.detection.detector import MERGED_MAX
 from monitor.detection.sensitivity import Detectable
 from monitor.detection.translation import Change, Translator
 from monitor.detection.watch import Watch
+from monitor.events.batch import SCORE
 from monitor.profiles.decision import CELLS
 from monitor.profiles.layout import CategoricalLayout, FeatureLayout, Layout, NumericLayout
 from monitor.profiles.reference import Reference
@@ -226,7 +227,7 @@ class _Feature:
     @property
     def translator(self) -> Translator:
         counts = self.reference.profile.features[self.name].counts
-        return Translator(self.layout, counts, self.reference.cells.groups[self.name])
+        return Translator(self.layout, counts, self.reference.cells.groups[self.name], self.name == SCORE)
 
     def merged(self, way: int) -> NDArray[np.int64]:
         groups: NDArray[np.int64] = self.watch.values.baseline.groupings.groups[way, self.stream]

@@ -12,32 +12,40 @@ from monitor.config import load
 from monitor.config.problems import listed
 from monitor.config.units import duration_text, window_text
 from monitor.detection.budget import SEGMENTS_SHARE
-from monitor.detection.translation import Change, Growth, Move, Shift
+from monitor.detection.translation import Change, Growth, Move, Odds, Shift
 from monitor.errors import ConfigError
 from monitor.events.timestamps import iso
 from monitor.exports.prometheus import SERIES_BUDGET
-from monitor.exports.text import clean, counted
+from monitor.exports.text import counted, printable
 from monitor.profiles.segments import ROWS_MIN
 from monitor.runtime.footprint import Footprint, Rehearsal
 from monitor.runtime.plan import Alarms, FeaturePlan, Found, SegmentPlan, Traffic, VersionPlan, plan_version
 from monitor.windows.window import WindowSpec
+
+ROWS_MAX = 1e12
+"""Rows of a window at most: with more, no figure would be another."""
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _UNITS = ("bytes", "kB", "MB", "GB")
 
 
 def plan(config: Path, rows: float | None, as_json: bool) -> Iterator[str]:
-    """For people; or one JSON object a version, and one of kind `series` last. ConfigError where `rows` is not > 0."""
-    if rows is not None and not 0 < rows < 1e12:
-        raise ConfigError("--rows must be greater than 0: give the rows that a window is expected to hold")
+    """For people; or one JSON object a version, and one of kind `series` last. ConfigError where no window could hold
+    `rows`.
+    """
+    if rows is not None and not 0 < rows <= ROWS_MAX:
+        raise ConfigError(
+            f"--rows is {rows:g}, and must be greater than 0 and at most {ROWS_MAX:g}: give the rows that a window is "
+            "expected to hold"
+        )
     loaded = load(config)
     specs, references = loaded.specs(), loaded.references()
     rehearsal = Rehearsal(specs, references)
     for name, spec in specs.items():
         if not references[name] and not as_json:
             yield (
-                f"{name}: its reference is made of what arrives, so nothing can be said of it yet; `monitor backtest` "
-                "shows what it would find"
+                f"{printable(name)}: its reference is made of what arrives, so nothing can be said of it yet; "
+                "`monitor backtest` shows what it would find"
             )
             yield ""
         for version, reference in references[name].items():
@@ -59,14 +67,16 @@ def plan(config: Path, rows: float | None, as_json: bool) -> Iterator[str]:
 
 
 def change_text(change: Change | None) -> str:
-    """In a feature's own unit: 0.14 sd = 18; x1.2 = 31; -7 points of PL (50%)."""
+    """In a feature's own unit: 0.14 sd = 18; x1.2 = 31; odds x1.2 = 0.03; -7 points of PL (50%)."""
     if isinstance(change, Shift):
         return f"{change.sd:.2g} sd = {short(change.amount)}"
     if isinstance(change, Growth):
         return f"x{change.factor:.3g} = {short(change.amount)}"
+    if isinstance(change, Odds):
+        return f"odds x{change.factor:.3g} = {short(change.amount)}"
     if isinstance(change, Move):
         points = 100.0 * (change.after - change.before)
-        return f"{points:+.2g} points of {clean(change.category)} ({change.before:.0%})"
+        return f"{points:+.2g} points of {printable(change.category)} ({change.before:.0%})"
     return "more than its values can differ by"
 
 
@@ -76,12 +86,12 @@ def short(value: float) -> str:
 
 
 def _version(planned: VersionPlan, size: Footprint, window: WindowSpec) -> Iterator[str]:
-    which = f"version {planned.version}" if planned.version else "any version"
-    yield f"{planned.model}, {which}, windows of {window_text(window)}: {_traffic(planned.traffic)}"
+    which = f"version {printable(planned.version)}" if planned.version else "any version"
+    yield f"{printable(planned.model)}, {which}, windows of {window_text(window)}: {_traffic(planned.traffic)}"
     yield f"  {_holds(planned)}"
     yield f"  {_alarms(planned.alarms)}"
     for each in planned.calendar:
-        yield f"  Not judged: {iso(each.from_ms)} to {iso(each.to_ms)}, as the calendar says ({clean(each.name)})."
+        yield f"  Not judged: {iso(each.from_ms)} to {iso(each.to_ms)}, as the calendar says ({printable(each.name)})."
     yield from _state(size)
     tested = [feature for feature in planned.features if not feature.untestable]
     if tested:
@@ -90,33 +100,34 @@ def _version(planned: VersionPlan, size: Footprint, window: WindowSpec) -> Itera
         yield from _legend(planned)
     for feature in planned.features:
         if feature.untestable:
-            yield f"  not tested: {clean(feature.name)}: {feature.untestable}"
+            yield f"  not tested: {printable(feature.name)}: {feature.untestable}"
     for feature in tested:
         if feature.blind:
-            yield f"  not seen: {clean(feature.name)}: {feature.blind}"
+            yield f"  not seen: {printable(feature.name)}: {feature.blind}"
     yield from _segments(planned)
     if planned.unwatched:
-        yield f"  not watched for drift, as the configuration says: {listed(planned.unwatched)}"
+        yield f"  not watched for drift, as the configuration says: {listed(map(printable, planned.unwatched))}"
 
 
 def _segments(planned: VersionPlan) -> Iterator[str]:
     """Which there are, and what the largest and the smallest of them show."""
     if not planned.segments:
         return
+    by = {column: sum(each.name.startswith(f"{column}=") for each in planned.segments) for column in planned.left_out}
     columns = [
-        f"{counted(sum(each.name.startswith(f'{column}=') for each in planned.segments), 'part')} by {clean(column)} "
-        f"({counted(left, 'value')} of the reference in its __other__)"
-        for column, left in planned.left_out.items()
+        f"{counted(parts, 'part')} by {printable(column)} "
+        f"({counted(planned.left_out[column], 'value')} of the reference in its __other__)"
+        for column, parts in by.items()
     ]
     yield f"  Segments have {SEGMENTS_SHARE:.0%} of the budget of values and of causes in the data: {listed(columns)}"
     tested = [each for each in planned.segments if each.found]
     for which, each in zip(("largest", "smallest"), (*tested[:1], *tested[1:][-1:]), strict=False):
-        yield f"    {which} {clean(each.name)} ({each.share:.2g} of the rows): {_smallest(each, planned.traffic)}"
+        yield f"    {which} {printable(each.name)} ({each.share:.2g} of the rows): {_smallest(each, planned.traffic)}"
     for each in planned.segments:
         if each.untestable:
-            which = "any feature" if not each.found else listed(map(clean, each.untestable))
+            which = "any feature" if not each.found else listed(map(printable, each.untestable))
             why = f"the reference has fewer than {ROWS_MIN} rows of it there, or one value alone"
-            yield f"  not tested in {clean(each.name)}: {which}: {why}"
+            yield f"  not tested in {printable(each.name)}: {which}: {why}"
 
 
 def _smallest(part: SegmentPlan, traffic: Traffic | None) -> str:
@@ -125,7 +136,9 @@ def _smallest(part: SegmentPlan, traffic: Traffic | None) -> str:
     shown = sorted((effect, name) for name, effect in part.found.items() if effect is not None)
     if not shown:
         return "its windows hold too few rows for any change"
-    ends = [f"{effect:.3f} ({clean(name)}, in {part.after[name]} windows)" for effect, name in (shown[0], shown[-1])]
+    ends = [
+        f"{effect:.3f} ({printable(name)}, in {part.after[name]} windows)" for effect, name in (shown[0], shown[-1])
+    ]
     return f"changes are found from {' to '.join(dict.fromkeys(ends))} on"
 
 
@@ -174,6 +187,7 @@ def _alarms(alarms: Alarms) -> str:
 
 def _state(size: Footprint) -> Iterator[str]:
     parts = [f"{_bytes(size.open_window)} an open window", f"{_bytes(size.detection)} for evidence"]
+    parts.append(f"up to {_bytes(size.remembered)} of rows that a new normal is made of")
     if size.learning:
         parts.append(f"{_bytes(size.learning)} of windows that it learns from")
     if size.pending_million is not None:
@@ -195,6 +209,8 @@ def _legend(planned: VersionPlan) -> Iterator[str]:
         yield "    sd: all values rise by so many standard deviations of the reference, so much in their own unit"
     if any(isinstance(change, Growth) for change in changes):
         yield "    x: all values, as they are skewed, are multiplied by it, and their mean rises by so much"
+    if any(isinstance(change, Odds) for change in changes):
+        yield "    odds x: the odds of all scores, p / (1 - p), are multiplied by it, and their mean rises by so much"
     if planned.traffic is None:
         return
     yield "    missing, unseen: the smallest share of a window's rows without a value, or with one that the reference"
@@ -213,7 +229,7 @@ def _table(features: Sequence[FeaturePlan], measured: bool) -> Iterator[str]:
     rows = [head]
     for feature in features:
         raised = f" (raised from {feature.asked:g})" if feature.tolerance > feature.asked else ""
-        row = [clean(feature.name), f"{feature.tolerance:.2g}{raised} = {change_text(feature.tolerated)}"]
+        row = [printable(feature.name), f"{feature.tolerance:.2g}{raised} = {change_text(feature.tolerated)}"]
         if measured:
             row.append(_found(feature.by_window, "window"))
             row += [_found(feature.by_day, "day")] if days else []

@@ -24,6 +24,7 @@ from monitor.runtime.delivery import Delivery, Webhook
 from monitor.runtime.kafka import KafkaSource
 from monitor.runtime.kafka_dead_letters import KafkaDeadLetters
 from monitor.runtime.loop import Loop, Topics
+from monitor.runtime.standing import overruled
 from monitor.runtime.store import Store
 from monitor.snapshot import Snapshot
 from monitor.windows.streams import Now
@@ -69,6 +70,9 @@ class Service:
                 self._delivery,
                 sender,
             )
+            for name, model in self._loop.monitor.models.items():
+                for sentence in overruled(references[name], model.references.made.values()):
+                    _log.warning(sentence)
             self.server = HttpServer(
                 create_app(self.snapshot, self._loop.orders.give, host=config.server.host),
                 config.server.host,

@@ -22,7 +22,7 @@ from monitor.events.timestamps import iso
 from monitor.exports.chart import chart, kind_of
 from monitor.exports.latest import estimated
 from monitor.exports.lines import Line, lines
-from monitor.exports.text import counted
+from monitor.exports.text import counted, printable
 from monitor.runtime.backtest import Backtest, run_backtest
 from monitor.runtime.clock import now
 from monitor.runtime.findings import Finding, Findings, Learning
@@ -93,7 +93,10 @@ def trial_lines(trial: Trial, progress: Progress) -> Iterator[str]:
 
 def trial_report(trial: Trial, progress: Progress) -> Iterator[str]:
     """For people: incidents, triggers, the features by their worst window, performance, and what it amounts to."""
-    result = trial.run(progress)
+    return map(printable, _report(trial, trial.run(progress)))
+
+
+def _report(trial: Trial, result: Backtest) -> Iterator[str]:
     shown = list(lines(result.outputs, result.by_row))
     yield from _absent(trial.predictions, result.absent)
     for line in shown:
@@ -138,7 +141,9 @@ def _summary(result: Backtest, findings: Findings) -> Line:
         "false_alarms_expected": findings.false_alarms_expected,
         "incidents_by_cause": dict(findings.incidents),
         "found": [_finding(each, result.by_row) for each in findings.found],
-        "untested": findings.untested,
+        "untested": [
+            {"feature": name, "version": version, "reason": why} for (version, name), why in findings.untested.items()
+        ],
         "not_seen": findings.blind,
         "segments": list(findings.segments),
         "segments_untested": {name: list(untested) for name, untested in findings.segments.items() if untested},
@@ -178,26 +183,29 @@ def _absent(table: Path, absent: Mapping[str, str]) -> Iterator[str]:
 
 
 def _features(shown: Sequence[Line], findings: Findings) -> Iterator[str]:
-    """One line a feature, the worst first."""
+    """One line a feature that something was found of, the worst first: of others, the largest effect is chance."""
     worst: dict[str, Line] = {}
-    judged = [
-        line
-        for line in shown
-        if line["kind"] == "verdict"
-        and not line["segment"]
-        and line["effect"] is not None
-        and line["feature"] not in findings.untested
-    ]
+    found = {
+        (each.feature, each.segment): each.name
+        for each in findings.found
+        if each.segment or each.feature in findings.tested
+    }
+    judged = [line for line in shown if line["kind"] == "verdict" and line["effect"] is not None]
     for line in sorted(judged, key=lambda each: each["effect"]):
-        worst[line["feature"]] = line
+        if (line["feature"], line["segment"]) in found:
+            worst[found[line["feature"], line["segment"]]] = line
     for name, line in sorted(worst.items(), key=lambda each: -each[1]["effect"]):
         yield f"{name}: largest effect {line['effect']:.3f} (chance alone {line['noise_floor']:.3f}) at {_when(line)}"
 
 
 def _unjudged(findings: Findings) -> Iterator[str]:
     """Which features could not be judged in some windows, or in none, and why."""
-    left_out = {*OUTPUTS, *findings.untested}
-    verdicts = [each for view in findings.judged for each in view.verdicts if each.feature not in left_out]
+    verdicts = [
+        each
+        for place, mine in findings.verdicts.items()
+        for each in mine
+        if place not in findings.untested and each.feature not in OUTPUTS
+    ]
     windows = Counter(each.feature for each in verdicts)
     too_few = Counter(each.feature for each in verdicts if each.state == "insufficient")
     alike: dict[tuple[int, int], list[str]] = {}
@@ -209,11 +217,13 @@ def _unjudged(findings: Findings) -> Iterator[str]:
             f"{count} of {counted(total, 'window')} could not judge {which} alone: a verdict needs rows enough in "
             "every cell, so several are judged together"
         )
-    reasons: dict[str, list[str]] = {}
-    for name, why in findings.untested.items():
-        reasons.setdefault(why, []).append(name)
-    for why, names in reasons.items():
-        yield f"never tested for drift: {listed(names)}: {why}"
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for (version, name), why in findings.untested.items():
+        reasons.setdefault((version, why), []).append(name)
+    several = len({version for version, _ in findings.verdicts}) > 1
+    for (version, why), names in reasons.items():
+        of = f" of version {version or '(unnamed)'}" if several else ""
+        yield f"never tested for drift{of}: {listed(names)}: {why}"
     for name, what in findings.blind.items():
         yield f"not to be seen of {name}: {what}"
     yield from _segments(findings)
@@ -227,15 +237,11 @@ def _unjudged(findings: Findings) -> Iterator[str]:
 
 def _segments(findings: Findings) -> Iterator[str]:
     """Which were watched, and where nothing could be."""
-    if not findings.segments:
-        return
-    alike: dict[tuple[str, ...], list[str]] = {}
-    for name, untested in findings.segments.items():
-        alike.setdefault(untested, []).append(name)
-    yield f"watched besides whole traffic: {listed(findings.segments)}"
-    for untested, names in alike.items():
-        if untested:
-            yield f"never tested in {listed(names)}: {listed(untested)}: too few rows, or a reference of a single value"
+    if findings.segments:
+        yield f"watched besides whole traffic: {listed(findings.segments)}"
+    for untested in dict.fromkeys(filter(None, findings.segments.values())):
+        names = [name for name, mine in findings.segments.items() if mine == untested]
+        yield f"never tested in {listed(names)}: {listed(untested)}: too few rows, or a reference of a single value"
 
 
 def _ignored(result: Backtest, findings: Findings) -> Iterator[str]:
@@ -289,10 +295,10 @@ def _gap(line: Line, expected: Reading | None) -> str:
 
 
 def _target(result: Backtest, version: str, metric: str) -> str:
-    known = result.references
-    if not known:
+    compared = result.compared_with(version)
+    if compared is None:
         return "no reference has been learned yet to compare it with"
-    reference = next(known[name] for name in (version, "", list(known)[-1]) if name in known)
+    reference = result.references[compared]
     if reference.outcome is not None:
         _, estimate = performance(reference.layout.outcome, reference.outcome, metric)
         if estimate is not None:
@@ -344,9 +350,9 @@ def _amounts(result: Backtest, findings: Findings) -> Iterator[str]:
 def _calm(result: Backtest, findings: Findings) -> Iterator[str]:
     """What was looked at in vain, and what nobody looked at."""
     found = {each.name for each in findings.found}
-    names = dict.fromkeys(verdict.feature for view in findings.views for verdict in view.verdicts)
+    names = dict.fromkeys(name for _, name in findings.verdicts)
     told = {name: result.spec.features.get(name, FeatureSpec()).monitor for name in names}
-    calm = [name for name in names if told[name] == "drift" and not {name} & (found | findings.untested.keys())]
+    calm = [name for name in findings.tested if told[name] == "drift" and name not in found]
     if calm:
         yield f"tested, and nothing found: {listed(map(spoken, calm))}"
     off = [name for name, feature in result.spec.features.items() if feature.monitor == "off"]

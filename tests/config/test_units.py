@@ -16,6 +16,11 @@ def test_a_duration_is_a_number_and_its_unit(text: str, milliseconds: int) -> No
     assert duration_ms(text) == milliseconds
 
 
+def test_a_window_that_is_too_long_is_said_to_be() -> None:
+    with pytest.raises(ValueError, match="is longer than 3650d, the longest duration there is"):
+        window_spec("999999d")
+
+
 @pytest.mark.parametrize("text", ["", "5", "m", "1.5h", "-5m", "1w", "1h30m", 5, None, True, "٣h", "9999999999999999d"])
 def test_anything_else_is_none(text: object) -> None:
     with pytest.raises(ValueError, match="is not a duration: write"):

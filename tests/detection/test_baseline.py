@@ -190,6 +190,16 @@ def test_independent_rows_have_next_to_none() -> None:
     assert (base.rho[1] <= 5.0 * error_of_rho(base, 0.0, windows=14, rows=24_000)).all()
 
 
+@pytest.mark.parametrize("hours", [np.zeros(40, dtype=np.int64), np.arange(40) % 7 * 24])
+def test_windows_that_are_all_of_one_hour_have_none(hours: Counts) -> None:
+    """A value that the history lacks is better foreseen with less smoothing, which is not what a season is."""
+    random = np.random.default_rng(0)
+    history = np.stack([random.multinomial(500, [0.4, 0.35, 0.25, 0.0], size=1) for _ in range(40)])
+    total = history.sum(axis=0) + np.array([0, 0, 0, 2])
+    found = learn(total, np.zeros(1, dtype=np.bool_), history, hours, np.arange(40))
+    assert found.season == ("none",)
+
+
 @pytest.mark.parametrize("windows", [0, 1, 24])
 def test_less_than_two_days_teach_nothing(windows: int) -> None:
     total = np.array([[40, 0, 60], [0, 0, 0]], dtype=np.int64)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.spatial.distance import jensenshannon
 
-from monitor.detection.translation import Growth, Move, Shift, Translator
+from monitor.detection.translation import Growth, Move, Odds, Shift, Translator
 from monitor.events.batch import CategoricalColumn, NumericColumn
 from monitor.events.schema import Schema
 from monitor.profiles.layout import CategoricalLayout
@@ -62,6 +64,23 @@ def test_positive_skewed_values_multiplied_by_what_is_said_show_the_effect(shape
     edges = np.quantile(values, np.linspace(0, 1, CELLS + 1))
     grown = np.histogram(values * change.factor, edges)[0]
     assert effect(np.histogram(values, edges)[0].astype(float), grown.astype(float)) == pytest.approx(wanted, rel=0.06)
+
+
+@pytest.mark.parametrize("wanted", [0.02, 0.1, 0.5, 2.0])
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 8.0])
+def test_scores_whose_odds_are_multiplied_by_what_is_said_show_the_effect_and_stay_below_1(
+    alpha: float, wanted: float
+) -> None:
+    scores = np.random.default_rng(6).beta(alpha, 4.0, 200_000)
+    change = replace(translator("x", scores), probabilities=True).of(wanted, SAME)
+    assert isinstance(change, Odds)
+    odds = scores / (1.0 - scores) * change.factor
+    moved = odds / (1.0 + odds)
+    assert moved.max() <= 1.0
+    assert change.amount == pytest.approx(moved.mean() - scores.mean(), rel=0.03)
+    edges = np.quantile(scores, np.linspace(0, 1, CELLS + 1))
+    before, after = (np.histogram(each, edges)[0].astype(float) for each in (scores, moved))
+    assert effect(before, after) == pytest.approx(wanted, rel=0.08)
 
 
 @pytest.mark.parametrize("wanted", [0.02, 0.1, 0.5])

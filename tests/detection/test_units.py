@@ -146,6 +146,44 @@ def test_a_real_shift_after_it_was_repaired_is_drift() -> None:
     assert not any(isinstance(each, Converted) for each in shifted[-1].wrong.get("x", ()))
 
 
+class Hours(Run):
+    """The same of hours that differ: what is drawn has the mean of its hour of the day."""
+
+    def __init__(self, mean: Callable[[NDArray[np.int64]], Floats], seed: int) -> None:
+        hours = np.repeat(np.arange(14 * 24), 1_000)
+        self.random, self.draw = np.random.default_rng(seed), self._drawn
+        self.mean, self.hour = mean, 14 * 24
+        values = NumericColumn.of(self.random.normal(mean(hours % 24), 1.0))
+        times = hours * HOUR_MS + np.arange(len(hours)) % 1_000
+        self.reference = Reference.build(SCHEMA, table({"x": values}, times), None, windows=("ms", HOUR_MS))
+        self.watch = Watch.of(SPEC, self.reference)
+        self.state = self.watch.blank()
+
+    def _drawn(self, random: np.random.Generator, rows: int) -> Floats:
+        return random.normal(self.mean(np.full(rows, self.hour % 24)), 1.0)
+
+
+MEANS: dict[str, Callable[[NDArray[np.int64]], Floats]] = {
+    "by day": lambda hour: np.where((hour > 8) & (hour < 18), 4.0, 0.0),
+    "a wave": lambda hour: 1.0 + np.sin(hour / 12.0 * np.pi),
+}
+
+
+@pytest.mark.parametrize("shape", MEANS)
+@pytest.mark.parametrize("first", [4, 11])
+def test_hours_at_which_a_lost_sign_does_not_show_do_not_end_it(shape: str, first: int) -> None:
+    run = Hours(MEANS[shape], 2)
+    before = [run.judge() for _ in range(first)]
+    assert all(findings.wrong == {} for findings in before)
+    lost = [[each.aspect for each in run.judge(lambda values: -values).wrong.get("x", ())] for _ in range(72)]
+    began = lost.index(["unit"])
+    assert began <= 10
+    assert lost[began:] == [["unit"]] * (72 - began)
+    after = [run.judge() for _ in range(24)]
+    assert after[-1].wrong == {}
+    assert not any(findings.values.drifting.any() for findings in after)
+
+
 def test_what_was_found_goes_through_a_restart() -> None:
     run = Run(DRAWS["distance"])
     run.judge(lambda values: 1_000.0 * values)

@@ -16,6 +16,7 @@ from monitor.events.batch import ROWS
 from monitor.events.schema import Schema
 from monitor.profiles import codec
 from monitor.spec import DAY_MS, AlarmSpec, ModelSpec, PerformanceSpec
+from monitor.windows.season import days
 from monitor.windows.window import Window, WindowSpec
 
 Counts = NDArray[np.int64]
@@ -152,6 +153,24 @@ def test_days_are_judged_as_days() -> None:
     rows = traffic(61, uneven=0.05).reshape(-1, 24).sum(axis=1)
     assert after(daily.judge(rows[:58])) is None
     assert after(daily.judge(rows[58:60] // 10)) == 2
+
+
+@pytest.mark.parametrize(("hours", "most"), [(1, 24), (7, 4)])
+def test_a_days_evidence_is_the_mean_of_as_many_hours_as_it_adds_up_also_when_clocks_are_set_back(
+    hours: int, most: int
+) -> None:
+    spec = replace(SPEC, timezone="Europe/Warsaw", window=WindowSpec(hours * HOUR_MS))
+    clocks_back_ms = 1_761_436_800_000  # 2025-10-26T00:00:00Z, of a Sunday that began two hours earlier.
+    first = (clocks_back_ms - 42 * DAY_MS - MONDAY_MS) // spec.window.size
+    run, taken = Run(spec, first), dict[int, int]()
+    for count in np.random.default_rng(0).poisson(600, size=50 * 24 // hours):
+        before = (run.state.day, run.state.today)
+        run.judge([count])
+        if run.state.today > (before[1] if run.state.day == before[0] else 0.0):
+            taken[run.state.day] = taken.get(run.state.day, 0) + 1
+    assert max(taken.values()) == most
+    sunday = int(days([clocks_back_ms], "Europe/Warsaw")[0])
+    assert 0 < taken[sunday] <= most == run.volume._a_day
 
 
 def test_while_versions_share_the_traffic_nothing_is_judged() -> None:

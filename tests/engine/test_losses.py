@@ -118,6 +118,9 @@ def test_a_risen_error_rate_opens_an_incident_that_says_what_and_since_when_and_
     assert re.fullmatch(r"the error rate rose from 0\.10\d to 0\.1\d+ \(0\.1\d+ to 0\.1\d+\) over \d+ labels", said)
     assert evidence == "the evidence reached its limit"
     assert began.startswith("it began about 1970-01-0")
+    assert re.match(
+        r"the error rate (and .* are|is) no worse than (they|it) may be any more; accuracy is", resolved.reason
+    )
     assert 80 <= resolved.window.start_ms // HOUR_MS <= 125
     views = verdicts(outputs)
     assert views[hour].evidence_ratio is not None
@@ -259,6 +262,9 @@ def test_where_the_metric_cannot_be_read_what_has_alarmed_holds_until_its_eviden
         said = reader.judge(view, ledger, alarmed, incidents)
         assert said is not None
         assert [each.event for each in said.changes] == events
+        assert said.reason.startswith(
+            "accuracy had fallen, and too" if by == "accuracy" else "the error rate rose from"
+        )
         if by == "error_rate":
             assert said.performance is not None
             assert (said.performance.metric, said.performance.value) == ("error_rate", 0.4)
@@ -267,7 +273,8 @@ def test_where_the_metric_cannot_be_read_what_has_alarmed_holds_until_its_eviden
     ended = reader.judge(view, ledger, calm, incidents)
     assert ended is not None
     assert [each.event for each in ended.changes] == ["resolved"]
-    assert ended.reason == "nothing is worse than it may be any more"
+    name = {"accuracy": "accuracy", "error_rate": "the error rate"}[by]
+    assert ended.reason == f"{name} is no worse than it may be any more"
 
 
 def test_a_collapse_is_major_in_its_first_span_and_says_the_same_onset_everywhere() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from monitor.detection.records import Incident, IncidentChange, State
 from monitor.engine import Acknowledge, Monitor, Rebaseline
+from monitor.engine.references import key_of
 from monitor.errors import RefusedError
 from monitor.events.batch import NumericColumn, Predictions
 from monitor.profiles.reference import Reference
@@ -125,7 +126,7 @@ def test_a_new_normal_is_of_the_windows_since_the_incident_unless_told_otherwise
         (Rebaseline("m", "r", features=("b", "amount")), "has no feature b: it has"),
         (Rebaseline("m", "r", version="4"), "version '4' of model 'm' has no reference of its own and recent windows"),
         (Rebaseline("m", "r", from_ms=5 * HOUR_MS), "1 windows of version '3'.*since 1970-01-01T05:00:00Z.*needs 2"),
-        (Acknowledge("inc_none"), "incident inc_none is not open"),
+        (Acknowledge("inc_none"), "there is no incident 'inc_none'"),
     ],
 )
 def test_what_cannot_be_done_is_said_and_changes_nothing(order: Rebaseline | Acknowledge, said: str) -> None:
@@ -181,6 +182,24 @@ def test_references_that_were_replaced_and_are_used_no_more_are_forgotten() -> N
         assert due is not None
         model.settle(due, None)
     assert len(run.engine.models["m"].references.made) <= 2
+
+
+def test_a_reference_that_was_replaced_under_an_open_window_is_forgotten_once_that_has_closed() -> None:
+    run = Run(monitor())
+    run.windows(6, amount=2.0)
+    run.obey(Rebaseline("m", "first"))
+    run.windows(4, amount=2.0)
+    run.arrive(10, 2.0, 0.0)
+    run.obey(Rebaseline("m", "second", from_ms=0))
+    model = run.engine.models["m"]
+    assert list(model.references.made) == [key_of("3", 6 * HOUR_MS), key_of("3", 11 * HOUR_MS)]
+    run.engine.changes()
+    run.windows(2, amount=2.0)
+    due = model.due()
+    assert due is not None
+    model.settle(due, None)
+    assert list(model.references.made) == [key_of("3", 11 * HOUR_MS)]
+    assert run.engine.changes()[f"m/reference/3/{6 * HOUR_MS}"] is None
 
 
 def test_a_second_order_while_a_window_is_open_adds_to_the_first() -> None:

@@ -220,8 +220,42 @@ def test_a_page_beyond_the_end_is_empty() -> None:
 def test_paging_out_of_bounds_is_refused_with_the_parameter_named(query: str) -> None:
     answer = client().get(f"/api/v1/incidents?{query}")
     name = query.partition("=")[0]
-    assert refused(answer, 422).startswith(f"{name}: ")
+    assert refused(answer, 422).startswith(f"{name} must be ")
     assert answer.json()["errors"][0]["parameter"] == name
+
+
+_TIME = "must be a time with its offset from UTC, as in 2026-11-23T10:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('{"reason": "r", "from": "yesterday"}', f"from {_TIME}"),
+        ('{"reason": "r", "from": "2026-11-23T10:00:00"}', f"from {_TIME}"),
+        ('{"reason": "r", "from": 1e300}', f"from {_TIME}"),
+        ("{}", "reason is missing: /docs says what it is"),
+        ('{"reason": " "}', "reason must not be empty"),
+        ('{"reason": "' + "x" * 1001 + '"}', "reason must have at most 1,000 characters"),
+        ('{"reason": "r", "features": [1, ""]}', "features[0] must be text; features[1] must not be empty"),
+        ('{"reason": "r", "features": "amount"}', "features must be a list"),
+        ('{"reason": "r", "form": 1}', "form is not a known key: /docs lists those that are"),
+        ('{"reason": "\\ud800"}', "reason must be text"),
+        ("[1]", "the body must be a JSON object, sent as application/json"),
+        ('{"reason"', "the body is not valid JSON: correct it"),
+        ("", "the body is missing: /docs says what it is"),
+    ],
+)
+def test_a_body_that_is_not_as_it_must_be_is_refused_in_plain_words(body: str, said: str) -> None:
+    headers = {"content-type": "application/json"}
+    answer = client().post("/api/v1/models/fraud/rebaseline", headers=headers, content=body.encode())
+    assert refused(answer, 422) == said
+    assert "; ".join(f"{each['parameter']} {each['problem']}" for each in answer.json()["errors"]) == said
+
+
+def test_a_body_that_is_no_text_is_refused_in_plain_words() -> None:
+    headers = {"content-type": "application/json"}
+    answer = client().post("/api/v1/incidents/i/acknowledge", headers=headers, content=b"\xff")
+    assert refused(answer, 400) == "the body cannot be read: send JSON in UTF-8"
 
 
 def test_a_feature_is_shown_window_by_window() -> None:

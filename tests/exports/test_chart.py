@@ -137,11 +137,28 @@ def test_incidents_lie_over_the_windows_they_were_open_in() -> None:
     closed = Incident("i2", "drift", "major", window(5), window(5), ("x",))
     said.changes += [
         IncidentChange(opened, "opened", window(3), "", 0),
-        IncidentChange(closed, "opened", window(5), "", 0),
-        IncidentChange(closed, "resolved", window(7), "", 0),
+        IncidentChange(closed, "opened", window(5), "", window(2).start_ms + 1),
+        IncidentChange(closed, "resolved", window(7), "", window(6).start_ms),
     ]
     spans = heat([said], {}, 0.02, "roc_auc").incidents
     assert [(span.cause, span.first, span.last) for span in spans] == [("data", 3, 9), ("drift", 5, 7)]
+    assert [span.onset for span in spans] == [0, 2]
+
+
+def test_the_marks_of_incidents_have_a_key_where_there_are_some() -> None:
+    said = output([verdict(number, "x", 0.0) for number in range(10)])
+    quiet = chart("svg", SPEC, {}, [said])
+    assert "incidents" not in texts(quiet)
+    assert "circle" not in quiet
+    found = Incident("i1", "drift", "minor", window(3), window(3), ("x",))
+    said.changes.append(IncidentChange(found, "opened", window(3), "", window(1).start_ms))
+    drawn = chart("svg", SPEC, {}, [said])
+    key = texts(drawn)[texts(drawn).index("incidents") :]
+    assert key[1:4] == ["drift", "performance", "data"]
+    assert key[4] == "from when it is estimated to have begun; the bar, from its first alarm to its end"
+    assert drawn.count("<circle") == 2  # One before the incident, one in the key.
+    said.changes[0] = replace(said.changes[0], onset_ms=window(3).start_ms)
+    assert chart("svg", SPEC, {}, [said]).count("<circle") == 1  # Found in its first window.
 
 
 def test_windows_that_were_ignored_are_marked() -> None:

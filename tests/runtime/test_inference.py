@@ -105,6 +105,16 @@ def test_a_word_for_missing_does_not_make_amounts_categories(share: float) -> No
     assert found.note == f"{cells.count('?')} of its {N} values are no numbers and count as invalid"
 
 
+@pytest.mark.parametrize("share", [0.01, 0.2, 0.4])
+def test_infinities_do_not_make_amounts_categories(share: float) -> None:
+    infinite = np.where(RANDOM.random(N) < 0.5, np.inf, -np.inf)
+    cells = np.where(RANDOM.random(N) < share, infinite, RANDOM.lognormal(size=N))
+    cells[:50] = np.nan
+    invalid = np.count_nonzero(np.isinf(cells))
+    found = inferred("amount", cells)
+    assert found == Inferred("numeric", note=f"{invalid} of its {N - 50} values are no numbers and count as invalid")
+
+
 def test_text_beside_many_numbers_makes_categories() -> None:
     cells = [f"{row % 300}" if row % 3 else f"x{row % 7}" for row in range(N)]
     assert infer("x", pa.array(cells), typed=False).kind == "categorical"

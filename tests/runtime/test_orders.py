@@ -85,7 +85,7 @@ def test_a_new_normal_from_the_command_line_is_committed_before_it_is_answered(l
             list(rebaseline(config, "m", "r", ["nothing"], None, None))
         with pytest.raises(ConfigError, match="there is no such model; the configured ones: m"):
             list(rebaseline(config, "x", "r", [], None, None))
-        with pytest.raises(ConfigError, match="from: Input should"):
+        with pytest.raises(ConfigError, match="from must be a time with its offset"):
             list(rebaseline(config, "m", "r", [], None, "yesterday"))
     kinds = [event.kind for event in loop._store.control_events()]
     assert kinds == ["rebaselined"]
@@ -96,6 +96,17 @@ def test_without_a_service_there_is_one_sentence(tmp_path: Path) -> None:
         UnavailableError, match=r"no service answers at http://127.0.0.1:1 .*start it with `monitor run`"
     ):
         list(rebaseline(configured(tmp_path, 1), "m", "r", [], None, None))
+
+
+def test_only_the_address_is_read_of_the_configuration(loop: Loop, tmp_path: Path) -> None:
+    with turning(loop), served(loop, tmp_path) as config:
+        elsewhere = config.read_text().replace("reference: {learn: 14d}", "reference: not/on/this/machine.profile")
+        config.write_text(elsewhere)
+        (said,) = rebaseline(config, "m", "r", ["amount"], None, None)
+        assert said.startswith("amount of version 3 of m is compared with")
+    config.write_text("server: {prot: 8000}")
+    with pytest.raises(ConfigError, match=r"monitor.yaml:1: server.prot is not a known key: did you mean 'port'\?"):
+        list(rebaseline(config, "m", "r", [], None, None))
 
 
 def test_an_incident_is_acknowledged_over_http_once(loop: Loop, tmp_path: Path) -> None:
@@ -112,6 +123,14 @@ def test_an_incident_is_acknowledged_over_http_once(loop: Loop, tmp_path: Path) 
             409,
             f"incident {incident.id} was acknowledged before: nothing is left to be done",
         )
+        unknown = httpx.post(f"http://127.0.0.1:{port}/api/v1/incidents/inc_none/acknowledge", json={})
+        assert (unknown.status_code, unknown.headers["content-type"]) == (404, "application/problem+json")
+        assert unknown.json() == {
+            "type": "about:blank",
+            "title": "Not Found",
+            "status": 404,
+            "detail": "there is no incident 'inc_none'; /api/v1/incidents lists those that are still held",
+        }
         foreign = httpx.post(f"{url}/acknowledge", json={}, headers={"origin": "http://evil.example"})
         assert foreign.status_code == 403
 

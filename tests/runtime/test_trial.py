@@ -82,7 +82,7 @@ def test_the_summary_says_what_was_found_when_and_how_many_false_alarms_were_to_
     assert said["incidents"] == 3
     # Two days of a month of 30.4375, at 0.1 a month.
     assert said["false_alarms_expected"] == pytest.approx(0.1 * 2 / 30.4375)
-    assert (said["budget"], said["tolerance"], said["learning_windows"], said["untested"]) == (0.1, 0.02, 0, {})
+    assert (said["budget"], said["tolerance"], said["learning_windows"], said["untested"]) == (0.1, 0.02, 0, [])
     found = {each["feature"]: each for each in said["found"]}
     causes: dict[str, set[str]] = {}
     for name, each in found.items():
@@ -105,6 +105,16 @@ def test_the_report_closes_with_the_same_in_words(project: Path) -> None:
         "were opened (1 of drift, 1 of data, 1 of performance)"
     ) in text
     assert re.search(r"roc_auc: 0\.\d+ \(0\.\d+ to 0\.\d+\) in the last window; the reference had 0\.\d+", text)
+
+
+def test_an_effect_is_told_of_what_was_found_alone(project: Path, tmp_path: Path) -> None:
+    """Of the others the largest of many windows is chance, and would read as a finding."""
+    text = "\n".join(trial_report(trial(project), quiet))
+    assert re.findall(r"^(\w+): largest effect", text, re.MULTILINE) == ["income", "age"]
+    history(2, (14, 15)).to_csv(tmp_path / "same.csv", index=False)
+    text = "\n".join(trial_report(Trial(project / "monitor.yaml", tmp_path / "same.csv"), quiet))
+    assert "largest effect" not in text
+    assert "tested, and nothing found: income, age, country, score\n" in text
 
 
 def test_one_is_not_many(project: Path, tmp_path: Path) -> None:
@@ -186,7 +196,7 @@ def test_the_calendar_says_which_windows_are_ignored(project: Path, tmp_path: Pa
     with_calendar(project, tmp_path, "[{name: sale, from: 2026-10-13, to: 2026-10-14}]")
     tried = Trial(tmp_path / "monitor.yaml", project / "later.csv", chart=tmp_path / "drift.svg")
     said = json.loads(list(trial_lines(tried, quiet))[-1])
-    assert (said["incidents"], said["ignored_windows"], said["untested"]) == (0, {"sale": 24}, {})
+    assert (said["incidents"], said["ignored_windows"], said["untested"]) == (0, {"sale": 24}, [])
     assert said["false_alarms_expected"] == pytest.approx(0.1 / 30.4375)
     text = "\n".join(trial_report(tried, quiet))
     assert (
@@ -206,7 +216,7 @@ def test_the_calendar_says_which_windows_are_ignored(project: Path, tmp_path: Pa
 def test_a_table_of_which_all_is_ignored_tests_nothing_and_says_so(project: Path, tmp_path: Path) -> None:
     with_calendar(project, tmp_path, "[{name: year, from: 2026-01-01, to: 2027-01-01}]")
     said = json.loads(list(trial_lines(Trial(tmp_path / "monitor.yaml", project / "later.csv"), quiet))[-1])
-    assert set(said["untested"].values()) == {"all its windows were ignored, as the calendar says"}
+    assert {each["reason"] for each in said["untested"]} == {"all its windows were ignored, as the calendar says"}
     assert (said["incidents"], said["false_alarms_expected"]) == (0, 0.0)
 
 
@@ -262,7 +272,20 @@ def test_a_version_without_a_reference_of_its_own_is_learning_for_that_reason(tm
 def test_a_feature_that_no_window_could_test_is_named_with_its_reason(project: Path, tmp_path: Path) -> None:
     history(4, (14,)).groupby(DAY.repeat(300)).head(1).to_csv(tmp_path / "few.csv", index=False)
     said = json.loads(list(trial_lines(Trial(project / "monitor.yaml", tmp_path / "few.csv"), quiet))[-1])
-    assert "30 windows" in said["untested"]["country"] or "too few rows" in said["untested"]["country"]
+    (why,) = (each["reason"] for each in said["untested"] if each["feature"] == "country")
+    assert "30 windows" in why or "too few rows" in why
+
+
+def test_what_could_not_be_tested_is_told_of_the_version_that_it_is_true_of(project: Path, tmp_path: Path) -> None:
+    rows = history(4, (14,))
+    few = rows.groupby(DAY.repeat(300)).head(1).assign(version="2", id=lambda each: each["id"] + 100_000)
+    pd.concat([rows.assign(version="1"), few]).to_csv(tmp_path / "two.csv", index=False)
+    tried = Trial(project / "monitor.yaml", tmp_path / "two.csv")
+    said = json.loads(list(trial_lines(tried, quiet))[-1])
+    assert [(each["version"], each["feature"]) for each in said["untested"]] == [("2", "country")]
+    text = "\n".join(trial_report(tried, quiet))
+    assert "never tested for drift of version 2: country: " in text
+    assert "tested, and nothing found: income, age, country, score\n" in text
 
 
 def test_the_plan_is_printed_for_people_and_as_json(project: Path) -> None:
@@ -275,6 +298,8 @@ def test_the_plan_is_printed_for_people_and_as_json(project: Path) -> None:
     income = next(each for each in first["features"] if each["name"] == "income")
     assert income["tolerated"]["sd"] == pytest.approx(0.142, abs=0.003)
     assert (income["season"], income["by_window"]["after"]) == ("hour", 2)
+    score = next(each for each in first["features"] if each["name"] == "@score")
+    assert 1.0 < score["tolerated"]["factor"] < 2.0
     assert first["bytes"]["pending_million"] > 8_000_000  # An id alone is eight bytes.
     assert last["kind"] == "series"
 
@@ -290,9 +315,35 @@ def test_the_series_of_the_plan_are_those_of_a_scrape(project: Path) -> None:
     assert {sample.labels["metric"] for sample in families["model_monitor_performance"]} >= {"roc_auc", "brier"}
 
 
-def test_rows_a_window_must_be_a_number_above_zero(project: Path) -> None:
-    with pytest.raises(ConfigError, match="--rows must be greater than 0"):
-        list(plan(project / "monitor.yaml", 0, as_json=False))
+@pytest.mark.parametrize("rows", [0, -1.0, float("nan"), float("inf"), 1e300])
+def test_rows_a_window_must_be_a_number_that_one_could_hold(project: Path, rows: float) -> None:
+    said = re.escape(f"--rows is {rows:g}, and must be greater than 0 and at most 1e+12: give the rows")
+    with pytest.raises(ConfigError, match=said):
+        list(plan(project / "monitor.yaml", rows, as_json=False))
+
+
+def test_names_with_control_characters_stay_on_their_lines(tmp_path: Path) -> None:
+    table = history(0, (0, 1)).rename(columns={"income": "in\ncome", "age": "a\x1b[31mge"})
+    table.to_parquet(tmp_path / "train.parquet")
+    initialise(tmp_path / "train.parquet", "credit", "binary", Columns(), tmp_path, force=False)
+    planned = list(plan(tmp_path / "monitor.yaml", None, as_json=False))
+    tried = list(trial_report(Trial(tmp_path / "monitor.yaml", tmp_path / "train.parquet"), quiet))
+    for line in [*planned, *tried]:
+        assert line.isprintable()
+    assert any(line.startswith("    in\\ncome  ") for line in planned)
+    assert any(line.startswith("    a\\x1b[31mge  ") for line in planned)
+    assert any("in\\ncome" in line for line in tried)
+
+
+def test_the_plan_counts_the_rows_that_a_new_normal_is_made_of(project: Path) -> None:
+    config = load(project / "monitor.yaml")
+    specs = config.specs()
+    size = Rehearsal(specs, config.references()).footprint("credit", "").remembered
+    # Two weeks of hours, of 500 rows at most with a number or a code in each of their columns, and a key.
+    columns = len(specs["credit"].schema.features) + 2
+    assert 336 * 500 * columns * 4 < size < 336 * 500 * (columns + 1) * 10
+    text = "\n".join(plan(project / "monitor.yaml", None, as_json=False))
+    assert re.search(r"up to \d+(\.\d+)? MB of rows that a new normal is made of", text)
 
 
 def test_rows_that_fill_no_window_are_named(project: Path, tmp_path: Path) -> None:
@@ -327,7 +378,7 @@ def test_columns_of_one_value_are_calm_and_another_value_is_found_in_its_first_w
     later.to_csv(tmp_path / "later.csv", index=False)
     same = summary(tmp_path)
     assert (same["incidents_by_cause"]["drift"], same["incidents_by_cause"]["data"]) == (0, 0)
-    assert set(same["untested"]) == set(always)
+    assert {each["feature"] for each in same["untested"]} == set(always)
     changed = later["timestamp"] >= "2026-10-13T00:00:00Z"
     after = {name: later[name].where(~changed, value) for name, (_, value) in always.items()}
     later.assign(**after).to_csv(tmp_path / "later.csv", index=False)
@@ -384,7 +435,8 @@ def test_a_feature_all_of_whose_values_are_new_is_said_to_be_untested_for_that_r
     later = rows(2, (14,))
     later.assign(flag=later["flag"].astype(bool)).to_csv(tmp_path / "later.csv", index=False)
     said = summary(tmp_path)
-    assert said["untested"]["flag"] == "hardly any of its values could be compared, as they were unseen"
+    (why,) = (each["reason"] for each in said["untested"] if each["feature"] == "flag")
+    assert why == "hardly any of its values could be compared, as they were unseen"
 
 
 def test_the_plan_says_which_shares_alarm_at_once_and_what_its_columns_mean(project: Path) -> None:

@@ -76,6 +76,14 @@ class Store:
         return store
 
     @classmethod
+    def kept(cls, directory: Path) -> dict[str, bytes]:
+        """The engine's pieces in a state directory; none where there is no directory. StateError as of `open`."""
+        if not directory.exists():
+            return {}
+        with cls.open(directory) as store:
+            return store.state()
+
+    @classmethod
     def in_memory(cls) -> Self:
         """An empty store that goes with the process, for a back-test."""
         return cls(Database.in_memory())
