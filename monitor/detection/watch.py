@@ -21,19 +21,21 @@ from numpy.typing import NDArray
 
 from monitor.detection.attribution import moved
 from monitor.detection.baseline import covered, learn
-from monitor.detection.budget import DATA_SHARE, DAY_WINDOWS, ROWS_SHARE, VALUES_SHARE, evidence_limit, windows_a_month
+from monitor.detection.correlation import Correlations
 from monitor.detection.detector import Detector
+from monitor.detection.limits import share_limits, told_of, value_limits
 from monitor.detection.records import Aspect, Moved
 from monitor.detection.sensitivity import Detectable, sensitivity, smallest_shares
-from monitor.detection.streams import Judged, Limits, StreamState
+from monitor.detection.streams import Judged, StreamState
 from monitor.detection.units import Conversion, Seen, Units
 from monitor.detection.volume import Rows, VolumeState
-from monitor.events.batch import OUTPUTS, SCORE
+from monitor.events.batch import CORRELATION, SCORE
 from monitor.profiles.decision import CELLS, INVALID, MISSING, UNUSUAL, DecisionCells
 from monitor.profiles.history import History
 from monitor.profiles.layout import NumericLayout
 from monitor.profiles.reference import Reference
-from monitor.spec import DAY_MS, HOUR_MS, AlarmSpec, FeatureSpec, ModelSpec
+from monitor.profiles.together import Together
+from monitor.spec import HOUR_MS, ModelSpec
 from monitor.windows.season import days, week_hours
 from monitor.windows.window import Window
 
@@ -71,24 +73,32 @@ Wrong = Share | Converted | Rows
 @dataclass(slots=True)
 class WatchState:
     """What is remembered of one version. tested_ms: int64[F], end of the newest window that held enough rows to test a
-    feature's values. end_ms: of its newest window. reference: digest of the one in whose cells it was counted. units:
-    by feature, the change of unit that it is found to have. wrong: by feature, what was wrong with its data in the
-    newest window that was judged. volume: how many rows came.
+    feature's values; paired_ms: of the newest that tested a pair. end_ms: of its newest window. reference: digest of
+    the one in whose cells it was counted. units: by feature, the change of unit that it is found to have. wrong: by
+    feature, what was wrong with its data in the newest window that was judged. volume: how many rows came.
     """
 
     values: StreamState
     shares: StreamState
+    pairs: StreamState
     tested_ms: Counts
+    paired_ms: int = -1
     end_ms: int = 0
     reference: str = ""
     units: dict[str, Conversion] = field(default_factory=dict)
     wrong: dict[str, tuple[Aspect, ...]] = field(default_factory=dict)
     volume: VolumeState = field(default_factory=VolumeState)
 
-    def forget(self, which: NDArray[np.bool_]) -> None:
-        """Begin anew with some features."""
+    @property
+    def drifting(self) -> bool:
+        """Whether anything is."""
+        return any(streams.drifting.any() for streams in (self.values, self.shares, self.pairs))
+
+    def forget(self, which: NDArray[np.bool_], pairs: NDArray[np.bool_]) -> None:
+        """Begin anew with some features, and with the pairs of them."""
         self.values.forget(which)
         self.shares.forget(np.tile(which, 3))
+        self.pairs.forget(pairs)
         self.tested_ms[which] = -1
 
 
@@ -96,11 +106,12 @@ class WatchState:
 class Findings:
     """What one window says, features in the order of the layout. known: whether windows like it are known. wrong: by
     feature, what is not as it should be; moved: by feature that drifts, the cells that did. A feature whose unit
-    changed does not drift.
+    changed does not drift. pairs: how features go together; the pairs that changed are what moved of CORRELATION.
     """
 
     values: Judged
     shares: Judged
+    pairs: Judged
     known: bool
     wrong: Mapping[str, tuple[Wrong, ...]]
     moved: Mapping[str, tuple[Moved, ...]]
@@ -142,24 +153,30 @@ class Watch:
         limits = value_limits(spec, self.names)
         self.tolerance = dict(zip(self.names, limits.tolerance.tolist(), strict=True))
         self.values = Detector(values, limits)
-        self.shares = Detector(shares, _share_limits(spec, self.names))
-        with_unit = [_told(spec, name).monitor != "off" and name != SCORE for name in self.names]
+        self.shares = Detector(shares, share_limits(spec, self.names))
+        together = Together.of(cells.layout)
+        ranked = past is not None and spec.window.timed == (past.unit == "ms")
+        pairs = past.pairs if past is not None and ranked else np.zeros((len(tallies), *together.none.shape), np.int64)
+        self.pairs = Correlations(spec, together, pairs, hours, dates)
+        self.tolerance[CORRELATION] = spec.alarms.tolerance
+        with_unit = [told_of(spec, name).monitor != "off" and name != SCORE for name in self.names]
         self._units = Units(cells, values, numeric & np.array(with_unit, dtype=np.bool_))
         self._by_size: dict[int, dict[str, Detectable | None]] = {}
 
-    def facing(self, total: Counts, windows: float, days: float) -> Watch:
-        """A watch that compares with other rows, int64[features, WIDTH] in the same cells, of so many windows and days,
-        whatever the hour.
+    def facing(self, total: Counts, pairs: Counts, windows: float, days: float) -> Watch:
+        """A watch that compares with other rows, int64[features, WIDTH] in the same cells and int64[P, 2], of so many
+        windows and days, whatever the hour.
         """
         other = copy(self)
         other.values = self.values.facing(total[:, :CELLS], windows, days)
         other.shares = self.shares.facing(_shares(total, self._numeric), windows, days)
+        other.pairs = self.pairs.facing(pairs, windows, days)
         other._covered = np.ones_like(self._covered)
         return other
 
     def watches(self, name: str) -> bool:
         """Whether a feature's distribution is to be judged."""
-        return _told(self._spec, name).monitor == "drift"
+        return told_of(self._spec, name).monitor == "drift"
 
     @property
     def complete(self) -> bool:
@@ -208,7 +225,8 @@ class Watch:
         """The state of a version of which nothing has been seen."""
         streams = len(self.names)
         untested = np.full(streams, -1, dtype=np.int64)
-        return WatchState(StreamState.empty(streams, CELLS), StreamState.empty(3 * streams, 2), untested)
+        pairs = StreamState.empty(len(self.pairs.together.pairs), 2)
+        return WatchState(StreamState.empty(streams, CELLS), StreamState.empty(3 * streams, 2), pairs, untested)
 
     def knows(self, window: Window) -> bool:
         """Whether the baseline was learned from windows like this one."""
@@ -225,9 +243,11 @@ class Watch:
         tally: Counts,
         versions: int = 1,
         seen: Callable[[str], Seen] | None = None,
+        paired: Counts | None = None,
     ) -> Findings:
         """One more window of the version, in their order. tally: int64[features, WIDTH]. versions: how many of the
-        model share its budget now. seen: a numeric feature's values; without it no unit is asked about.
+        model share its budget now. seen: a numeric feature's values; without it no unit is asked about. paired:
+        int64[P, 2], as of `Together`; without it nothing is known of how features go together.
         """
         state.end_ms = window.end_ms
         by_clock = self._spec.window.timed
@@ -254,12 +274,20 @@ class Watch:
         wrong |= self._keep_units(state, units, values, shares, wrong)
         state.wrong = {name: tuple(each.aspect for each in found) for name, found in wrong.items()}
         moved = self._moved(values, tally, hour)
-        return Findings(values, shares, known, wrong, moved)
+        # A feature that broke or changed has been told of: its pairs have to wait.
+        told = {*wrong, *(name for name, drifts in zip(self.names, values.drifting, strict=True) if drifts)}
+        paired = self.pairs.together.none if paired is None else paired
+        pairs, changed = self.pairs.judge(
+            state.pairs, paired, start_ms, hour, day, known=known, versions=versions, explained=told
+        )
+        if pairs.tested.any():
+            state.paired_ms = window.end_ms
+        return Findings(values, shares, pairs, known, wrong, moved | ({CORRELATION: changed} if changed else {}))
 
     def ignore(self, state: WatchState, versions: int = 1) -> Findings:
         """A window that is not judged: what stood before it stands, and it says nothing else."""
-        values = self.values.unjudged(state.values, versions)
-        return Findings(values, self.shares.unjudged(state.shares, versions), True, {}, {})
+        values, shares = self.values.unjudged(state.values, versions), self.shares.unjudged(state.shares, versions)
+        return Findings(values, shares, self.pairs.detector.unjudged(state.pairs, versions), True, {}, {})
 
     def _keep_units(
         self,
@@ -362,38 +390,3 @@ def _shares(total: Counts, numeric: NDArray[np.bool_]) -> Counts:
     shares: Counts = _shares_of(total[None])[0]
     shares[2 * len(total) :, 0] += np.where(numeric, _NEVER_SEEN, 0)
     return shares
-
-
-def value_limits(spec: ModelSpec, names: tuple[str, ...]) -> Limits:
-    told = [_told(spec, name) for name in names]
-    weights = np.array([each.importance if each.monitor == "drift" else 0.0 for each in told])
-    tolerance = np.array([each.tolerance or spec.alarms.tolerance for each in told])
-    return Limits(tolerance, _limits(spec, weights, VALUES_SHARE), spec.alarms.persistence)
-
-
-def _share_limits(spec: ModelSpec, names: tuple[str, ...]) -> Limits:
-    watched = np.array([_told(spec, name).monitor != "off" for name in names], dtype=np.bool_)
-    # Whether a model answers at all is for other monitors; that it answers what it never did is for this one.
-    sent = watched & np.array([name not in OUTPUTS for name in names], dtype=np.bool_)
-    weights = np.concatenate([sent, sent, watched]).astype(np.float64)
-    # Only by the window: what is wrong with the data is wrong at once.
-    share = DATA_SHARE if spec.window.timed else DATA_SHARE + ROWS_SHARE
-    limit = _limits(spec, weights, share, days=False)
-    both = np.arange(3 * len(names)) < len(names)  # Values that are suddenly never missing are made up.
-    tolerance = np.full(3 * len(names), spec.alarms.tolerance)
-    return Limits(tolerance, limit, 1, shares=True, both=both)
-
-
-def _told(spec: ModelSpec, name: str) -> FeatureSpec:
-    return spec.features.get(name, FeatureSpec())
-
-
-def _limits(spec: ModelSpec, weights: Floats, share: float, *, days: bool = True) -> Floats:
-    """float64[2, S]: evidence at the alarm on each scale; the two share the budget where both are used."""
-    alarms: AlarmSpec = spec.alarms
-    daily = days and spec.window.timed and spec.window.size < DAY_MS
-    shares = share * weights / max(weights.sum(), 1e-300)
-    windows = evidence_limit(windows_a_month(spec.window), alarms.budget, shares / 2 if daily else shares)
-    if not daily:
-        return np.stack([windows, np.full_like(windows, np.inf)])
-    return np.stack([windows, evidence_limit(DAY_WINDOWS, alarms.budget, shares / 2)])

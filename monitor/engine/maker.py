@@ -11,6 +11,9 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from monitor.engine.ledger import together
 from monitor.engine.making import enough, made_of
 from monitor.engine.memory import Memory, rows_of
@@ -22,6 +25,8 @@ from monitor.profiles.sample import SIZE, WHOLE
 from monitor.spec import DAY_MS, ModelSpec
 from monitor.windows.streams import FOREVER, NEVER
 from monitor.windows.window import Window
+
+Counts = NDArray[np.int64]
 
 
 @dataclass(slots=True)
@@ -35,6 +40,7 @@ class Maker:
     memory: Memory
     recent: dict[tuple[str, int], Pane] = field(default_factory=dict)
     touched: set[tuple[str, str, int]] = field(default_factory=set)
+    _pairs: dict[tuple[str, int], Counts] = field(default_factory=dict)
 
     @property
     def singly(self) -> bool:
@@ -47,17 +53,24 @@ class Maker:
         made, standard = self.spec.made, self.references[pane.reference]
         if made is None or made.against == "first" or pane.reference == SEED:
             return standard
-        before = [pane for (version, _), pane in self.recent.items() if version == window.version]
-        if len(before) < made.windows or any(each.reference != pane.reference for each in before):
+        before = [key for key in self.recent if key[0] == window.version]
+        if len(before) < made.windows or any(self.recent[key].reference != pane.reference for key in before):
             return standard
         if made.against == "previous":
             before = before[-made.windows :][:1]
-        profile = before[0].profile
-        for each in before[1:]:
-            profile = profile.merge(each.profile)
+        profile, pairs = self.recent[before[0]].profile, self._paired(before[0], standard)
+        for key in before[1:]:
+            profile, pairs = profile.merge(self.recent[key].profile), pairs + self._paired(key, standard)
         windows = len(before)
         a_day = max(1.0, DAY_MS / self.spec.window.size) if self.spec.window.timed else 1.0
-        return standard.facing(profile, windows, max(1.0, windows / a_day))
+        return standard.facing(profile, pairs, windows, max(1.0, windows / a_day))
+
+    def _paired(self, key: tuple[str, int], standard: Standard) -> Counts:
+        """int64[P, 2]: how the rows of one of these windows go together, worked out once."""
+        if key not in self._pairs:
+            self._pairs = {key: each for key, each in self._pairs.items() if key in self.recent}
+            self._pairs[key] = standard.watch.pairs.together.of_sample(self.recent[key].profile.sample)
+        return self._pairs[key]
 
     def empty(self, version: str, start_ms: int) -> Pane:
         """What the rows of a window, or of a part of one, are to be counted in."""

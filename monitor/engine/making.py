@@ -12,6 +12,7 @@ from monitor.profiles.history import History, Unit
 from monitor.profiles.layout import Layout, OutcomeLayout
 from monitor.profiles.profile import Profile
 from monitor.profiles.reference import Reference
+from monitor.profiles.together import Together
 from monitor.spec import ModelSpec
 
 ROWS_MIN = 200
@@ -62,8 +63,12 @@ def _together(old: Reference, new: Reference, features: Collection[str]) -> Hist
     order = [places.index(name) if name in features else 0 for name in old.layout.features]
     theirs = np.array([name in features for name in old.layout.features])
     newer = np.where(theirs[:, None], after.tallies[:, order], 0)
+    mine, other = Together.of(old.layout), Together.of(new.layout)
+    touched = mine.touching(features)[:, None]
+    paired = np.where(touched, other.reordered(after.pairs, mine), 0)
     if before is None:
-        return History(after.unit, after.size, after.starts, newer)
-    older = np.where(theirs[:, None], 0, before.tallies)
+        return History(after.unit, after.size, after.starts, newer, paired)
+    older, stands = np.where(theirs[:, None], 0, before.tallies), np.where(touched, 0, before.pairs)
     starts = np.concatenate([before.starts, after.starts])
-    return History(before.unit, before.size, starts, np.concatenate([older, newer]))
+    tallies, pairs = np.concatenate([older, newer]), np.concatenate([stands, paired])
+    return History(before.unit, before.size, starts, tallies, pairs)

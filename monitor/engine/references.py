@@ -20,6 +20,8 @@ from monitor.profiles.reference import Reference
 from monitor.spec import ModelSpec
 from monitor.windows.streams import NEVER
 
+Counts = NDArray[np.int64]
+
 SEED = ""
 """Key, and version, of the reference without features that windows are counted under while a model has no other."""
 
@@ -58,14 +60,14 @@ class Standard:
         """Digest of its cells and of the rows in them: what evidence against it rests on."""
         return self.reference.profile.digest
 
-    def facing(self, profile: Profile, windows: float, days: float) -> Standard:
-        """With other rows instead, of so many windows and days, counted in the same cells; how much windows stray
-        remains.
+    def facing(self, profile: Profile, pairs: Counts, windows: float, days: float) -> Standard:
+        """With other rows instead, of so many windows and days, counted in the same cells; pairs: int64[P, 2], how many
+        of them go together, within their windows. How much windows stray remains.
         """
         reference = replace(self.reference, profile=profile)
         cells = reference.__dict__["cells"] = self.reference.cells
         other = replace(self, reference=reference)
-        other.__dict__.update(cells=self.cells, watch=self.watch.facing(cells.tally(profile), windows, days))
+        other.__dict__.update(cells=self.cells, watch=self.watch.facing(cells.tally(profile), pairs, windows, days))
         return other
 
     def other_features(self, newer: Standard) -> NDArray[np.bool_]:

@@ -20,7 +20,7 @@ from monitor.profiles.sample import Sample
 from monitor.snapshot import PerformanceView, WindowView
 from monitor.spec import ModelSpec
 
-_VERSION = 1
+_VERSION = 2
 _PROGRESS = ("progress", "", 0)
 
 

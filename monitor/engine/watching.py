@@ -15,18 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.detection.incidents import Incidents
-from monitor.detection.records import Skew, State, Verdict
+from monitor.detection.records import Skew, Verdict
 from monitor.detection.sentences import describe_data, describe_drift
-from monitor.detection.severity import MAJOR, severity
+from monitor.detection.severity import severity
 from monitor.detection.triggers import Evidence
 from monitor.detection.units import Seen
-from monitor.detection.volume import Rows, Volume
+from monitor.detection.volume import Volume
 from monitor.detection.watch import Findings, Watch, WatchState
 from monitor.engine.learning import Learned, Lesson, fills_gaps, learn
 from monitor.engine.losses import SILENT_MS
 from monitor.engine.pane import Pane
 from monitor.engine.references import References, Standard
-from monitor.events.batch import ROWS
+from monitor.engine.verdicts import broken, of_rows, verdicts_of
+from monitor.events.batch import CORRELATION, ROWS
+from monitor.profiles.layout import Layout
+from monitor.profiles.together import Together
 from monitor.snapshot import WatchView, WindowView
 from monitor.spec import HOUR_MS, ModelSpec
 from monitor.statistics.reading import Reading
@@ -79,11 +82,12 @@ class Watching:
             self.touched.add(("watch", version, 0))
         else:
             state = watch.blank()
-        findings = watch.judge(state, window, tally, max(1, len(self.states)), partial(Seen.of, pane.profile))
+        paired = watch.pairs.together.of_sample(pane.profile.sample)
+        findings = watch.judge(state, window, tally, max(1, len(self.states)), partial(Seen.of, pane.profile), paired)
         gaps_alone = version in self._learned or (registered and fills_gaps(self.spec, standard))
         if not (findings.known if gaps_alone else registered and watch.complete):
-            self._learn(window, Lesson(identity, tally, window.end_ms, _broken(watch, findings)))
-        verdicts = _verdicts(window, pane.profile.rows, watch, findings, psi, alarming, state)
+            self._learn(window, Lesson(identity, tally, paired, window.end_ms, broken(watch, findings)))
+        verdicts = verdicts_of(window, pane.profile.rows, watch, findings, psi, alarming, state)
         if self._volume is not None:
             others = [other for other in self.states if other != version]
             self.touched |= {("watch", other, 0) for other in others if Volume.pause(self.states[other].volume)}
@@ -108,11 +112,11 @@ class Watching:
             if self._volume is not None:
                 self._volume.ignore(state.volume, window)
         findings = watch.ignore(state, max(1, len(self.states)))
-        verdicts = _verdicts(window, rows, watch, findings, psi, alarming, state)
+        verdicts = verdicts_of(window, rows, watch, findings, psi, alarming, state)
         for name, wrong in state.wrong.items():
             verdicts[name] = replace(verdicts[name], state="drifting", wrong=wrong)
         if state.volume.found is not None:
-            verdicts[ROWS] = _of_rows(window, rows, state.volume.found)
+            verdicts[ROWS] = of_rows(window, rows, state.volume.found)
         said = tuple(verdicts.values()) or self._unsaid(window, pane)
         return said, [Evidence(window, "drift", (), "", rows, pane.offsets, pane.profile.digest)]
 
@@ -131,7 +135,7 @@ class Watching:
         volume.judge(state, window, rows)
         if state.found is not None:
             verdicts[ROWS] = replace(
-                _of_rows(window, rows, state.found), effect=state.found.effect, tested_ms=window.end_ms
+                of_rows(window, rows, state.found), effect=state.found.effect, tested_ms=window.end_ms
             )
             return replace(findings, wrong={**findings.wrong, ROWS: (state.found,)})
         if before is not None:
@@ -150,7 +154,10 @@ class Watching:
     ) -> list[Evidence]:
         """Move the version's incidents on."""
         places = np.flatnonzero(findings.values.drifting).tolist() if alarming else []
-        drifting = [verdicts[watch.names[place]] for place in places]
+        names = [watch.names[place] for place in places]
+        if alarming and findings.pairs.drifting.any():
+            names.append(CORRELATION)
+        drifting = [verdicts[name] for name in names]
         drifting.sort(key=lambda verdict: (-(verdict.standing or 0.0), verdict.feature))
         affected = {verdict.feature: severity(verdict.standing or 0.0) for verdict in drifting}
         judged = [
@@ -191,7 +198,8 @@ class Watching:
         start = window.start_ms // HOUR_MS * HOUR_MS
         before = self.lessons.get((version, start))
         if before is not None:
-            lesson = replace(lesson, tally=before.tally + lesson.tally, broken=before.broken | lesson.broken)
+            tally, pairs = before.tally + lesson.tally, before.pairs + lesson.pairs
+            lesson = replace(lesson, tally=tally, pairs=pairs, broken=before.broken | lesson.broken)
         self.keep(version, start, lesson)
         self.touched.add(("lesson", version, start))
         starts = self._starts[version]
@@ -269,18 +277,19 @@ class Watching:
             ):
                 del self.states[version]
             else:
-                self._begin_anew(version, before.other_features(standard), list(standard.reference.layout.features))
+                self._begin_anew(version, before.other_features(standard), standard.reference.layout)
             self.touched.add(("watch", version, 0))
         if starts and self.lessons[version, starts[-1]].reference != standard.cells:
             self._forget_lessons(version)
 
-    def _begin_anew(self, version: str, which: NDArray[np.bool_], names: Sequence[str]) -> None:
+    def _begin_anew(self, version: str, which: NDArray[np.bool_], layout: Layout) -> None:
         """With some of the features, bool[F]; where it is all of them, with how many rows come, too."""
         if which.all():
             del self.states[version]
         else:
-            state, kept = self.states[version], set(np.array(names)[~which].tolist())
-            state.forget(which)
+            state, names = self.states[version], np.array(list(layout.features))
+            kept = set(names[~which].tolist())
+            state.forget(which, Together.of(layout).touching(names[which].tolist()))
             state.units = {name: each for name, each in state.units.items() if name in kept}
             state.wrong = {name: each for name, each in state.wrong.items() if name in kept}
 
@@ -300,79 +309,8 @@ class Watching:
         newest |= {version: state.end_ms for version, state in self.states.items()}
         for version in [version for version, last in newest.items() if last <= bound]:
             state = self.states.get(version)
-            if state is not None and (state.values.drifting.any() or state.shares.drifting.any()):
+            if state is not None and state.drifting:
                 continue
             if self.states.pop(version, None) is not None:
                 self.touched.add(("watch", version, 0))
             self._forget_lessons(version)
-
-
-def _of_rows(window: Window, rows: int, found: Rows) -> Verdict:
-    return Verdict(window, ROWS, rows, "drifting", evidence_ratio=found.ratio, wrong=("volume",))
-
-
-def _verdicts(
-    window: Window,
-    rows: int,
-    watch: Watch,
-    findings: Findings,
-    psi: Mapping[str, float | None],
-    alarming: bool,
-    remembered: WatchState,
-) -> dict[str, Verdict]:
-    return {
-        name: _verdict(window, rows, name, place, findings, psi.get(name), alarming, remembered)
-        for place, name in enumerate(watch.names)
-        if watch.watches(name)
-    }
-
-
-def _broken(watch: Watch, findings: Findings) -> NDArray[np.bool_]:
-    """bool[features]: those of which a window is no lesson, if it is an exception."""
-    values = findings.values
-    major = values.drifting & ~(values.effect < MAJOR)  # Also where the window alone holds too few rows to say.
-    return major | np.array([name in findings.wrong for name in watch.names], dtype=np.bool_)
-
-
-def _verdict(
-    window: Window,
-    rows: int,
-    name: str,
-    place: int,
-    findings: Findings,
-    psi: float | None,
-    alarming: bool,
-    remembered: WatchState,
-) -> Verdict:
-    values = findings.values
-    wrong = tuple(share.aspect for share in findings.wrong.get(name, ()))
-    tested = bool(values.tested[place])
-    state: State
-    if not alarming:
-        state = "learning"
-    elif values.drifting[place] or wrong:
-        state = "drifting"
-    elif not findings.known:
-        state = "learning"
-    elif values.untestable[place]:
-        state = "untestable"
-    elif not tested:
-        state = "insufficient"
-    else:
-        state = "watch" if values.watch[place] else "ok"
-    return Verdict(
-        window=window,
-        feature=name,
-        rows=rows,
-        state=state,
-        effect=float(values.effect[place]) if tested else None,
-        noise_floor=float(values.floor[place]) if tested else None,
-        psi=psi,
-        p_value=float(values.p_value[place]) if tested else None,
-        evidence_ratio=float(values.ratio[place]),
-        wrong=wrong,
-        moved=findings.moved.get(name, ()) if alarming else (),
-        onset_ms=int(values.onset_ms[place]),
-        tested_ms=int(remembered.tested_ms[place]),
-        day_effect=None if np.isnan(values.day_effect[place]) else float(values.day_effect[place]),
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -13,9 +13,12 @@ from monitor.profiles import decision
 from monitor.profiles.decision import WIDTH, DecisionCells
 from monitor.profiles.layout import FeatureLayout, NumericLayout
 from monitor.profiles.profile import column_of
+from monitor.profiles.together import Together
 
 WINDOWS_MAX = 2_200
 """Newest windows that are kept: a quarter of a year of hours. What was usual before that is usual no more."""
+
+_HOUR_MS = 3_600_000
 
 Counts = NDArray[np.int64]
 Unit = Literal["ms", "rows"]
@@ -25,13 +28,15 @@ Unit = Literal["ms", "rows"]
 class History:
     """unit, size: windows are of `size` milliseconds of event time, or rows. starts: int64[W], ascending, the time or
     row number at which each begins; windows without rows are left out. tallies: int64[W, features, WIDTH], as
-    `DecisionCells.tally` gives them; features in the order of the layout.
+    `DecisionCells.tally` gives them; features in the order of the layout. pairs: int64[W, P, 2], of each window's
+    sample, as `Together` gives them; none where windows are not those that rows were ranked in.
     """
 
     unit: Unit
     size: int
     starts: Counts
     tallies: Counts
+    pairs: Counts
 
     @classmethod
     def of_rows(cls, cells: DecisionCells, predictions: Predictions, unit: Unit, size: int) -> History | None:
@@ -47,26 +52,35 @@ class History:
             for name, layout in cells.layout.features.items()
         ]
         empty = np.empty((windows, 0, WIDTH), dtype=np.int64)
-        return cls(unit, size, starts[first:], np.stack(tallies, axis=1) if tallies else empty)
+        pairs = Together.of(cells.layout).of_rows(predictions.take(kept), window, windows)
+        return cls(unit, size, starts[first:], np.stack(tallies, axis=1) if tallies else empty, pairs)
 
     def in_windows_of(self, size: int) -> History:
-        """The same rows in windows of a multiple of the size; itself where it is none."""
+        """The same rows in windows of a multiple of the size; itself where it is none. Ranks within some windows say
+        nothing of ranks within others, unless an hour holds both: of its levels, each day has others.
+        """
+        ranked = self.unit == "rows" or max(size, _HOUR_MS) == max(self.size, _HOUR_MS)
+        past = self if ranked else replace(self, pairs=np.zeros_like(self.pairs))
         if size <= self.size or size % self.size:
-            return self
+            return past
         starts, window = np.unique(self.starts // size * size, return_inverse=True)
-        tallies = np.zeros((len(starts), *self.tallies.shape[1:]), dtype=np.int64)
-        np.add.at(tallies, window, self.tallies)
-        return History(self.unit, size, starts, tallies)
+        sums = [np.zeros((len(starts), *part.shape[1:]), dtype=np.int64) for part in (past.tallies, past.pairs)]
+        np.add.at(sums[0], window, past.tallies)
+        np.add.at(sums[1], window, past.pairs)
+        return History(self.unit, size, starts, *sums)
 
     def plain(self) -> list[Any]:
-        return [self.unit, self.size, self.starts.tobytes(), list(self.tallies.shape), self.tallies.tobytes()]
+        arrays = [self.starts, self.tallies, self.pairs]
+        return [self.unit, self.size, *(part for each in arrays for part in (list(each.shape), each.tobytes()))]
 
     @classmethod
     def of_plain(cls, plain: list[Any]) -> History:
-        unit, size, starts, shape, tallies = plain
-        return cls(
-            unit, size, np.frombuffer(starts, dtype="<i8"), np.frombuffer(tallies, dtype="<i8").reshape(tuple(shape))
+        unit, size, *parts = plain
+        shapes, arrays = parts[::2], parts[1::2]
+        starts, tallies, pairs = (
+            np.frombuffer(array, dtype="<i8").reshape(tuple(shape)) for shape, array in zip(shapes, arrays, strict=True)
         )
+        return cls(unit, size, starts, tallies, pairs)
 
 
 def _by_window(layout: FeatureLayout, groups: Counts, column: Column, window: NDArray[np.intp], windows: int) -> Counts:

@@ -38,7 +38,7 @@ from monitor.profiles.layout import (
 from monitor.profiles.outcome import Outcome
 from monitor.profiles.profile import Profile
 
-_VERSION = 2
+_VERSION = 3
 _FREQUENT = 100  # Rows that a category needs for a cell of its own, where there are too many for each to have one.
 _PARTS_MIN = 12  # Windows by number of rows that how much they vary is learned from.
 _TINY = 1e-290  # Below this the unit of fixed-point sums would overflow; such a feature is constant to all purposes.

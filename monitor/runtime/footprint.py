@@ -18,6 +18,7 @@ from monitor.events.batch import SCORE, CategoricalColumn, Column, NumericColumn
 from monitor.exports.prometheus import EVENT_RESULTS, within
 from monitor.profiles import codec
 from monitor.profiles.reference import Reference
+from monitor.profiles.together import Together
 from monitor.runtime.store import Store
 from monitor.snapshot import ModelView, PerformanceView, ServiceView, Snapshot
 from monitor.spec import HOUR_MS, ModelSpec
@@ -61,7 +62,8 @@ class Rehearsal:
         engine = self._monitor.models[model]
         spec, reference = engine.spec, engine.references[version].reference
         tally = reference.cells.tally(reference.profile)
-        lesson = _size(Lesson(reference.digest, tally, 0, np.zeros(len(tally), dtype=np.bool_)))
+        pairs = Together.of(reference.layout).of_sample(reference.profile.sample)
+        lesson = _size(Lesson(reference.digest, tally, pairs, 0, np.zeros(len(tally) + len(pairs), dtype=np.bool_)))
         lessons = 0
         if not engine.references[version].watch.complete:
             lessons = -(-spec.alarms.learning_ms // spec.part)
