@@ -38,7 +38,7 @@ def pair_limits(spec: ModelSpec, pairs: Sequence[tuple[str, str]], known: Bools)
     weights = np.array([math.sqrt(_weight(spec, one) * _weight(spec, other)) for one, other in pairs]) * known
     tolerance = np.full(len(pairs), spec.alarms.tolerance)
     limit = _limits(spec, weights, CORRELATION_SHARE)
-    return Limits(tolerance, limit, spec.alarms.persistence, shares=True, both=np.ones_like(known))
+    return Limits(tolerance, limit, spec.alarms.persistence, shares=True)
 
 
 def share_limits(spec: ModelSpec, names: tuple[str, ...]) -> Limits:
@@ -52,7 +52,7 @@ def share_limits(spec: ModelSpec, names: tuple[str, ...]) -> Limits:
     limit = _limits(spec, weights, share, days=False)
     both = np.arange(3 * len(names)) < len(names)  # Values that are suddenly never missing are made up.
     tolerance = np.full(3 * len(names), spec.alarms.tolerance)
-    return Limits(tolerance, limit, 1, shares=True, both=both)
+    return Limits(tolerance, limit, 1, shares=True, rare=True, both=both)
 
 
 def told_of(spec: ModelSpec, name: str) -> FeatureSpec:

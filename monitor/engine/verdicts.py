@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,11 +34,10 @@ def verdicts_of(
     """One a feature that is judged, and one on how they go together, where that is known."""
     tested_ms = remembered.tested_ms.tolist()
     found = {
-        name: _verdict(window, rows, name, findings, findings.values, place, alarming, tested_ms[place])
+        name: _verdict(window, rows, name, findings, findings.values, place, alarming, tested_ms[place], psi.get(name))
         for place, name in enumerate(watch.names)
         if watch.watches(name)
     }
-    found = {name: replace(verdict, psi=psi.get(name)) for name, verdict in found.items()}
     if watch.pairs.judged.any():
         pairs, tested = findings.pairs, remembered.paired_ms
         found[CORRELATION] = _verdict(window, rows, CORRELATION, findings, pairs, worst(pairs), alarming, tested)
@@ -65,6 +63,7 @@ def _verdict(
     place: int,
     alarming: bool,
     tested_ms: int,
+    psi: float | None = None,
 ) -> Verdict:
     """By one of the streams that were judged."""
     wrong = tuple(share.aspect for share in findings.wrong.get(name, ()))
@@ -89,6 +88,7 @@ def _verdict(
         state=state,
         effect=float(values.effect[place]) if tested else None,
         noise_floor=float(values.floor[place]) if tested else None,
+        psi=psi,
         p_value=float(values.p_value[place]) if tested else None,
         evidence_ratio=float(values.ratio[place]),
         wrong=wrong,

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -36,6 +36,7 @@ _CONSTANT = 1e-9  # Variance of scores below which all of them are one.
 
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,12 @@ class Together:
         """int64[P, 2]: of no rows."""
         return np.zeros((len(self.pairs), 2), dtype=np.int64)
 
-    def touching(self, names: Container[str]) -> NDArray[np.bool_]:
+    def touching(self, names: Container[str]) -> Bools:
         """bool[P]: pairs of which one column at least is among the names."""
-        return np.array([one in names or other in names for one, other in self.pairs], dtype=np.bool_)
+        named = np.array([name in names for name in self.columns], dtype=np.bool_)
+        first, second = self._places
+        touched: Bools = named[first] | named[second]
+        return touched
 
     def reordered(self, counts: Counts, other: Together) -> Counts:
         """int64[W, P, 2] of these pairs as of those of others; none of one that is not among them."""
@@ -79,48 +83,54 @@ class Together:
 
     def of_sample(self, sample: Sample) -> Counts:
         """int64[P, 2]: how many of the rows go together, and how many do not."""
-        return self._of(self._values(sample.column, len(sample.order)))
+        return self._of(*self._values(sample.column, len(sample.order)))
 
     def of_rows(self, predictions: Predictions, window: NDArray[np.intp], windows: int) -> Counts:
         """int64[W, P, 2]: of the rows that each window's sample would hold; window: intp[n], which each row is of."""
         order = np.lexsort((mix(predictions.key), window))
-        values = self._values(predictions.column, len(predictions))[:, order]
+        values, present = (part[:, order] for part in self._values(predictions.column, len(predictions)))
         starts = np.searchsorted(window[order], np.arange(windows + 1)).tolist()
         found = np.zeros((windows, len(self.pairs), 2), dtype=np.int64)
         for place, (start, end) in enumerate(pairwise(starts)):
-            found[place] = self._of(values[:, start : min(end, start + SIZE)])
+            rows = slice(start, min(end, start + SIZE))
+            found[place] = self._of(values[:, rows], present[:, rows])
         return found
 
-    def _values(self, column: Callable[[str, bool], Column], rows: int) -> Floats:
-        """float64[C, rows]: NaN where there is no usable one."""
-        found = np.empty((len(self.columns), rows))
+    def _values(self, column: Callable[[str, bool], Column], rows: int) -> tuple[Floats, Bools]:
+        """float64[C, rows]; bool[C, rows]: which of them are usable."""
+        values, present = np.empty((len(self.columns), rows)), np.empty((len(self.columns), rows), dtype=np.bool_)
         for place, name in enumerate(self.columns):
             each = column(name, True)
             assert isinstance(each, NumericColumn)
-            found[place] = np.where(each.state == PRESENT, each.values, np.nan)
-        return found
+            values[place], present[place] = each.values, each.state == PRESENT
+        return values, present
 
-    def _of(self, values: Floats) -> Counts:
-        return counts(values)[self._places] if values.size else self.none
+    def _of(self, values: Floats, present: Bools) -> Counts:
+        return counts(values, present)[self._places] if values.size else self.none
 
 
-def counts(values: Floats) -> Counts:
-    """int64[C, C, 2] of values float64[C, n], NaN where missing: rows that go together, and that do not; none of either
-    where too few rows say anything of two columns.
+def counts(values: Floats, present: Bools) -> Counts:
+    """int64[C, C, 2] of values float64[C, n], n >= 1, that are present or not: rows that go together, and that do not;
+    none of either where too few rows say anything of two columns.
     """
-    present = ~np.isnan(values)
-    scores, commonest = _normal_scores(values, present)
-    has = present.astype(np.float64)
-    both = has @ has.T
+    held = present.sum(axis=1)
+    scores, commonest = _normal_scores(values, present, held)
+    products = scores @ scores.T
     # Means and variances of the first over the rows that the second has, too.
+    if present.all():
+        both = np.full(products.shape, float(values.shape[1]))
+        sums = np.broadcast_to(scores.sum(axis=1)[:, None], products.shape)
+        squares = np.broadcast_to(products.diagonal()[:, None], products.shape)
+    else:
+        has = present.astype(np.float64)
+        both, sums, squares = (part @ has.T for part in (has, scores, scores**2))
     rows = np.maximum(both, 1.0)
-    mean = scores @ has.T / rows
-    variance = (scores**2) @ has.T / rows - mean**2
-    covariance = scores @ scores.T / rows - mean * mean.T
-    varied = has.sum(axis=1) - commonest
+    mean = sums / rows
+    variance = squares / rows - mean**2
+    varied = held - commonest
     told = (np.minimum(variance, variance.T) > _CONSTANT) & (np.outer(varied, varied) >= MEETING_MIN * rows)
     spread = np.sqrt(np.where(told, variance * variance.T, 1.0))
-    r = np.where(told, np.clip(covariance / spread, -1.0, 1.0), 0.0)
+    r = np.where(told, np.clip((products / rows - mean * mean.T) / spread, -1.0, 1.0), 0.0)
     free = np.where(told, both - 1.0, 0.0)
     # Whole rows, so that neither the order of rows nor the machine reaches a digit that counts.
     alike = np.rint(free * (1.0 + r) / 2.0)
@@ -128,19 +138,36 @@ def counts(values: Floats) -> Counts:
     return found
 
 
-def _normal_scores(values: Floats, present: NDArray[np.bool_]) -> tuple[Floats, Counts]:
-    """float64[C, n]: 0 where missing; int64[C]: rows of the most frequent value."""
-    order = np.argsort(values, axis=1)  # Missing ones last.
-    ordered = np.take_along_axis(values, order, axis=1)
+def _normal_scores(values: Floats, present: Bools, held: Counts) -> tuple[Floats, Counts]:
+    """float64[C, n]: of each value, 0 where there is none; int64[C]: rows of the most frequent one. held: int64[C], how
+    many values there are.
+    """
+    rows = values.shape[1]
+    values = np.where(present, values, np.inf)
+    flat = np.argsort(values, axis=1)  # Missing ones last.
+    flat += rows * np.arange(len(values))[:, None]
+    ordered = values.ravel()[flat]
     begins = np.ones(values.shape, dtype=np.bool_)
     begins[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-    starts = np.flatnonzero(begins)
-    sizes = np.diff(np.append(starts, values.size))
-    column, place = np.divmod(starts, values.shape[1])
-    held = present.sum(axis=1)[column]
-    known = place < held
-    middle = np.where(known, (place + sizes / 2.0) / np.maximum(held, 1), 0.5)
-    scores = np.empty_like(values)
-    np.put_along_axis(scores, order, np.repeat(special.ndtri(middle), sizes).reshape(values.shape), axis=1)
-    most = np.maximum.reduceat(np.where(known, sizes, 0), np.searchsorted(column, np.arange(len(values))))
-    return scores, most
+    commonest, inside = np.ones_like(held), np.empty(values.shape)
+    plain = begins.all(axis=1) & (held == rows)
+    inside[plain] = _quantiles(rows)
+    if not plain.all():  # Runs of equal values share the middle of their ranks; the last may be of missing ones.
+        starts = np.flatnonzero(begins[~plain])
+        sizes, runs = np.diff(starts, append=rows * int((~plain).sum())), begins[~plain].sum(axis=1)
+        first = starts - np.repeat(rows * np.arange(len(runs)), runs)
+        of = np.repeat(held[~plain], runs)
+        known = first < of
+        middle = np.where(known, (first + sizes / 2.0) / np.maximum(of, 1), 0.5)
+        inside[~plain] = np.repeat(special.ndtri(middle), sizes).reshape(-1, rows)
+        commonest[~plain] = np.maximum.reduceat(np.where(known, sizes, 0), np.cumsum(runs) - runs)
+    scores = np.empty(values.shape)
+    scores.ravel()[flat] = inside
+    return scores, commonest
+
+
+@lru_cache(maxsize=SIZE)
+def _quantiles(rows: int) -> Floats:
+    """float64[rows]: the normal scores of so many different values."""
+    found: Floats = special.ndtri((np.arange(rows) + 0.5) / rows)
+    return found
