@@ -253,8 +253,8 @@ class Detector:
     def _share_p_values(
         self, bad: Floats, rows: Floats, inflation: Floats, share: Floats, resting: Floats
     ) -> tuple[Floats, Floats]:
-        """Of no more than the tolerance, and of no less: of rare shares of rows, whose reference's share is known as well as
-        `resting` rows let know it.
+        """Of no more than the tolerance, and of no less: of rare shares of rows, whose reference's share is known as
+        well as `resting` rows let know it.
         """
         held = share * resting
         top = special.betaincinv(held + 1.0, np.maximum(resting - held, 1e-9), 1.0 - GUARD)

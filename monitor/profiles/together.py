@@ -88,7 +88,8 @@ class Together:
     def of_rows(self, predictions: Predictions, window: NDArray[np.intp], windows: int) -> Counts:
         """int64[W, P, 2]: of the rows that each window's sample would hold; window: intp[n], which each row is of."""
         order = np.lexsort((mix(predictions.key), window))
-        values, present = (part[:, order] for part in self._values(predictions.column, len(predictions)))
+        values, present = self._values(predictions.column, len(predictions))
+        values, present = values[:, order], present[:, order]
         starts = np.searchsorted(window[order], np.arange(windows + 1)).tolist()
         found = np.zeros((windows, len(self.pairs), 2), dtype=np.int64)
         for place, (start, end) in enumerate(pairwise(starts)):

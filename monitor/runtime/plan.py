@@ -19,6 +19,7 @@ from monitor.events.batch import SCORE
 from monitor.profiles.decision import CELLS
 from monitor.profiles.layout import FeatureLayout, NumericLayout
 from monitor.profiles.reference import Reference
+from monitor.profiles.sample import SIZE
 from monitor.spec import DAY_MS, CalendarSpec, ModelSpec
 from monitor.windows.season import Season
 
@@ -75,6 +76,21 @@ class FeaturePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Pairs:
+    """How features go together. judged: pairs that are; unknown: of which it is not known what is usual in windows like
+    these; left_out: columns beyond those whose pairs are watched. change: the change of correlation that windows show
+    as often as not, the median pair's and the greatest; None where nobody knows how many rows these hold. blind: pairs
+    that the greatest possible one would not show.
+    """
+
+    judged: int
+    unknown: int
+    left_out: int
+    change: tuple[float, float] | None
+    blind: int
+
+
+@dataclass(frozen=True, slots=True)
 class Alarms:
     """False alarms of a month, by what they are granted for, and the windows that must pass at least between two of one
     feature's values on average.
@@ -82,6 +98,7 @@ class Alarms:
 
     budget: float
     values: float
+    pairs: float
     data: float
     performance: float
     windows_between: float
@@ -98,11 +115,13 @@ class VersionPlan:
     version: str
     traffic: Traffic | None
     features: tuple[FeaturePlan, ...]
+    pairs: Pairs
     unwatched: tuple[str, ...]
     alarms: Alarms
     unknown_hours: tuple[int, ...]
     learning_ms: int
     calendar: tuple[CalendarSpec, ...]
+    persistence: int
 
 
 def plan_version(spec: ModelSpec, version: str, reference: Reference, rows: float | None = None) -> VersionPlan:
@@ -115,11 +134,13 @@ def plan_version(spec: ModelSpec, version: str, reference: Reference, rows: floa
         version,
         traffic,
         tuple(_features(spec, reference, watch, traffic)),
+        _pairs(watch, traffic),
         tuple(name for name in watch.names if name not in watched),
         _alarms(spec, watch),
         tuple(watch.unknown_hours.tolist()),
         0 if watch.complete else spec.alarms.learning_ms,
         spec.calendar,
+        spec.alarms.persistence,
     )
 
 
@@ -242,12 +263,26 @@ class _Feature:
         return ""
 
 
+def _pairs(watch: Watch, traffic: Traffic | None) -> Pairs:
+    together, judged = watch.pairs.together, watch.pairs.judged
+    wanted = sum(watch.watches(one) and watch.watches(other) for one, other in together.pairs)
+    found = np.full(1, np.nan)
+    if traffic is not None and judged.any():
+        found = watch.pairs.detectable(min(traffic.median, SIZE))[judged]
+    seen = found[~np.isnan(found)]
+    change = (float(np.median(seen)), float(seen.max())) if len(seen) else None
+    blind = 0 if traffic is None else int(np.isnan(found).sum()) if judged.any() else 0
+    left_out = sum(watch.watches(name) for name in together.left_out)
+    return Pairs(int(judged.sum()), wanted - int(judged.sum()), left_out, change, blind)
+
+
 def _alarms(spec: ModelSpec, watch: Watch) -> Alarms:
     """From the limits in force, not from the shares they were made of."""
     month = np.array([[windows_a_month(spec.window)], [DAY_WINDOWS]])
     values = float((month / watch.values.limits.limit).sum())
+    pairs = float((month / watch.pairs.detector.limits.limit).sum())
     data = float((month / watch.shares.limits.limit).sum())
     data += spec.alarms.budget * ROWS_SHARE if spec.window.timed else 0.0
     granted = spec.alarms.budget * PERFORMANCE_SHARE
     least = float(watch.values.limits.limit[0].min(initial=np.inf))
-    return Alarms(spec.alarms.budget, values, data, granted if spec.labelled else 0.0, least)
+    return Alarms(spec.alarms.budget, values, pairs, data, granted if spec.labelled else 0.0, least)
