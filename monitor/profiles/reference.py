@@ -120,7 +120,7 @@ class Reference:
     def load(cls, data: bytes) -> Reference:
         """The reference of `dump`; CodecError where the bytes are none."""
         version, layout_bytes, profile, outcome, history = codec.unpack(
-            "REFE", _VERSION, data, tuple[str, bytes, list[Any], list[Any] | None, list[Any] | None]
+            "REFE", _VERSION, data, tuple[str, bytes, list[Any], list[Any] | None, list[Any] | None], oldest=_VERSION
         )
         layout = Layout.load(layout_bytes)
         return cls(

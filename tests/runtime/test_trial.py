@@ -448,7 +448,7 @@ def test_the_plan_says_which_shares_alarm_at_once_and_what_its_columns_mean(proj
 
 def test_what_is_fine_is_told_from_what_nobody_looked_at(project: Path, tmp_path: Path) -> None:
     text = "\n".join(trial_report(trial(project), quiet))
-    assert "tested, and nothing found: country, score\n" in text
+    assert "tested, and nothing found: country, score, correlation\n" in text
     assert "not looked at" not in text
     written = (
         (project / "monitor.yaml")
@@ -458,4 +458,4 @@ def test_what_is_fine_is_told_from_what_nobody_looked_at(project: Path, tmp_path
     (tmp_path / "monitor.yaml").write_text(written.replace("references/", f"{project}/references/"))
     text = "\n".join(trial_report(Trial(tmp_path / "monitor.yaml", project / "later.csv"), quiet))
     assert "not looked at, as the configuration says: country\n" in text
-    assert "tested, and nothing found: score\n" in text
+    assert "tested, and nothing found: score, correlation\n" in text
