@@ -137,8 +137,8 @@ def test_without_known_windows_it_is_learned_from_production() -> None:
     run.feed(20, r=0.3).feed(4, r=0.9, missing=0.5).feed(32, r=0.3)
     assert run.verdicts() == []
     pairs = run.engine.models["m"].watching._learned["3"].watch.pairs
-    (usual, *_) = pairs.detector.baseline.shares[0][:, 0].tolist()
-    assert 2.0 * usual - 1.0 == pytest.approx(0.3, abs=0.02)
+    usual = dict(zip(pairs.together.pairs, pairs.detector.baseline.shares[0][:, 0].tolist(), strict=True))
+    assert 2.0 * usual["amount", "age"] - 1.0 == pytest.approx(0.3, abs=0.02)
     run.restart().feed(6, r=0.3)
     assert set(run.states()) <= {"ok", "watch"}
     assert run.feed(3, r=0.8).states()[-1] == "drifting"

@@ -96,7 +96,7 @@ def table(rng: np.random.Generator, first_hour: int, hours: int, changed_from: i
         "score": score,
         "label": np.where(rng.random(n) < score, "yes", "no"),
     }
-    left, other = rng.normal(0.0, 1.0, (2, n))
+    left, other = rng.spawn(1)[0].normal(0.0, 1.0, (2, n))
     r = np.where(new, 0.5, 0.0)
     columns |= {"left": left, "right": r * left + np.sqrt(1.0 - r**2) * other}
     return pd.DataFrame(columns).sort_values("timestamp", ignore_index=True)
