@@ -277,9 +277,7 @@ class Watch:
         # A feature that broke or changed has been told of: its pairs have to wait.
         told = {*wrong, *(name for name, drifts in zip(self.names, values.drifting, strict=True) if drifts)}
         paired = self.pairs.together.none if paired is None else paired
-        pairs, changed = self.pairs.judge(
-            state.pairs, paired, start_ms, hour, day, known=known, versions=versions, explained=told
-        )
+        pairs, changed = self.pairs.judge(state.pairs, paired, *when, known=known, versions=versions, explained=told)
         if pairs.tested.any():
             state.paired_ms = window.end_ms
         return Findings(values, shares, pairs, known, wrong, moved | ({CORRELATION: changed} if changed else {}))
