@@ -71,10 +71,11 @@ class Correlations:
         judged = self.detector.judge(state, rows, start_ms, hour, day, known=known, versions=versions)
         # A day that ends may alarm, of hours before; the evidence is there when the column is itself again.
         early = judged.alarmed & waiting
-        state.drifting &= ~early
-        state.by_day &= ~early
-        judged.alarmed, judged.drifting = judged.alarmed & ~early, state.drifting.copy()
-        return judged, self._changed(judged, rows, hour)
+        if early.any():
+            state.drifting &= ~early
+            state.by_day &= ~early
+            judged.alarmed, judged.drifting = judged.alarmed & ~early, state.drifting.copy()
+        return judged, self._changed(judged, rows, hour) if judged.drifting.any() else ()
 
     def _changed(self, judged: Judged, rows: Floats, hour: int) -> tuple[Moved, ...]:
         changed = np.flatnonzero(judged.drifting & (rows.sum(axis=1) > 0))
@@ -99,6 +100,7 @@ class Correlations:
 
 
 def worst(judged: Judged) -> int:
-    """The pair that speaks for all, of at least one: that drifts most, else that was tested and is nearest to it."""
-    far = np.where(judged.drifting, np.nan_to_num(judged.effect), judged.ratio)
-    return int(np.lexsort((-far, ~judged.tested, ~judged.drifting))[0])
+    """The pair that speaks for all, of at least one: that drifts most, else the tested one that is nearest to it."""
+    if judged.drifting.any():
+        return int(np.where(judged.drifting, np.nan_to_num(judged.effect), -1.0).argmax())
+    return int(np.where(judged.tested, judged.ratio, -1.0).argmax())

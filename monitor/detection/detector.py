@@ -58,6 +58,7 @@ class Detector:
         self._streams = np.arange(baseline.rows.shape[1])
         self._ways: dict[tuple[int, int], Counts] = {}
         self._chosen = self._best  # Of this detector also where another compares with other rows.
+        self._daily = bool(np.isfinite(limits.limit[1]).any())
         self._wanted = p_of(np.minimum(limits.pace, 1e14))
 
     def facing(self, total: Counts, windows: float, days: float) -> Detector:
@@ -87,13 +88,14 @@ class Detector:
         at_once = np.zeros_like(state.drifting) if explained is None else explained
         window = Counted.beside(start_ms, counts, *self.baseline.at(hour))
         short, long = state.scales
-        ended, begins = None, known and state.day != day
+        ended, begins = None, known and self._daily and state.day != day
         if known:
             if begins:
                 ended = self._look(state, 1, versions, np.zeros_like(at_once))
                 short.onset_ms = np.where(ended.alarmed, ended.onset_ms, short.onset_ms)
                 state.day = day
-            long.merged.add(window, begins=begins)
+            if self._daily:
+                long.merged.add(window, begins=begins)
             short.merged.add(window)
             state.unknown.forget(np.ones_like(state.drifting))
             state.lasting[:] = 0.0

@@ -99,12 +99,10 @@ class Together:
 
     def _values(self, column: Callable[[str, bool], Column], rows: int) -> tuple[Floats, Bools]:
         """float64[C, rows]; bool[C, rows]: which of them are usable."""
-        values, present = np.empty((len(self.columns), rows)), np.empty((len(self.columns), rows), dtype=np.bool_)
-        for place, name in enumerate(self.columns):
-            each = column(name, True)
-            assert isinstance(each, NumericColumn)
-            values[place], present[place] = each.values, each.state == PRESENT
-        return values, present
+        found = [each for name in self.columns if isinstance(each := column(name, True), NumericColumn)]
+        shape = len(found), rows
+        values = np.array([each.values for each in found], dtype=np.float64).reshape(shape)
+        return values, np.array([each.state for each in found], dtype=np.uint8).reshape(shape) == PRESENT
 
     def _of(self, values: Floats, present: Bools) -> Counts:
         return counts(values, present)[self._places] if values.size else self.none
@@ -119,20 +117,19 @@ def counts(values: Floats, present: Bools) -> Counts:
     products = scores @ scores.T
     # Means and variances of the first over the rows that the second has, too.
     if present.all():
-        both = np.full(products.shape, float(values.shape[1]))
-        sums = np.broadcast_to(scores.sum(axis=1)[:, None], products.shape)
-        squares = np.broadcast_to(products.diagonal()[:, None], products.shape)
+        rows = np.full(products.shape, float(values.shape[1]))
+        sums, squares = scores.sum(axis=1)[:, None], products.diagonal()[:, None]
     else:
         has = present.astype(np.float64)
         both, sums, squares = (part @ has.T for part in (has, scores, scores**2))
-    rows = np.maximum(both, 1.0)
+        rows = np.maximum(both, 1.0)
     mean = sums / rows
     variance = squares / rows - mean**2
     varied = held - commonest
     told = (np.minimum(variance, variance.T) > _CONSTANT) & (np.outer(varied, varied) >= MEETING_MIN * rows)
     spread = np.sqrt(np.where(told, variance * variance.T, 1.0))
     r = np.where(told, np.clip((products / rows - mean * mean.T) / spread, -1.0, 1.0), 0.0)
-    free = np.where(told, both - 1.0, 0.0)
+    free = np.where(told, rows - 1.0, 0.0)
     # Whole rows, so that neither the order of rows nor the machine reaches a digit that counts.
     alike = np.rint(free * (1.0 + r) / 2.0)
     found: Counts = np.stack([alike, free - alike], axis=-1).astype(np.int64)
