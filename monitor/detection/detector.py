@@ -17,6 +17,7 @@ from monitor.detection.baseline import EXPECTED_MIN, Baseline
 from monitor.detection.budget import e_value, p_of
 from monitor.detection.severity import MAJOR
 from monitor.detection.streams import Counted, Judged, Limits, Merged, StreamState
+from monitor.profiles.decision import CELLS
 from monitor.statistics.tolerance import (
     divergence8,
     noncentral_isf,
@@ -44,6 +45,7 @@ SURE = 0.05
 GUARD = 1e-4
 """Chance that a reference's own error is larger than what is tolerated for it."""
 
+_GUARDS = special.chdtri(np.arange(1, CELLS + 1), GUARD)  # By degrees of freedom, from 1.
 _BUCKETS = 16  # More than there are steps of half a power of two up to MERGED_MAX.
 
 
@@ -56,6 +58,7 @@ class Detector:
         self._streams = np.arange(baseline.rows.shape[1])
         self._ways: dict[tuple[int, int], Counts] = {}
         self._chosen = self._best  # Of this detector also where another compares with other rows.
+        self._daily = bool(np.isfinite(limits.limit[1]).any())
         self._wanted = p_of(np.minimum(limits.pace, 1e14))
 
     def facing(self, total: Counts, windows: float, days: float) -> Detector:
@@ -83,15 +86,16 @@ class Detector:
         unclear: bool[S], streams whose window does not tell whether that is over.
         """
         at_once = np.zeros_like(state.drifting) if explained is None else explained
-        window = Counted(start_ms, counts, *self.baseline.at(hour))
+        window = Counted.beside(start_ms, counts, *self.baseline.at(hour))
         short, long = state.scales
-        ended, begins = None, known and state.day != day
+        ended, begins = None, known and self._daily and state.day != day
         if known:
             if begins:
                 ended = self._look(state, 1, versions, np.zeros_like(at_once))
                 short.onset_ms = np.where(ended.alarmed, ended.onset_ms, short.onset_ms)
                 state.day = day
-            long.merged.add(window, begins=begins)
+            if self._daily:
+                long.merged.add(window, begins=begins)
             short.merged.add(window)
             state.unknown.forget(np.ones_like(state.drifting))
             state.lasting[:] = 0.0
@@ -170,8 +174,9 @@ class Detector:
         state.drifting |= judged.alarmed
         state.recent.forget(judged.alarmed)
         merged.forget(judged.tested | (merged.windows >= MERGED_MAX))
-        for part in (judged.effect, judged.floor, judged.p_value, judged.within):
-            part[~judged.tested] = np.nan
+        if not judged.tested.all():
+            for part in (judged.effect, judged.floor, judged.p_value, judged.within):
+                part[~judged.tested] = np.nan
 
     def _recover(
         self,
@@ -234,7 +239,7 @@ class Detector:
             free = np.maximum(baseline.groupings.cells[way, self._streams] - 1.0, 1.0)
         p, q = expected / rows[:, None], counts / rows[:, None]
         apart = divergence8(p, q)
-        if limits.shares:
+        if limits.rare:
             p_value, within = self._share_p_values(counts[:, 0], rows, inflation, p[:, 0], np.maximum(resting, 1.0))
         else:
             tolerance = np.maximum(limits.tolerance, _guard(free, resting))
@@ -250,8 +255,8 @@ class Detector:
     def _share_p_values(
         self, bad: Floats, rows: Floats, inflation: Floats, share: Floats, resting: Floats
     ) -> tuple[Floats, Floats]:
-        """Of no more than the tolerance, and of no less: of shares of rows, whose reference's share is known as well as
-        `resting` rows let know it.
+        """Of no more than the tolerance, and of no less: of rare shares of rows, whose reference's share is known as
+        well as `resting` rows let know it.
         """
         held = share * resting
         top = special.betaincinv(held + 1.0, np.maximum(resting - held, 1e-9), 1.0 - GUARD)
@@ -324,5 +329,5 @@ def _guard(free: Floats, resting: Floats) -> Floats:
     """The difference that a reference of so many rows has from the truth, but with a chance of GUARD: a sequential test
     would find it in the end. The chi-square limit of its own estimate.
     """
-    guard: Floats = special.chdtri(free, GUARD) / np.maximum(resting, 1.0)
+    guard: Floats = _GUARDS[free.astype(np.int64) - 1] / np.maximum(resting, 1.0)
     return guard

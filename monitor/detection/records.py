@@ -17,7 +17,7 @@ IncidentEvent = Literal["opened", "joined", "worsened", "acknowledged", "resolve
 
 class Moved(NamedTuple):
     """cell: its values, for people: "20 to 45", or categories. usual, now: its share of the rows with a known value.
-    part: of the whole difference.
+    part: of the whole difference. Of how features go together: two of them, "amount and income", and their correlation.
     """
 
     cell: str

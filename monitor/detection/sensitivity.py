@@ -52,19 +52,34 @@ def smallest_shares(detector: Detector, rows: Floats) -> Floats:
     """float64[S]: the smallest share of `rows` rows (float64[S]) going wrong that alarms in one window, of streams that
     are shares of rows; NaN where not even all of them would.
     """
-    inner, outer = np.zeros(len(rows)), np.ones(len(rows))
-    alarmed = _alarm(detector, rows, outer)
+    inner, outer, usual = np.zeros(len(rows)), np.ones(len(rows)), detector.baseline.at(0)[0][:, 0]
+    alarmed = _alarm(detector, rows, outer) & (outer > usual)
     for _ in range(_HALVINGS):
         middle = (inner + outer) / 2.0
-        found = _alarm(detector, rows, middle)
+        found = _alarm(detector, rows, middle) & (middle > usual)
+        inner, outer = np.where(found, inner, middle), np.where(found, middle, outer)
+    return np.where(alarmed, outer, np.nan)
+
+
+def smallest_departures(detector: Detector, rows: Floats) -> Floats:
+    """float64[S]: by how much the share of `rows` rows (float64[S]) must change, away from the nearer end, to alarm in
+    as few windows as an alarm takes; NaN where it cannot.
+    """
+    usual = detector.baseline.at(0)[0][:, 0]
+    away = np.where(usual < 0.5, 1.0, -1.0)
+    inner, outer = np.zeros(len(rows)), np.maximum(usual, 1.0 - usual)
+    alarmed = _alarm(detector, rows, usual + away * outer)
+    for _ in range(_HALVINGS):
+        middle = (inner + outer) / 2.0
+        found = _alarm(detector, rows, usual + away * middle)
         inner, outer = np.where(found, inner, middle), np.where(found, middle, outer)
     return np.where(alarmed, outer, np.nan)
 
 
 def _alarm(detector: Detector, rows: Floats, share: Floats) -> NDArray[np.bool_]:
-    """bool[S]: whether a first window of so many rows alarms, this share of which went wrong."""
-    wrong = rows * share
+    """bool[S]: whether the first windows of so many rows alarm, as soon as any may, if their share is this one."""
+    counts = np.stack([rows * share, rows - rows * share], axis=1)
     state = StreamState.empty(len(rows), 2)
-    judged = detector.judge(state, np.stack([wrong, rows - wrong], axis=1), 0, 0, 0, known=True)
-    usual = detector.baseline.at(0)[0][:, 0]
-    return judged.alarmed & (share > usual)
+    for _ in range(detector.limits.persistence):
+        judged = detector.judge(state, counts, 0, 0, 0, known=True)
+    return judged.alarmed

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from monitor.detection.records import Differing, Skew, Verdict
+from monitor.detection.faults import Converted, Wrong
+from monitor.detection.records import Differing, Moved, Skew, Verdict
+from monitor.detection.subject import is_of
 from monitor.detection.units import words
 from monitor.detection.volume import Rows
-from monitor.detection.watch import Converted, Wrong
-from monitor.events.batch import LABELS, OUTPUTS, ROWS
+from monitor.events.batch import CORRELATION, LABELS, OUTPUTS, ROWS
 
 
 def listed(names: Sequence[str]) -> str:
@@ -18,23 +19,40 @@ def listed(names: Sequence[str]) -> str:
 
 
 def spoken(feature: str) -> str:
-    """A feature, in a segment or not, as people call it: of an output, the rows or labels, its name without the sign
+    """A feature, in a segment or not, as people call it: of an output, the rows or the like, its name without the sign
     that sets it apart.
     """
-    apart = any(feature == name or feature.startswith(f"{name} in ") for name in (*OUTPUTS, ROWS, LABELS))
-    return feature.removeprefix("@") if apart else feature
+    return feature.removeprefix("@") if is_of(feature, (*OUTPUTS, ROWS, CORRELATION, LABELS)) else feature
 
 
 def describe_drift(drifting: Sequence[Verdict]) -> str:
     """One sentence on the features that drift, worst first."""
     if not drifting:
         return "no feature drifts any more"
-    said = f"{listed([_with_effect(verdict) for verdict in drifting])} drifted"
-    worst = drifting[0]
-    if not worst.moved:
-        return said
-    cell = worst.moved[0]
-    return f"{said}; of {spoken(worst.name)}, {cell.cell} went from {cell.usual:.0%} of rows to {cell.now:.0%}"
+    alone = [verdict for verdict in drifting if verdict.feature != CORRELATION]
+    said = []
+    if alone:
+        where = f"; of {spoken(alone[0].name)}, {_went(alone[0].moved[0])}" if alone[0].moved else ""
+        said.append(f"{listed([_with_effect(verdict) for verdict in alone])} drifted{where}")
+    said += [_otherwise(verdict.moved) for verdict in drifting if verdict.feature == CORRELATION]
+    return "; ".join(said)
+
+
+def _otherwise(pairs: Sequence[Moved]) -> str:
+    """How features go together now, of the pairs that changed, worst first; none: the window does not tell."""
+    if not pairs:
+        return "some features go together otherwise"
+    worst, *others = pairs
+    so = f"; so do {listed([f'{pair.cell} ({_from_to(pair)})' for pair in others])}" if others else ""
+    return f"{worst.cell} go together otherwise: correlation from {_from_to(worst)}{so}"
+
+
+def _from_to(pair: Moved) -> str:
+    return f"{pair.usual:z.2f} to {pair.now:z.2f}"  # z: no minus before 0.00.
+
+
+def _went(cell: Moved) -> str:
+    return f"{cell.cell} went from {cell.usual:.0%} of rows to {cell.now:.0%}"
 
 
 def _with_effect(verdict: Verdict) -> str:
@@ -50,9 +68,7 @@ def describe_skew(skew: Skew) -> str:
 
 
 def _with_cell(each: Differing) -> str:
-    cell = each.moved[0]
-    where = f"{cell.cell} went from {cell.usual:.0%} of rows to {cell.now:.0%}"
-    return f"{spoken(each.feature)} (effect {each.effect:.2f}; {where})"
+    return f"{spoken(each.feature)} (effect {each.effect:.2f}; {_went(each.moved[0])})"
 
 
 def describe_data(wrong: Mapping[str, Sequence[Wrong]]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +17,19 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """One window's counts, float64[S, K], beside the shares that are usual for it and the rows that these rest on."""
+    """One window's counts, float64[S, K], and rows, float64[S]. expected, variance: as of `Merged`."""
 
     start_ms: int
     counts: Floats
-    shares: Floats
-    resting: Floats
+    rows: Floats
+    expected: Floats
+    variance: Floats
+
+    @classmethod
+    def beside(cls, start_ms: int, counts: Floats, shares: Floats, resting: Floats) -> Counted:
+        """The shares that are usual for it, and the rows that these rest on."""
+        rows = counts.sum(axis=1)
+        return cls(start_ms, counts, rows, rows[:, None] * shares, rows**2 / resting)
 
 
 @dataclass(slots=True)
@@ -56,17 +64,20 @@ class Merged:
         all streams, or bool[S].
         """
         first = self.windows == 0
-        self.since_ms[:] = np.where(first, window.start_ms, self.since_ms)
-        rows = window.counts.sum(axis=1)
-        before = np.where(begins | first, 0.0, self.newest)
-        self.newest = before + rows
-        self.squares += rows**2, self.newest**2 - before**2
+        new = begins | first
+        self.since_ms[first] = window.start_ms
+        before = np.where(new, 0.0, self.newest)
+        self.newest = before + window.rows
+        self.squares += window.rows**2, self.newest**2 - before**2
         self.counts += window.counts
-        self.expected += rows[:, None] * window.shares
-        self.variance += rows**2 / window.resting
-        self.windows += begins | first
+        self.expected += window.expected
+        self.variance += window.variance
+        self.windows += new
 
     def forget(self, which: Bools) -> None:
+        which = which & (self.windows > 0)
+        if not which.any():
+            return
         for part in (self.counts, self.expected, self.variance, self.windows, self.newest, self.squares.T):
             part[which] = 0
 
@@ -161,21 +172,28 @@ class Judged:
         unsaid = np.full(len(effect), np.nan)
         return cls(effect, floor, p_value, within, nothing, none, none, none, none, none, onset, unsaid)
 
+    def with_one(self, other: Judged, place: int) -> Judged:
+        """With one more stream, which is another's."""
+        parts = [each.name for each in fields(self)]
+        return Judged(*(np.append(getattr(self, part), getattr(other, part)[place]) for part in parts))
+
 
 @dataclass(frozen=True, eq=False)
 class Limits:
     """tolerance: float64[S]. limit: float64[2, S], evidence at the alarm, on each scale (infinite: not used).
-    persistence: windows needed. shares: the streams are shares of rows, in cells (wrong, right), of which `both` may
-    also fall too low.
+    persistence: windows needed. shares: the streams are shares of rows, in two cells, and any number of rows says
+    something. rare: these are of rows that may be so rare that their law is that of counts (wrong, right), and of which
+    `both` may also fall too low.
     """
 
     tolerance: Floats
     limit: Floats
     persistence: int
     shares: bool = False
+    rare: bool = False
     both: Bools = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
 
-    @property
+    @cached_property
     def active(self) -> Bools:
         """Streams that may alarm."""
         active: Bools = np.isfinite(self.limit[0])

@@ -8,7 +8,7 @@ the data, too: it is what a numeric feature's values that moved, or left the ran
 them.
 
 A feature in a segment is four streams more. Segments share cells with whole traffic, and have what is usual of their
-own; of a change of unit only whole traffic is asked.
+own; of a change of unit, and of how features go together, only whole traffic is asked.
 """
 
 from __future__ import annotations
@@ -17,28 +17,30 @@ import math
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.detection.attribution import moved
 from monitor.detection.baseline import learn
+from monitor.detection.correlation import Correlations
 from monitor.detection.detector import Detector
-from monitor.detection.limits import judged, share_limits, told, value_limits
+from monitor.detection.faults import Converted, Share, Wrong, shares_of, usual_shares
+from monitor.detection.limits import judged, share_limits, told_of, value_limits
 from monitor.detection.past import coverage, places, usual
 from monitor.detection.records import Aspect, Moved
 from monitor.detection.sensitivity import Detectable, sensitivity, smallest_shares
 from monitor.detection.streams import Judged, StreamState
 from monitor.detection.subject import Subject
 from monitor.detection.units import Conversion, Seen, Units
-from monitor.detection.volume import Rows, VolumeState
-from monitor.events.batch import SCORE
-from monitor.profiles.decision import CELLS, INVALID, MISSING, UNUSUAL, DecisionCells
+from monitor.detection.volume import VolumeState
+from monitor.events.batch import CORRELATION, SCORE
+from monitor.profiles.decision import CELLS, DecisionCells
 from monitor.profiles.history import History
 from monitor.profiles.layout import NumericLayout
 from monitor.profiles.reference import Reference
 from monitor.profiles.segments import NONE, ROWS_MIN, Segments
+from monitor.profiles.together import Together
 from monitor.spec import HOUR_MS, ModelSpec
 from monitor.windows.season import days, week_hours
 from monitor.windows.window import Window
@@ -46,55 +48,36 @@ from monitor.windows.window import Window
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-_NEVER_SEEN = 2  # Rows outside a numeric reference's range that as many more rows would hold: one at either end.
-
-
-class Share(NamedTuple):
-    """A share of a feature's rows that went wrong: what it is now, and what it was. onset_ms: start of the window from
-    which the evidence has grown.
-    """
-
-    aspect: Aspect
-    now: float
-    usual: float
-    effect: float
-    onset_ms: int
-
-
-class Converted(NamedTuple):
-    """A feature whose unit changed; onset_ms as of a share."""
-
-    aspect: Aspect
-    conversion: Conversion
-    effect: float
-    onset_ms: int
-
-
-Wrong = Share | Converted | Rows
-"""What is wrong with the data."""
-
 
 @dataclass(slots=True)
 class WatchState:
-    """What is remembered of one version. tested_ms: int64[F], end of the newest window that held enough rows to test a
-    feature's values. end_ms: of its newest window. reference: digest of the one in whose cells it was counted. units:
-    by feature, the change of unit that it is found to have. wrong: by feature, what was wrong with its data in the
-    newest window that was judged. volume: how many rows came.
+    """What is remembered of one version. tested_ms: int64[S], end of the newest window that held enough rows to test a
+    subject's values; paired_ms: of the newest that tested a pair. end_ms: of its newest window. reference: digest of
+    the one in whose cells it was counted. units: by feature, the change of unit that it is found to have. wrong: by
+    subject, what was wrong with its data in the newest window that was judged. volume: how many rows came.
     """
 
     values: StreamState
     shares: StreamState
+    pairs: StreamState
     tested_ms: Counts
+    paired_ms: int = -1
     end_ms: int = 0
     reference: str = ""
     units: dict[str, Conversion] = field(default_factory=dict)
     wrong: dict[str, tuple[Aspect, ...]] = field(default_factory=dict)
     volume: VolumeState = field(default_factory=VolumeState)
 
-    def forget(self, which: NDArray[np.bool_]) -> None:
-        """Begin anew with some features."""
+    @property
+    def drifting(self) -> bool:
+        """Whether anything is."""
+        return any(streams.drifting.any() for streams in (self.values, self.shares, self.pairs))
+
+    def forget(self, which: NDArray[np.bool_], pairs: NDArray[np.bool_]) -> None:
+        """Begin anew with some subjects, and with some pairs."""
         self.values.forget(which)
         self.shares.forget(np.tile(which, 3))
+        self.pairs.forget(pairs)
         self.tested_ms[which] = -1
 
 
@@ -102,11 +85,12 @@ class WatchState:
 class Findings:
     """What one window says, subjects in the order of the watch. known: whether windows like it are known. wrong: by
     subject, what is not as it should be; moved: by subject that drifts, the cells that did. A feature whose unit
-    changed does not drift.
+    changed does not drift. pairs: how features go together; the pairs that changed are what moved of CORRELATION.
     """
 
     values: Judged
     shares: Judged
+    pairs: Judged
     known: bool
     wrong: Mapping[str, tuple[Wrong, ...]]
     moved: Mapping[str, tuple[Moved, ...]]
@@ -158,9 +142,9 @@ class Watch:
         streams = len(self.names)
         values = usual(total[:, :CELLS], numeric, tallies[:, :, :CELLS], hours, dates, self.features)
         # What no row of a reference was cannot be learned from its own windows: their rows made the cells.
-        past_shares = _shares_of(tallies)
+        past_shares = shares_of(tallies)
         past_shares[:, 2 * streams :] = 0
-        shares = learn(_shares(total, numeric), np.ones(3 * streams, dtype=np.bool_), past_shares, hours, dates)
+        shares = learn(usual_shares(total, numeric), np.ones(3 * streams, dtype=np.bool_), past_shares, hours, dates)
         rows = total.sum(axis=1)
         whole = np.maximum(np.tile(rows[: self.features], 1 + len(segments)), 1)
         usable = total[:, :CELLS].sum(axis=1)
@@ -175,27 +159,28 @@ class Watch:
         self.tolerance = dict(zip(self.names, limits.tolerance.tolist(), strict=True))
         self.values = Detector(values, limits)
         self.shares = Detector(shares, share_limits(spec, self.subjects, ~parts | (rows >= ROWS_MIN)))
+        together = Together.of(cells.layout)
+        ranked = past is not None and spec.window.timed == (past.unit == "ms")
+        pairs = past.pairs if past is not None and ranked else np.zeros((len(tallies), *together.none.shape), np.int64)
+        self.pairs = Correlations(spec, together, pairs, hours, dates)
+        self.tolerance[CORRELATION] = spec.alarms.tolerance
         with_unit = [
-            told(spec, each.feature).monitor != "off" and each.feature != SCORE and not each.segment
+            told_of(spec, each.feature).monitor != "off" and each.feature != SCORE and not each.segment
             for each in self.subjects
         ]
         self._units = Units(cells, values, numeric & np.array(with_unit, dtype=np.bool_))
         self._by_size: dict[int, dict[str, Detectable | None]] = {}
 
-    def facing(self, total: Counts, windows: float, days: float) -> Watch:
-        """A watch that compares with other rows, int64[S, WIDTH] in the same cells, of so many windows and days,
-        whatever the hour.
+    def facing(self, total: Counts, pairs: Counts, windows: float, days: float) -> Watch:
+        """A watch that compares with other rows, int64[S, WIDTH] in the same cells and int64[P, 2], of so many windows
+        and days, whatever the hour.
         """
         other = copy(self)
         other.values = self.values.facing(total[:, :CELLS], windows, days)
-        other.shares = self.shares.facing(_shares(total, self._numeric), windows, days)
+        other.shares = self.shares.facing(usual_shares(total, self._numeric), windows, days)
+        other.pairs = self.pairs.facing(pairs, windows, days)
         other._covered = np.ones_like(self._covered)
         return other
-
-    @property
-    def persistence(self) -> int:
-        """Windows that a change of values takes to alarm."""
-        return self._spec.alarms.persistence
 
     def watches(self, subject: Subject) -> bool:
         """Whether its distribution is to be judged."""
@@ -252,7 +237,8 @@ class Watch:
         """The state of a version of which nothing has been seen."""
         streams = len(self.names)
         untested = np.full(streams, -1, dtype=np.int64)
-        return WatchState(StreamState.empty(streams, CELLS), StreamState.empty(3 * streams, 2), untested)
+        pairs = StreamState.empty(len(self.pairs.together.pairs), 2)
+        return WatchState(StreamState.empty(streams, CELLS), StreamState.empty(3 * streams, 2), pairs, untested)
 
     def knows(self, window: Window) -> bool:
         """Whether the baseline was learned from windows like this one."""
@@ -269,9 +255,11 @@ class Watch:
         tally: Counts,
         versions: int = 1,
         seen: Callable[[str], Seen] | None = None,
+        paired: Counts | None = None,
     ) -> Findings:
         """One more window of the version, in their order. tally: int64[S, WIDTH]. versions: how many of the
-        model share its budget now. seen: a numeric feature's values; without it no unit is asked about.
+        model share its budget now. seen: a numeric feature's values; without it no unit is asked about. paired:
+        int64[P, 2], as of `Together`; without it nothing is known of how features go together.
         """
         state.end_ms = window.end_ms
         by_clock = self._spec.window.timed
@@ -289,7 +277,7 @@ class Watch:
             explained=np.array([name in units for name in self.names], dtype=np.bool_),
             unclear=unclear,
         )
-        counts = _shares_of(tally[None])[0].astype(np.float64)
+        counts = shares_of(tally[None])[0].astype(np.float64)
         unclear = np.pad(unclear, (2 * len(unclear), 0))  # Of values never seen.
         # A cause in the data is one whatever the hour: it does not wait until the seasons are known.
         shares = self.shares.judge(state.shares, counts, *when, known=True, versions=versions, unclear=unclear)
@@ -299,13 +287,19 @@ class Watch:
         wrong |= self._keep_units(state, units, values, shares, wrong)
         state.wrong = {name: tuple(each.aspect for each in found) for name, found in wrong.items()}
         moved = self._moved(values, tally, hour)
-        return Findings(values, shares, known, wrong, moved)
+        # A feature that broke or changed has been told of: its pairs have to wait. Not where only a segment shows it.
+        told = {*wrong, *(self.names[place] for place in np.flatnonzero(values.drifting).tolist())}
+        paired = self.pairs.together.none if paired is None else paired
+        pairs, changed = self.pairs.judge(state.pairs, paired, *when, known=known, versions=versions, explained=told)
+        if pairs.tested.any():
+            state.paired_ms = window.end_ms
+        return Findings(values, shares, pairs, known, wrong, moved | ({CORRELATION: changed} if changed else {}))
 
     def ignore(self, state: WatchState, versions: int = 1) -> Findings:
         """A window that is not judged: what stood before it stands, and it says nothing else."""
-        values = self.values.unjudged(state.values, versions)
+        values, shares = self.values.unjudged(state.values, versions), self.shares.unjudged(state.shares, versions)
         values.untestable |= ~self.testable
-        return Findings(values, self.shares.unjudged(state.shares, versions), True, {}, {})
+        return Findings(values, shares, self.pairs.detector.unjudged(state.pairs, versions), True, {}, {})
 
     def _keep_units(
         self,
@@ -364,21 +358,3 @@ class Watch:
         unseen = np.isnan(values.effect) | np.isnan(unusual)
         with_others = np.where(unseen, values.drifting, values.effect >= unusual)
         return np.concatenate([np.zeros(2 * streams, dtype=np.bool_), with_others])
-
-
-def _shares_of(tallies: Counts) -> Counts:
-    """int64[W, 3 F, 2]: rows wrong and right: missing, then of the wrong type, then never seen among the usable."""
-    rows = tallies.sum(axis=2, dtype=np.int64)
-    missing, invalid, unusual = tallies[:, :, MISSING], tallies[:, :, INVALID], tallies[:, :, UNUSUAL]
-    usable = rows - missing - invalid
-    wrong = np.concatenate([missing, invalid, unusual], axis=1)
-    right: Counts = np.concatenate([rows - missing, rows - invalid, usable - unusual], axis=1)
-    shares: Counts = np.stack([wrong, right], axis=2)
-    return shares
-
-
-def _shares(total: Counts, numeric: NDArray[np.bool_]) -> Counts:
-    """The same of the whole reference, int64[3 F, 2], with the rows never seen that are to be expected."""
-    shares: Counts = _shares_of(total[None])[0]
-    shares[2 * len(total) :, 0] += np.where(numeric, _NEVER_SEEN, 0)
-    return shares

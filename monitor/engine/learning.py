@@ -25,12 +25,14 @@ Bools = NDArray[np.bool_]
 @dataclass(frozen=True, slots=True)
 class Lesson:
     """Rows of one version in one hour, or longer window. reference: `Standard.cells` of the one in whose decision cells
-    they are counted. tally: int64[S, WIDTH], of what is watched. end_ms: of the newest window in it. broken: bool[S],
-    whether something was wrong with its data, or it drifted by a major change.
+    they are counted. tally: int64[S, WIDTH], of what is watched. pairs: int64[P, 2], as of `Together`. end_ms: of the
+    newest window in it. broken: bool[S + P], whether something was wrong with its data, or it drifted by a major
+    change; and then with each pair.
     """
 
     reference: str
     tally: Counts
+    pairs: Counts
     end_ms: int
     broken: Bools
 
@@ -69,23 +71,23 @@ def learn(
         return None
     cells, segments = standard.reference.cells, standard.segments
     training, past = standard.reference.streams(standard.segmented)
-    tallies = _sound(spec, lessons, used)
-    history = History("ms", size, used, tallies)
+    tallies, pairs = _sound(spec, lessons, used)
+    history = History("ms", size, used, tallies, pairs)
     if past is not None and registered and fills_gaps(spec, standard):
         total = training + tallies.sum(axis=0)
         return Learned(Watch(spec, cells, total, _joined(past.in_windows_of(size), history), segments), None)
     skew = None
     measured = np.array(starts)[early]
     if registered and not standard.why and len(measured):
-        found = differing(standard.watch, cells, training, _sound(spec, lessons, measured).sum(axis=0))
+        found = differing(standard.watch, cells, training, _sound(spec, lessons, measured)[0].sum(axis=0))
         skew = Skew(version, int(measured[0]), lessons[int(measured[-1])].end_ms, found)
     return Learned(Watch(spec, cells, tallies.sum(axis=0), history, segments), skew)
 
 
-def _sound(spec: ModelSpec, lessons: Mapping[int, Lesson], starts: Counts) -> Counts:
-    """int64[W, S, WIDTH]: tallies without those of a subject that were broken on less than half of the working
-    days, or of the weekend's: what is so on most days, or at some hours of each, is no fault that passes but how this
-    production is.
+def _sound(spec: ModelSpec, lessons: Mapping[int, Lesson], starts: Counts) -> tuple[Counts, Counts]:
+    """int64[W, S, WIDTH] and int64[W, P, 2]: tallies, and pairs, without those that were broken on less than half of
+    the working days, or of the weekend's: what is so on most days, or at some hours of each, is no fault that passes
+    but how this production is.
     """
     taken = [lessons[start] for start in starts.tolist()]
     broken = np.stack([lesson.broken for lesson in taken])
@@ -96,12 +98,16 @@ def _sound(spec: ModelSpec, lessons: Mapping[int, Lesson], starts: Counts) -> Co
         faulty = np.zeros((int(day[-1]) + 1, broken.shape[1]), dtype=np.bool_)
         np.logical_or.at(faulty, day[kind], broken[kind])
         passing[kind] = broken[kind] & (2 * faulty.sum(axis=0) < len(np.unique(day[kind])))
-    tallies: Counts = np.stack([lesson.tally for lesson in taken]) * ~passing[:, :, None]
-    return tallies
+    tallies, pairs = (np.stack(each) for each in ([one.tally for one in taken], [one.pairs for one in taken]))
+    subjects = tallies.shape[1]
+    return tallies * ~passing[:, :subjects, None], pairs * ~passing[:, subjects:, None]
 
 
 def _joined(past: History, history: History) -> History:
     """Both, in order of time."""
     starts = np.concatenate([past.starts, history.starts])
     order = np.argsort(starts, kind="stable")
-    return replace(past, starts=starts[order], tallies=np.concatenate([past.tallies, history.tallies])[order])
+    tallies, pairs = (
+        np.concatenate(each)[order] for each in ((past.tallies, history.tallies), (past.pairs, history.pairs))
+    )
+    return replace(past, starts=starts[order], tallies=tallies, pairs=pairs)

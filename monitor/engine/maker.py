@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitor.engine.ledger import together
 from monitor.engine.making import enough, made_of
@@ -24,6 +25,8 @@ from monitor.profiles.sample import SIZE, WHOLE
 from monitor.spec import DAY_MS, ModelSpec
 from monitor.windows.streams import FOREVER, NEVER
 from monitor.windows.window import Window
+
+Counts = NDArray[np.int64]
 
 
 @dataclass(slots=True)
@@ -37,6 +40,7 @@ class Maker:
     memory: Memory
     recent: dict[tuple[str, int], Pane] = field(default_factory=dict)
     touched: set[tuple[str, str, int]] = field(default_factory=set)
+    _pairs: dict[tuple[str, int], Counts] = field(default_factory=dict)
 
     @property
     def singly(self) -> bool:
@@ -49,15 +53,24 @@ class Maker:
         made, standard = self.spec.made, self.references[pane.reference]
         if made is None or made.against == "first" or pane.reference == SEED:
             return standard
-        before = [pane for (version, _), pane in self.recent.items() if version == window.version]
-        if len(before) < made.windows or any(each.reference != pane.reference for each in before):
+        before = [key for key in self.recent if key[0] == window.version]
+        if len(before) < made.windows or any(self.recent[key].reference != pane.reference for key in before):
             return standard
         if made.against == "previous":
             before = before[-made.windows :][:1]
-        together = reduce(Pane.merge, before)
-        windows, tally = len(before), together.tally(standard.reference.cells)
+        merged = reduce(Pane.merge, [self.recent[key] for key in before])
+        tally = merged.tally(standard.reference.cells)
+        pairs = reduce(np.add, [self._paired(key, standard) for key in before])
+        windows = len(before)
         a_day = max(1.0, DAY_MS / self.spec.window.size) if self.spec.window.timed else 1.0
-        return standard.facing(together.profile, tally, windows, max(1.0, windows / a_day))
+        return standard.facing(merged.profile, tally, pairs, windows, max(1.0, windows / a_day))
+
+    def _paired(self, key: tuple[str, int], standard: Standard) -> Counts:
+        """int64[P, 2]: how the rows of one of these windows go together, worked out once."""
+        if key not in self._pairs:
+            self._pairs = {key: each for key, each in self._pairs.items() if key in self.recent}
+            self._pairs[key] = standard.watch.pairs.together.of_sample(self.recent[key].profile.sample)
+        return self._pairs[key]
 
     def empty(self, version: str, start_ms: int) -> Pane:
         """What the rows of a window, or of a part of one, are to be counted in."""

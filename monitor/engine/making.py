@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from monitor.profiles.layout import Layout, OutcomeLayout
 from monitor.profiles.profile import Profile
 from monitor.profiles.reference import Reference
 from monitor.profiles.segments import WINDOWS_MAX, Segmented, Segments
+from monitor.profiles.together import Together
 from monitor.spec import ModelSpec
 
 Counts = NDArray[np.int64]
@@ -63,8 +65,25 @@ def with_features(old: Reference, new: Reference, features: Collection[str]) -> 
     places = list(new.layout.features)
     order = np.array([places.index(name) if name in features else 0 for name in layouts])
     theirs = np.array([name in features for name in layouts])
-    history = _together(old.history, new.history, order, theirs)
+    history = _history(old, new, order, theirs, Together.of(layout).touching(features))
     return Reference(old.version, layout, profile, old.outcome, history, _segmented(old, new, order, theirs))
+
+
+def _history(old: Reference, new: Reference, order: Counts, theirs: Bools, touched: Bools) -> History | None:
+    """order: int64[F], where a feature is in the newer one; theirs: bool[F], which are as in it; touched: bool[P]."""
+    before, after = old.history, new.history
+    if after is None:
+        return None
+    pairs = Together.of(new.layout).reordered(after.pairs, Together.of(old.layout))
+    after = replace(after, tallies=after.tallies[:, order], pairs=pairs)
+    if before is None or not _alike(before, after):
+        before = replace(after, starts=after.starts[:0], tallies=after.tallies[:0], pairs=pairs[:0])
+    return replace(
+        after,
+        starts=np.concatenate([before.starts, after.starts]),
+        tallies=_of_both(before.tallies, after.tallies, theirs),
+        pairs=_of_both(before.pairs, after.pairs, touched),
+    )
 
 
 def _segmented(old: Reference, new: Reference, order: Counts, theirs: Bools) -> Segmented | None:
@@ -75,20 +94,23 @@ def _segmented(old: Reference, new: Reference, order: Counts, theirs: Bools) -> 
     parts = len(ours.segments)
     order = (order + len(new.layout.features) * np.arange(parts)[:, None]).ravel()
     theirs = np.tile(theirs, parts)
-    past = _together(ours.history, newer.history, order, theirs)
     total = np.where(theirs[:, None], newer.total[order], ours.total)
-    return Segmented(ours.segments, total, None if past is None else past.newest(WINDOWS_MAX))
+    past = None
+    if newer.past is not None:
+        after = newer.past[:, order]
+        before = after[:0] if ours.past is None or not _alike(old.history, new.history) else ours.past
+        past = _of_both(before, after, theirs)[-WINDOWS_MAX:]
+    return Segmented(ours.segments, total, past)
 
 
-def _together(before: History | None, after: History | None, order: Counts, theirs: Bools) -> History | None:
-    """order: int64[S], where a stream is in the newer one; theirs: bool[S], which are as in it."""
-    if before is None or after is None or (before.unit, before.size) != (after.unit, after.size):
-        before = None
-    if after is None:
-        return None
-    newer = np.where(theirs[:, None], after.tallies[:, order], 0)
-    if before is None:
-        return History(after.unit, after.size, after.starts, newer)
-    older = np.where(theirs[:, None], 0, before.tallies)
-    starts = np.concatenate([before.starts, after.starts])
-    return History(before.unit, before.size, starts, np.concatenate([older, newer]))
+def _alike(before: History | None, after: History | None) -> bool:
+    """Whether their windows are of one kind."""
+    return before is not None and after is not None and (before.unit, before.size) == (after.unit, after.size)
+
+
+def _of_both(before: NDArray[Any], after: NDArray[Any], theirs: Bools) -> NDArray[Any]:
+    """int[W + W', S, K]: windows of both; theirs: bool[S], streams that only the later ones tell of, and not the
+    earlier ones.
+    """
+    later = theirs[:, None]
+    return np.concatenate([np.where(later, 0, before), np.where(later, after, 0)])

@@ -6,7 +6,6 @@ from collections.abc import Container, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import groupby
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -61,28 +60,21 @@ class Pane:
         return whole if self.segments is None else np.concatenate([whole, self.segments.reshape(-1, WIDTH)])
 
     def dump(self) -> bytes:
-        saved = _Saved(self.reference, self.profile.dump(), self.offsets, self.segments)
-        return codec.pack("PANE", _VERSION, saved)
+        return codec.pack("PANE", _VERSION, (self.reference, self.profile.dump(), self.offsets, self.segments))
 
     @classmethod
     def load(cls, references: References, data: bytes) -> Pane:
         """The pane of `dump`; LayoutMismatchError where its reference is there no more, or another."""
-        saved = codec.unpack("PANE", _VERSION, data, _Saved)
-        if saved.reference not in references:
-            raise LayoutMismatchError(f"the reference of version {saved.reference!r}, which open windows use, is gone")
-        pane = cls.empty(saved.reference, references[saved.reference])
-        pane.profile = Profile.load(pane.profile.layout, saved.profile)
-        pane.offsets = saved.offsets
-        if saved.segments is not None and pane.segments is not None and saved.segments.shape == pane.segments.shape:
-            pane.segments = saved.segments  # Else the configuration names others now: these rows are in none of them.
+        reference, profile, offsets, segments = codec.unpack(
+            "PANE", _VERSION, data, tuple[str, bytes, dict[str, tuple[int, int]], Counts | None], oldest=_VERSION
+        )
+        if reference not in references:
+            raise LayoutMismatchError(f"the reference of version {reference!r}, which open windows use, is gone")
+        pane = cls.empty(reference, references[reference])
+        pane.profile, pane.offsets = Profile.load(pane.profile.layout, profile), offsets
+        if segments is not None and pane.segments is not None and segments.shape == pane.segments.shape:
+            pane.segments = segments  # Else the configuration names others now: these rows are in none of them.
         return pane
-
-
-class _Saved(msgspec.Struct, array_like=True):
-    reference: str
-    profile: bytes
-    offsets: dict[str, tuple[int, int]]
-    segments: Counts | None = None
 
 
 def fold_parts(panes: Sequence[Pane], batch: Predictions, starts: NDArray[np.intp], references: References) -> None:

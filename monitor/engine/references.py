@@ -76,14 +76,14 @@ class Standard:
         digest = self.reference.profile.digest
         return codec.sha256("\0".join([digest, *self.segments.names]).encode()) if self.segments else digest
 
-    def facing(self, profile: Profile, tally: Counts, windows: float, days: float) -> Standard:
+    def facing(self, profile: Profile, tally: Counts, pairs: Counts, windows: float, days: float) -> Standard:
         """With other rows instead, of so many windows and days, counted in the same cells; how much windows stray
-        remains. tally: of these rows, as a `Watch` takes it.
+        remains. tally, pairs: of these rows, as a `Watch` takes them.
         """
         reference = replace(self.reference, profile=profile)
         reference.__dict__["cells"] = self.reference.cells
         other = replace(self, reference=reference)
-        other.__dict__.update(cells=self.cells, watch=self.watch.facing(tally, windows, days))
+        other.__dict__.update(cells=self.cells, watch=self.watch.facing(tally, pairs, windows, days))
         return other
 
     def other_features(self, newer: Standard) -> NDArray[np.bool_]:

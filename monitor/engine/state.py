@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 
 from monitor.detection.watch import WatchState
@@ -20,7 +20,8 @@ from monitor.profiles.sample import Sample
 from monitor.snapshot import PerformanceView, WindowView
 from monitor.spec import ModelSpec
 
-_VERSION = 1
+_VERSION = 2
+T = TypeVar("T")
 _PROGRESS = ("progress", "", 0)
 
 
@@ -104,36 +105,40 @@ def _dump(model: ModelMonitor, kind: str, version: str, number: int) -> bytes | 
 def _load(model: ModelMonitor, kind: str, version: str, number: int, data: bytes) -> None:
     match kind:
         case "progress":
-            model.resume(codec.unpack("STAT", _VERSION, data, Progress))
+            model.resume(_unpack(data, Progress))
             model.saved = data
         case "pane":
             model.panes[(number, version)] = Pane.load(model.references, data)
         case "gathered":
-            start_ms, pane = codec.unpack("STAT", _VERSION, data, tuple[int, bytes])
+            start_ms, pane = _unpack(data, tuple[int, bytes])
             model.gathered[version] = (start_ms, Pane.load(model.references, pane))
         case "ledger":
-            outcome, ledger = codec.unpack("STAT", _VERSION, data, tuple[list[Any], Ledger])
+            outcome, ledger = _unpack(data, tuple[list[Any], Ledger])
             known = model.references.get(ledger.reference)
             if ledger.outcome and (known is None or outcome != known.reference.layout.outcome.plain()):
                 raise LayoutMismatchError("these labels were counted under another layout: its reference was replaced")
             model.settlement.hold(ledger)
         case "window":
-            model.windows[(version, number)] = codec.unpack("STAT", _VERSION, data, WindowView)
+            model.windows[(version, number)] = _unpack(data, WindowView)
         case "watch":
-            model.watching.states[version] = codec.unpack("STAT", _VERSION, data, WatchState)
+            model.watching.states[version] = _unpack(data, WatchState)
         case "lesson":
-            model.watching.keep(version, number, codec.unpack("STAT", _VERSION, data, Lesson))
+            model.watching.keep(version, number, _unpack(data, Lesson))
         case "performance":
-            model.performance[(version, number)] = codec.unpack("STAT", _VERSION, data, PerformanceView)
+            model.performance[(version, number)] = _unpack(data, PerformanceView)
         case _:
             _load_made(model, kind, version, number, data)
+
+
+def _unpack(data: bytes, shape: type[T]) -> T:
+    return codec.unpack("STAT", _VERSION, data, shape, oldest=_VERSION)
 
 
 def _load_made(model: ModelMonitor, kind: str, version: str, number: int, data: bytes) -> None:
     """What references are made of, and those that were."""
     match kind:
         case "memory":
-            end_ms, sample = codec.unpack("STAT", _VERSION, data, tuple[int, list[Any]])
+            end_ms, sample = _unpack(data, tuple[int, list[Any]])
             model.maker.memory.put(version, number, Remembered(end_ms, Sample.of_plain(sample)))
         case "recent":
             model.maker.recent[version, number] = Pane.load(model.references, data)

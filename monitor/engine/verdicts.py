@@ -1,4 +1,6 @@
-"""What a window's findings say of each feature, in whole traffic and in segments, and what of it makes an incident."""
+"""What a window's findings say of each feature, in whole traffic and in segments, and of how features go together; and
+what of it makes an incident.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +9,15 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.detection.correlation import worst
+from monitor.detection.faults import Wrong
 from monitor.detection.records import Severity, State, Verdict
 from monitor.detection.severity import MAJOR, severity
+from monitor.detection.streams import Judged
+from monitor.detection.subject import Subject
 from monitor.detection.volume import Rows
-from monitor.detection.watch import Findings, Watch, WatchState, Wrong
-from monitor.events.batch import ROWS
+from monitor.detection.watch import Findings, Watch, WatchState
+from monitor.events.batch import CORRELATION, ROWS
 from monitor.windows.window import Window
 
 Counts = NDArray[np.int64]
@@ -26,42 +32,48 @@ def verdicts_of(
     alarming: bool,
     remembered: WatchState,
 ) -> dict[str, Verdict]:
-    """By name of what is watched. tally: int64[S, WIDTH]; psi: by feature, of whole traffic."""
-    values = findings.values
+    """By name of what is watched; and one on how features go together, of the pair that speaks for all, where that is
+    known. tally: int64[S, WIDTH]; psi: by feature, of whole traffic.
+    """
+    judged, rows, tested_ms = findings.values, tally.sum(axis=1), remembered.tested_ms
+    said = [(place, each) for place, each in enumerate(watch.subjects) if watch.watches(each)]
+    if watch.pairs.judged.any():
+        said.append((len(watch.subjects), Subject(CORRELATION)))
+        judged = judged.with_one(findings.pairs, worst(findings.pairs))
+        rows, tested_ms = np.append(rows, rows[0]), np.append(tested_ms, remembered.paired_ms)
     windows = {segment: window._replace(segment=segment) for segment in ("", *watch.segments)}
     columns = (
-        tally.sum(axis=1),
-        _said(values.effect, values.tested),
-        _said(values.floor, values.tested),
-        _said(values.p_value, values.tested),
-        values.ratio,
-        values.onset_ms,
-        remembered.tested_ms,
-        _said(values.day_effect, ~np.isnan(values.day_effect)),
+        rows,
+        _said(judged.effect, judged.tested),
+        _said(judged.floor, judged.tested),
+        _said(judged.p_value, judged.tested),
+        judged.ratio,
+        judged.onset_ms,
+        tested_ms,
+        _said(judged.day_effect, ~np.isnan(judged.day_effect)),
     )
+    figures = list(zip(*(column.tolist() for column in columns), strict=True))
     verdicts = {}
-    for place, (subject, name, figures) in enumerate(
-        zip(watch.subjects, watch.names, zip(*(column.tolist() for column in columns), strict=True), strict=True)
-    ):
-        if watch.watches(subject):
-            rows, effect, floor, p_value, ratio, onset_ms, tested_ms, day_effect = figures
-            wrong = tuple(share.aspect for share in findings.wrong.get(name, ()))
-            verdicts[name] = Verdict(
-                window=windows[subject.segment],
-                feature=subject.feature,
-                rows=rows,
-                state=_state(findings, place, alarming, bool(wrong)),
-                effect=effect,
-                noise_floor=floor,
-                psi=None if subject.segment else psi.get(name),
-                p_value=p_value,
-                evidence_ratio=ratio,
-                wrong=wrong,
-                moved=findings.moved.get(name, ()) if alarming else (),
-                onset_ms=onset_ms,
-                tested_ms=tested_ms,
-                day_effect=day_effect,
-            )
+    for place, subject in said:
+        name = subject.name
+        count, effect, floor, p_value, ratio, onset_ms, tested, day_effect = figures[place]
+        wrong = tuple(share.aspect for share in findings.wrong.get(name, ()))
+        verdicts[name] = Verdict(
+            window=windows[subject.segment],
+            feature=subject.feature,
+            rows=count,
+            state=_state(judged, place, alarming, findings.known, bool(wrong)),
+            effect=effect,
+            noise_floor=floor,
+            psi=None if subject.segment else psi.get(name),
+            p_value=p_value,
+            evidence_ratio=ratio,
+            wrong=wrong,
+            moved=findings.moved.get(name, ()) if alarming else (),
+            onset_ms=onset_ms,
+            tested_ms=tested,
+            day_effect=day_effect,
+        )
     return verdicts
 
 
@@ -72,19 +84,18 @@ def _said(figures: NDArray[np.float64], which: NDArray[np.bool_]) -> NDArray[np.
     return said
 
 
-def _state(findings: Findings, place: int, alarming: bool, wrong: bool) -> State:
-    values = findings.values
+def _state(judged: Judged, place: int, alarming: bool, known: bool, wrong: bool) -> State:
     if not alarming:
         return "learning"
-    if values.drifting[place] or wrong:
+    if judged.drifting[place] or wrong:
         return "drifting"
-    if not findings.known:
+    if not known:
         return "learning"
-    if values.untestable[place]:
+    if judged.untestable[place]:
         return "untestable"
-    if not values.tested[place]:
+    if not judged.tested[place]:
         return "insufficient"
-    return "watch" if values.watch[place] else "ok"
+    return "watch" if judged.watch[place] else "ok"
 
 
 def of_rows(window: Window, rows: int, found: Rows) -> Verdict:
@@ -93,10 +104,13 @@ def of_rows(window: Window, rows: int, found: Rows) -> Verdict:
 
 
 def broken(watch: Watch, findings: Findings) -> NDArray[np.bool_]:
-    """bool[S]: what of a window is no lesson, if it is an exception."""
-    values = findings.values
-    major = values.drifting & ~(values.effect < MAJOR)  # Also where the window alone holds too few rows to say.
-    return major | np.array([name in findings.wrong for name in watch.names], dtype=np.bool_)
+    """bool[S + P]: what is watched, then pairs, of which a window is no lesson, if it is an exception."""
+    wrong = np.array([name in findings.wrong for name in watch.names], dtype=np.bool_)
+    # Also where the window alone holds too few rows to say.
+    values, pairs = (each.drifting & ~(each.effect < MAJOR) for each in (findings.values, findings.pairs))
+    subjects = values | wrong
+    touched = watch.pairs.together.touching({watch.names[place] for place in np.flatnonzero(subjects).tolist()})
+    return np.concatenate([subjects, pairs | touched])
 
 
 def unexplained(
@@ -107,6 +121,8 @@ def unexplained(
     """
     segments = {each.name: each for each in watch.subjects if each.segment}
     drifting = [verdicts[watch.names[place]] for place in np.flatnonzero(findings.values.drifting).tolist()]
+    if findings.pairs.drifting.any():
+        drifting.append(verdicts[CORRELATION])
     faulty = {name for name in findings.wrong if name not in segments}
     shown = faulty | {each.feature for each in drifting if not each.window.segment}
     kept = [each for each in drifting if not each.window.segment or each.feature not in shown]

@@ -82,10 +82,11 @@ class Watching:
             self.touched.add(("watch", version, 0))
         else:
             state = watch.blank()
-        findings = watch.judge(state, window, tally, max(1, len(self.states)), partial(Seen.of, pane.profile))
+        paired = watch.pairs.together.of_sample(pane.profile.sample)
+        findings = watch.judge(state, window, tally, max(1, len(self.states)), partial(Seen.of, pane.profile), paired)
         gaps_alone = version in self._learned or (registered and fills_gaps(self.spec, standard))
         if not (findings.known if gaps_alone else registered and watch.complete):
-            self._learn(window, Lesson(identity, tally, window.end_ms, broken(watch, findings)))
+            self._learn(window, Lesson(identity, tally, paired, window.end_ms, broken(watch, findings)))
         verdicts = verdicts_of(window, tally, watch, findings, psi, alarming, state)
         if self._volume is not None:
             others = [other for other in self.states if other != version]
@@ -197,7 +198,8 @@ class Watching:
         start = window.start_ms // HOUR_MS * HOUR_MS
         before = self.lessons.get((version, start))
         if before is not None:
-            lesson = replace(lesson, tally=before.tally + lesson.tally, broken=before.broken | lesson.broken)
+            tally, pairs = before.tally + lesson.tally, before.pairs + lesson.pairs
+            lesson = replace(lesson, tally=tally, pairs=pairs, broken=before.broken | lesson.broken)
         self.keep(version, start, lesson)
         self.touched.add(("lesson", version, start))
         starts = self._starts[version]
@@ -276,19 +278,20 @@ class Watching:
             if not registered or before is None or before.watch.names != standard.watch.names:
                 del self.states[version]
             else:
-                names = standard.watch.names
-                self._begin_anew(version, np.resize(before.other_features(standard), len(names)), names)
+                self._begin_anew(version, before.other_features(standard), standard.watch)
             self.touched.add(("watch", version, 0))
         if starts and self.lessons[version, starts[-1]].reference != standard.cells:
             self._forget_lessons(version)
 
-    def _begin_anew(self, version: str, which: NDArray[np.bool_], names: Sequence[str]) -> None:
-        """With some of what is watched, bool[S]; where it is all of them, with how many rows come, too."""
-        if which.all():
+    def _begin_anew(self, version: str, features: NDArray[np.bool_], watch: Watch) -> None:
+        """With some of the features, bool[F]; where it is all of them, with how many rows come, too."""
+        if features.all():
             del self.states[version]
         else:
-            state, kept = self.states[version], set(np.array(names)[~which].tolist())
-            state.forget(which)
+            state, names = self.states[version], np.array(watch.names)
+            which = np.resize(features, len(names))  # In whole traffic, and in each segment.
+            kept = set(names[~which].tolist())
+            state.forget(which, watch.pairs.together.touching(names[which].tolist()))
             state.units = {name: each for name, each in state.units.items() if name in kept}
             state.wrong = {name: each for name, each in state.wrong.items() if name in kept}
 
@@ -308,7 +311,7 @@ class Watching:
         newest |= {version: state.end_ms for version, state in self.states.items()}
         for version in [version for version, last in newest.items() if last <= bound]:
             state = self.states.get(version)
-            if state is not None and (state.values.drifting.any() or state.shares.drifting.any()):
+            if state is not None and state.drifting:
                 continue
             if self.states.pop(version, None) is not None:
                 self.touched.add(("watch", version, 0))

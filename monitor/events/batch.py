@@ -28,6 +28,9 @@ OUTPUTS = (PREDICTION, SCORE)
 ROWS = "@rows"
 """How many rows come, where that is named beside features."""
 
+CORRELATION = "@correlation"
+"""How features go together, where that is named beside them."""
+
 LABELS = "@labels"
 """The labels of a whole model, where they are named beside features; and, in place of a segment, what concerns them."""
 
@@ -137,15 +140,7 @@ class Predictions:
             return absent(numeric, len(self)) if self.prediction is None else self.prediction
         if name != SCORE:
             return self.features[name]
-        columns = list(self.scores.values())
-        if len(columns) <= 1:
-            return columns[0] if columns else absent(numeric, len(self))
-        values = np.stack([column.values for column in columns])
-        state = np.stack([column.state for column in columns])
-        # The likeliest of the classes that have a probability; where none has one, the mildest of the reasons.
-        likeliest = np.where(state == PRESENT, values, -np.inf).max(axis=0)
-        least = state.min(axis=0)
-        return NumericColumn(np.where(least == PRESENT, likeliest, 0.0), least)
+        return likeliest(list(self.scores.values())) if self.scores else absent(numeric, len(self))
 
     def take(self, rows: Rows) -> Predictions:
         return Predictions(
@@ -160,6 +155,18 @@ class Predictions:
             None if self.prediction is None else self.prediction.take(rows),
             {name: column.take(rows) for name, column in self.scores.items()},
         )
+
+
+def likeliest(columns: Sequence[NumericColumn]) -> NumericColumn:
+    """Of at least one class's probabilities, those of the likeliest class."""
+    if len(columns) == 1:
+        return columns[0]
+    values = np.stack([column.values for column in columns])
+    state = np.stack([column.state for column in columns])
+    # Of the classes that have a probability; where none has one, the mildest of the reasons.
+    most = np.where(state == PRESENT, values, -np.inf).max(axis=0)
+    least = state.min(axis=0)
+    return NumericColumn(np.where(least == PRESENT, most, 0.0), least)
 
 
 def absent(numeric: bool, rows: int) -> Column:

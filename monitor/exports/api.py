@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from monitor import __version__
 from monitor.engine import Acknowledge, Order
-from monitor.events.batch import OUTPUTS, ROWS
+from monitor.events.batch import CORRELATION, OUTPUTS, ROWS
 from monitor.exports import decisions, orders, pages, problems, prometheus, reference, resources
 from monitor.exports.guard import BODY_MAX_BYTES, Guard, own_names
 from monitor.exports.resource import Item, Page
@@ -153,8 +153,8 @@ def list_windows(
 
 @_api.get("/models/{model:path}/features/{feature:path}")
 def show_feature(model: FoundModel, feature: str, paging: Paged) -> Page[resources.FeatureWindow]:
-    """One feature, or `@prediction` or `@score`, in the closed windows that are still held, newest first."""
-    if feature not in (*model.features, *OUTPUTS, ROWS):
+    """One feature, or `@prediction`, `@score` or `@correlation`, in the closed windows still held, newest first."""
+    if feature not in (*model.features, *OUTPUTS, ROWS, CORRELATION):
         raise HTTPException(404, f"the model has no such feature; it has: {named(sorted(model.features))}")
     return paging.page(model.windows[::-1], lambda view: resources.FeatureWindow.of(view, feature))
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from monitor.detection.records import IncidentChange, Trigger, Verdict
-from monitor.detection.sentences import spoken
+from monitor.detection.subject import is_of
 from monitor.engine import Output
 from monitor.events.batch import OUTPUTS
 from monitor.events.timestamps import iso
@@ -111,8 +111,8 @@ def _incident(change: IncidentChange, by_row: bool) -> Line:
         "cause": incident.cause,
         "severity": incident.severity,
         **_span(window, by_row),
-        "features": [name for name in incident.features if spoken(name) == name],
-        "outputs": [spoken(name) for name in incident.features if spoken(name) != name],
+        "features": [name for name in incident.features if not is_of(name, OUTPUTS)],
+        "outputs": [name[1:] for name in incident.features if is_of(name, OUTPUTS)],
         "reason": change.reason,
     }
 

@@ -131,7 +131,8 @@ shows one committed snapshot, so its figures belong together.
   calendar ignores), `untestable` (even 30 windows together hold too few, or of a segment the reference does), `ok`,
   `watch` (evidence is half-way to the alarm, in powers) or `drifting`.
 - The feature `@prediction` is what the model answered, `@score` with what score. `@rows` is there from the first window
-  in which too few or too many rows came.
+  in which too few or too many rows came, `@correlation` - how features go together: of the pair that changed most, or
+  is nearest to the alarm - from the first in which it is known what is usual.
 - `incidents_open` has an empty `version` while labels match no prediction: that concerns the whole model.
 - `segment` is empty for all of a version's traffic and reads `country=PL` for a part of it, `country=__other__` for all
   values that have no segment of their own. Segments have rows, states and evidence; scores, ratios of data quality and

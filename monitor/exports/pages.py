@@ -11,7 +11,7 @@ from monitor.detection.detector import MERGED_MAX
 from monitor.detection.records import Aspect, Incident, Moved, State, Trigger, Verdict
 from monitor.detection.sentences import describe_skew, spoken
 from monitor.detection.severity import MAJOR
-from monitor.events.batch import OUTPUTS
+from monitor.events.batch import CORRELATION, OUTPUTS
 from monitor.events.timestamps import utc
 from monitor.exports.frame import document
 from monitor.exports.latest import Slice, estimated, learning, overall, slices
@@ -231,16 +231,17 @@ def _row(verdict: Verdict, part: Slice, scale: float) -> Markup:
     return tag(
         "tr",
         tag("th", spoken(verdict.feature), scope="row"),
-        tag("td", _badge(verdict.state), wrong, [_moved(cell) for cell in verdict.moved]),
+        tag("td", _badge(verdict.state), wrong, [_moved(verdict.feature, cell) for cell in verdict.moved]),
         tag("td", _effect(verdict, scale), class_="number"),
         tag("td", _percent(verdict.evidence_ratio), reached, class_="number"),
         tag("td", _found_from(verdict, part), class_="number"),
     )
 
 
-def _moved(cell: Moved) -> Markup:
-    """Where a feature moved: from its usual share of the rows to the one now."""
-    return tag("div", f"{cell.cell}: {cell.usual:.0%} → {cell.now:.0%}", class_="quiet")
+def _moved(feature: str, cell: Moved) -> Markup:
+    """Where a feature moved: from its usual share of the rows to the one now; or which pair, and its correlations."""
+    figures = "{:z.2f} → {:z.2f}" if feature == CORRELATION else "{:.0%} → {:.0%}"
+    return tag("div", f"{cell.cell}: {figures.format(cell.usual, cell.now)}", class_="quiet")
 
 
 def _effect(verdict: Verdict, scale: float) -> Content:

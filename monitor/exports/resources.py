@@ -18,7 +18,9 @@ from monitor.statistics.reading import Status
 
 
 class Moved(Resource):
-    """Cells of a feature that drifts: their values, their share of its rows, and their part of the difference."""
+    """Cells of a feature that drifts: their values, their share of its rows, and their part of the difference. Of
+    `@correlation`: two features, and their correlation.
+    """
 
     cell: Text
     usual: float

@@ -2,8 +2,8 @@
 
     b"MMON" | kind: 4 ASCII bytes | version: uint16 | XXH3-64 of the payload | payload
 
-The payload is MessagePack, compressed with zstd; integers are little-endian. A frame of a later version is refused, one
-of an earlier version is read for ever.
+The payload is MessagePack, compressed with zstd; integers are little-endian. A frame of a later version is refused, and
+so is one from before the oldest version that its reader knows.
 """
 
 from __future__ import annotations
@@ -37,8 +37,10 @@ def pack(kind: str, version: int, value: Any) -> bytes:
     return _FRAME.pack(_MAGIC, kind.encode("ascii"), version, xxhash.xxh3_64_intdigest(payload)) + payload
 
 
-def unpack(kind: str, newest: int, data: bytes, shape: type[T]) -> T:
-    """The value of a frame; CodecError where it is another kind, newer than `newest`, or not what was written."""
+def unpack(kind: str, newest: int, data: bytes, shape: type[T], *, oldest: int = 1) -> T:
+    """The value of a frame; CodecError where it is another kind, newer than `newest`, from before `oldest`, or not what
+    was written.
+    """
     if len(data) < _FRAME.size:
         raise CodecError(f"these {len(data)} bytes are no {kind} summary: they are shorter than its header")
     magic, found, version, checksum = _FRAME.unpack_from(data)
@@ -47,6 +49,10 @@ def unpack(kind: str, newest: int, data: bytes, shape: type[T]) -> T:
         raise CodecError(f"these bytes are no {kind} summary: they begin with {magic + found!r}")
     if version > newest:
         raise CodecError(f"this {kind} summary has version {version}, this program reads up to {newest}: update it")
+    if version < oldest:
+        raise CodecError(
+            f"this {kind} summary has version {version}, this program reads from {oldest} on: make it anew"
+        )
     if xxhash.xxh3_64_intdigest(payload) != checksum:
         raise CodecError(f"this {kind} summary was damaged: its checksum does not fit its bytes")
     try:

@@ -41,8 +41,7 @@ from monitor.profiles.outcome import Outcome
 from monitor.profiles.profile import Profile
 from monitor.profiles.segments import Segmented, Segments, chosen
 
-_VERSION = 2
-_SEGMENTED = 3  # With segments.
+_VERSION = 3
 _FREQUENT = 100  # Rows that a category needs for a cell of its own, where there are too many for each to have one.
 _PARTS_MIN = 12  # Windows by number of rows that how much they vary is learned from.
 _TINY = 1e-290  # Below this the unit of fixed-point sums would overflow; such a feature is constant to all purposes.
@@ -130,16 +129,20 @@ class Reference:
         """Bytes of the compiled file."""
         outcome = None if self.outcome is None else self.outcome.plain()
         history = None if self.history is None else self.history.plain()
-        content = (self.version, self.layout.dump(), self.profile.plain(), outcome, history)
-        if self.segmented is None:
-            return codec.pack("REFE", _VERSION, content)
-        return codec.pack("REFE", _SEGMENTED, (*content, self.segmented.plain()))
+        segmented = None if self.segmented is None else self.segmented.plain()
+        content = (self.version, self.layout.dump(), self.profile.plain(), outcome, history, segmented)
+        return codec.pack("REFE", _VERSION, content)
 
     @classmethod
     def load(cls, data: bytes) -> Reference:
         """The reference of `dump`; CodecError where the bytes are none."""
-        content = codec.unpack("REFE", _SEGMENTED, data, list[Any])
-        version, layout_bytes, profile, outcome, history, *segmented = content
+        version, layout_bytes, profile, outcome, history, segmented = codec.unpack(
+            "REFE",
+            _VERSION,
+            data,
+            tuple[str, bytes, list[Any], list[Any] | None, list[Any] | None, list[Any] | None],
+            oldest=_VERSION,
+        )
         layout = Layout.load(layout_bytes)
         return cls(
             version,
@@ -147,7 +150,7 @@ class Reference:
             Profile.of_plain(layout, profile),
             None if outcome is None else Outcome.of_plain(outcome),
             None if history is None else History.of_plain(history),
-            Segmented.of_plain(segmented[0]) if segmented else None,
+            None if segmented is None else Segmented.of_plain(segmented),
         )
 
     def segments_of(self, columns: Sequence[str], most: int) -> Segmented | None:
@@ -160,10 +163,10 @@ class Reference:
         if segmented is None:
             return total, history
         total = np.concatenate([total, segmented.total])
-        past = segmented.history
+        past = segmented.past
         if history is not None and past is not None:
-            parts = np.zeros((len(history.starts), *past.tallies.shape[1:]), dtype=past.tallies.dtype)
-            parts[len(parts) - len(past.starts) :] = past.tallies  # They are its newest windows.
+            parts = np.zeros((len(history.starts), *past.shape[1:]), dtype=past.dtype)
+            parts[len(parts) - len(past) :] = past
             smallest = np.min_scalar_type(history.tallies.max(initial=0))
             history = replace(history, tallies=np.concatenate([history.tallies.astype(smallest), parts], axis=1))
         return total, history

@@ -14,7 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.events.batch import MISSING, MISSING_CODE, CategoricalColumn, Column, NumericColumn, Predictions, absent
+from monitor.events.batch import (
+    MISSING,
+    MISSING_CODE,
+    PREDICTION,
+    SCORE,
+    CategoricalColumn,
+    Column,
+    NumericColumn,
+    Predictions,
+    absent,
+    likeliest,
+)
 
 SIZE = 500
 """Rows that a sample keeps: enough for a report a person reads, about 10 kB a feature column of text."""
@@ -62,6 +73,15 @@ class Sample:
         keep = np.argsort(order, kind="stable")[:limit]
         names = {*self.columns, *other.columns}
         return Sample(order[keep], {name: joined([self, other], name).take(keep) for name in names}, limit)
+
+    def column(self, name: str, numeric: bool) -> Column:
+        """A feature's column, or what the model answered, as of `Predictions`; of missing values where not known."""
+        if name != SCORE:
+            found = self.columns.get("prediction" if name == PREDICTION else f"feature:{name}")
+            return absent(numeric, len(self.order)) if found is None else found
+        scores = [each for key, each in self.columns.items() if key.startswith("score:")]
+        known = [each for each in scores if isinstance(each, NumericColumn)]
+        return likeliest(known) if known else absent(numeric, len(self.order))
 
     def first(self, rows: int) -> Sample:
         """A sample of at most so many of its rows."""

@@ -9,7 +9,7 @@ segment has no fine cells and no figures, only its tally: sums of integers, whic
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -122,13 +122,14 @@ class SegmentCells:
 
 @dataclass(frozen=True, eq=False)
 class Segmented:
-    """The segments of a reference's rows. total: int64[S F, WIDTH], segments one after the other; history: the same of
-    its newest windows, in the smallest integers that hold them, None where it is not known how its rows came.
+    """The segments of a reference's rows. total: int64[S F, WIDTH], segments one after the other; past: int[W, S F,
+    WIDTH], the same of the newest windows of its history, in the smallest integers that hold them; None where it has
+    none.
     """
 
     segments: Segments
     total: Counts
-    history: History | None
+    past: NDArray[Any] | None
 
     @classmethod
     def of_rows(cls, cells: DecisionCells, rows: Predictions, segments: Segments, history: History | None) -> Segmented:
@@ -137,7 +138,7 @@ class Segmented:
         total, windows, past = counting.empty(), 0, None
         whole = counting.bases(rows, np.zeros(len(rows), dtype=np.int64))
         if history is not None:
-            starts = history.newest(WINDOWS_MAX).starts
+            starts = history.starts[-WINDOWS_MAX:]
             recent = np.flatnonzero(rows.time_ms >= starts[0])
             window = np.searchsorted(starts, rows.time_ms[recent] // history.size * history.size)
             windows, bases = len(starts), counting.bases(rows.take(recent), window)
@@ -153,10 +154,7 @@ class Segmented:
                 assert isinstance(column, CategoricalColumn)
                 codes = np.where(came_once(column)[np.maximum(column.codes, 0)] & (codes >= 0), layout.cells - 1, codes)
             total[:, place] = counting.counted(name, codes, whole, 1)[0]
-        kept = None
-        if history is not None and past is not None:
-            kept = replace(history, starts=starts, tallies=past.reshape(windows, -1, WIDTH))
-        return cls(segments, total.reshape(-1, WIDTH), kept)
+        return cls(segments, total.reshape(-1, WIDTH), None if past is None else past.reshape(windows, -1, WIDTH))
 
     def only(self, columns: Sequence[str], most: int) -> Segmented:
         """At most so many segments, of these columns; the rows of the others are theirs of all other values."""
@@ -185,22 +183,23 @@ class Segmented:
                 after[:, where] += before[:, place]
             return after.reshape(*counts.shape[:-2], -1, WIDTH)
 
-        past = self.history
-        return Segmented(
-            chosen, joined(self.total), None if past is None else replace(past, tallies=joined(past.tallies))
-        )
+        return Segmented(chosen, joined(self.total), None if self.past is None else joined(self.past))
 
     def plain(self) -> list[Any]:
         values = [[column, list(own)] for column, own in self.segments.values.items()]
-        return [values, self.total.tobytes(), None if self.history is None else self.history.plain()]
+        past = None
+        if self.past is not None:
+            kind = self.past.dtype.newbyteorder("<")
+            past = [kind.str, list(self.past.shape), self.past.astype(kind, copy=False).tobytes()]
+        return [values, self.total.tobytes(), past]
 
     @classmethod
     def of_plain(cls, plain: list[Any]) -> Segmented:
-        values, total, history = plain
+        values, total, past = plain
         return cls(
             Segments({column: tuple(own) for column, own in values}),
             np.frombuffer(total, dtype="<i8").reshape(-1, WIDTH),
-            None if history is None else History.of_plain(history),
+            None if past is None else np.frombuffer(past[2], dtype=past[0]).reshape(tuple(past[1])),
         )
 
 

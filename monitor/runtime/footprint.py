@@ -63,7 +63,8 @@ class Rehearsal:
         spec, standard = engine.spec, engine.references[version]
         reference, pane = standard.reference, _pane(version, standard)
         tally = pane.tally(reference.cells)
-        lesson = _size(Lesson(reference.digest, tally, 0, np.zeros(len(tally), dtype=np.bool_)))
+        pairs = standard.watch.pairs.together.of_sample(pane.profile.sample)
+        lesson = _size(Lesson(reference.digest, tally, pairs, 0, np.zeros(len(tally) + len(pairs), dtype=np.bool_)))
         lessons = 0
         if not standard.watch.complete:
             lessons = -(-spec.alarms.learning_ms // spec.part)

@@ -13,12 +13,14 @@ from monitor.detection.baseline import EXPECTED_MIN
 from monitor.detection.budget import DAY_WINDOWS, PERFORMANCE_SHARE, ROWS_SHARE, windows_a_month
 from monitor.detection.detector import MERGED_MAX
 from monitor.detection.sensitivity import Detectable
+from monitor.detection.subject import Subject
 from monitor.detection.translation import Change, Translator
 from monitor.detection.watch import Watch
 from monitor.events.batch import SCORE
 from monitor.profiles.decision import CELLS
 from monitor.profiles.layout import CategoricalLayout, FeatureLayout, Layout, NumericLayout
 from monitor.profiles.reference import Reference
+from monitor.profiles.sample import SIZE
 from monitor.profiles.segments import Segments
 from monitor.spec import DAY_MS, CalendarSpec, ModelSpec
 from monitor.windows.season import Season
@@ -76,6 +78,21 @@ class FeaturePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Pairs:
+    """How features go together. judged: pairs that are; unknown: of which it is not known what is usual in windows like
+    these; left_out: columns beyond those whose pairs are watched. change: the change of correlation that windows show
+    as often as not, the median pair's and the greatest; None where nobody knows how many rows these hold. blind: pairs
+    that the greatest possible one would not show.
+    """
+
+    judged: int
+    unknown: int
+    left_out: int
+    change: tuple[float, float] | None
+    blind: int
+
+
+@dataclass(frozen=True, slots=True)
 class Alarms:
     """False alarms of a month, by what they are granted for, and the windows that must pass at least between two of one
     feature's values on average.
@@ -83,6 +100,7 @@ class Alarms:
 
     budget: float
     values: float
+    pairs: float
     data: float
     performance: float
     windows_between: float
@@ -112,11 +130,13 @@ class VersionPlan:
     version: str
     traffic: Traffic | None
     features: tuple[FeaturePlan, ...]
+    pairs: Pairs
     unwatched: tuple[str, ...]
     alarms: Alarms
     unknown_hours: tuple[int, ...]
     learning_ms: int
     calendar: tuple[CalendarSpec, ...]
+    persistence: int
     segments: tuple[SegmentPlan, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
 
@@ -132,17 +152,19 @@ def plan_version(spec: ModelSpec, version: str, reference: Reference, rows: floa
         version,
         traffic,
         tuple(_features(spec, reference, watch, traffic)),
+        _pairs(watch, traffic),
         tuple(each.name for each in whole if not watch.watches(each)),
         _alarms(spec, watch),
         tuple(watch.unknown_hours.tolist()),
         0 if watch.complete else spec.alarms.learning_ms,
         spec.calendar,
-        () if segmented is None else _segments(watch, traffic),
+        spec.alarms.persistence,
+        () if segmented is None else _segments(spec, watch, traffic),
         {} if segmented is None else dict(_left_out(reference.layout, segmented.segments)),
     )
 
 
-def _segments(watch: Watch, traffic: Traffic | None) -> tuple[SegmentPlan, ...]:
+def _segments(spec: ModelSpec, watch: Watch, traffic: Traffic | None) -> tuple[SegmentPlan, ...]:
     found = {} if traffic is None else watch.detectable(traffic.median)
     parts: dict[str, list[int]] = {}
     for place, subject in enumerate(watch.subjects):
@@ -156,7 +178,7 @@ def _segments(watch: Watch, traffic: Traffic | None) -> tuple[SegmentPlan, ...]:
                 name,
                 float(watch.share[places[0]]),
                 {feature: each and each.effect for feature, each in told.items()},
-                {feature: watch.persistence * each.windows for feature, each in told.items() if each},
+                {feature: spec.alarms.persistence * each.windows for feature, each in told.items() if each},
                 tuple(watch.subjects[each].feature for each in places if not watch.testable[each]),
             )
         )
@@ -290,12 +312,26 @@ class _Feature:
         return ""
 
 
+def _pairs(watch: Watch, traffic: Traffic | None) -> Pairs:
+    together, judged = watch.pairs.together, watch.pairs.judged
+    wanted = sum(watch.watches(Subject(one)) and watch.watches(Subject(other)) for one, other in together.pairs)
+    found = np.full(1, np.nan)
+    if traffic is not None and judged.any():
+        found = watch.pairs.detectable(min(traffic.median, SIZE))[judged]
+    seen = found[~np.isnan(found)]
+    change = (float(np.median(seen)), float(seen.max())) if len(seen) else None
+    blind = 0 if traffic is None else int(np.isnan(found).sum()) if judged.any() else 0
+    left_out = sum(watch.watches(Subject(name)) for name in together.left_out)
+    return Pairs(int(judged.sum()), wanted - int(judged.sum()), left_out, change, blind)
+
+
 def _alarms(spec: ModelSpec, watch: Watch) -> Alarms:
     """From the limits in force, not from the shares they were made of."""
     month = np.array([[windows_a_month(spec.window)], [DAY_WINDOWS]])
     values = float((month / watch.values.limits.limit).sum())
+    pairs = float((month / watch.pairs.detector.limits.limit).sum())
     data = float((month / watch.shares.limits.limit).sum())
     data += spec.alarms.budget * ROWS_SHARE if spec.window.timed else 0.0
     granted = spec.alarms.budget * PERFORMANCE_SHARE
     least = float(watch.values.limits.limit[0].min(initial=np.inf))
-    return Alarms(spec.alarms.budget, values, data, granted if spec.labelled else 0.0, least)
+    return Alarms(spec.alarms.budget, values, pairs, data, granted if spec.labelled else 0.0, least)

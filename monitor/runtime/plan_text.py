@@ -18,6 +18,7 @@ from monitor.events.timestamps import iso
 from monitor.exports.prometheus import SERIES_BUDGET
 from monitor.exports.text import counted, printable
 from monitor.profiles.segments import ROWS_MIN
+from monitor.profiles.together import COLUMNS_MAX
 from monitor.runtime.footprint import Footprint, Rehearsal
 from monitor.runtime.plan import Alarms, FeaturePlan, Found, SegmentPlan, Traffic, VersionPlan, plan_version
 from monitor.windows.window import WindowSpec
@@ -98,6 +99,7 @@ def _version(planned: VersionPlan, size: Footprint, window: WindowSpec) -> Itera
         yield "  A change of this size is found as often as not, one of twice as many windows nearly always:"
         yield from _table(tested, planned.traffic is not None)
         yield from _legend(planned)
+    yield from _pairs(planned)
     for feature in planned.features:
         if feature.untestable:
             yield f"  not tested: {printable(feature.name)}: {feature.untestable}"
@@ -180,8 +182,9 @@ def _spans(hours: Sequence[int]) -> list[str]:
 def _alarms(alarms: Alarms) -> str:
     return (
         f"At most {alarms.budget:g} false alarms a month are to be expected: {alarms.values:.2g} of values, "
-        f"{alarms.data:.2g} of causes in the data, {alarms.performance:.2g} for performance; of one feature's values, "
-        f"one in {short(alarms.windows_between)} windows."
+        f"{alarms.pairs:.2g} of how features go together, {alarms.data:.2g} of causes in the data, "
+        f"{alarms.performance:.2g} for performance; of one feature's values, one in "
+        f"{short(alarms.windows_between)} windows."
     )
 
 
@@ -240,6 +243,32 @@ def _table(features: Sequence[FeaturePlan], measured: bool) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "    " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _pairs(planned: VersionPlan) -> Iterator[str]:
+    """How features go together."""
+    pairs, persistence = planned.pairs, planned.persistence
+    which = counted(pairs.judged, "pair")
+    if pairs.change is not None:
+        median, most = pairs.change
+        yield (
+            f"  how features go together: a change of correlation of {median:.2f} (at most {most:.2f}) is found in "
+            f"{counted(persistence, 'window')}, of {which}"
+        )
+    elif pairs.judged:
+        yield f"  how features go together: {which} are judged"
+    if pairs.blind:
+        yield f"  not seen: of {counted(pairs.blind, 'pair')}, any change of correlation in so few rows"
+    if pairs.unknown:
+        yield (
+            f"  not judged yet: of {counted(pairs.unknown, 'pair')}, how they go together, as the reference does not "
+            "tell what is usual in windows of this length"
+        )
+    if pairs.left_out:
+        yield (
+            f"  not judged: how {counted(pairs.left_out, 'numeric feature')} go together with others, as that is "
+            f"looked at for the first {COLUMNS_MAX} columns only"
+        )
 
 
 def _share(share: float | None) -> str:

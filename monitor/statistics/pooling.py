@@ -59,7 +59,8 @@ class Grouping:
 
 def groupings(counts: Counts, ordered: NDArray[np.bool_]) -> Grouping:
     """counts: int64[S, K], the reference's; a stream with fewer cells has none in the last ones. ordered: bool[S]."""
-    ways = [_way(counts, ordered, None), *(_way(counts, ordered, target) for target in TARGETS)]
+    targets = TARGETS if counts.shape[1] > 2 else ()  # Two cells are two.
+    ways = [_way(counts, ordered, None), *(_way(counts, ordered, target) for target in targets)]
     groups = np.stack(ways)
     cells, least = np.zeros(groups.shape[:2], dtype=np.int64), np.zeros(groups.shape[:2])
     for way, each in enumerate(groups):

@@ -30,6 +30,10 @@ def divergence8(p: Floats, q: Floats) -> Floats:
 
 def noncentral_sf(x: Floats, free: Floats, noncentral: Floats) -> Floats:
     """P(X >= x) of a noncentral chi-square, at least P_MIN; free: degrees of freedom > 0."""
+    if (free == 1.0).all():  # The square of a normal.
+        root, middle = np.sqrt(np.maximum(x, 0.0)), np.sqrt(noncentral)
+        outside: Floats = special.ndtr(middle - root) + special.ndtr(-middle - root)
+        return np.clip(outside, P_MIN, 1.0)
     exact = noncentral < _SANKARAN
     near = 1.0 - special.chndtr(x, free, np.where(exact, noncentral, 0.0))
     if exact.all():

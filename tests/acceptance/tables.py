@@ -14,6 +14,7 @@ import pandas as pd
 import yaml
 
 from monitor.config import Columns
+from monitor.events.batch import CORRELATION
 from monitor.runtime.initialise import initialise
 from monitor.runtime.trial import Trial, trial_lines
 
@@ -25,12 +26,14 @@ START_MS = 1_763_942_400_000
 @dataclass(frozen=True, slots=True)
 class Found:
     """first: by feature or output (as "@score"), the number of the window in which it was first drifting. wrong: what
-    was then wrong with its data. states: how often each state was given. tested: by feature or output, whether there
-    was a single test. summary: the last line.
+    was then wrong with its data. pairs: those that were ever said to go together otherwise, as often as they were.
+    states: how often each state was given. tested: by feature or output, whether there was a single test. summary: the
+    last line.
     """
 
     first: Mapping[str, int]
     wrong: Mapping[str, tuple[str, ...]]
+    pairs: Sequence[str]
     states: Mapping[str, int]
     tested: Mapping[str, bool]
     windows: int
@@ -89,6 +92,7 @@ def found_in(lines: Sequence[Mapping[str, Any]], version: str | None = None) -> 
     """What the lines say, of one version or of any."""
     first: dict[str, int] = {}
     wrong: dict[str, tuple[str, ...]] = {}
+    pairs: list[str] = []
     states: dict[str, int] = {}
     places: dict[str, int] = {}
     tested: dict[str, bool] = {}
@@ -104,4 +108,5 @@ def found_in(lines: Sequence[Mapping[str, Any]], version: str | None = None) -> 
         if line["state"] == "drifting":
             first.setdefault(name, number)
             wrong.setdefault(name, tuple(line.get("wrong", ())))
-    return Found(first, wrong, states, tested, len(places), lines[-1])
+            pairs += [cell["cell"] for cell in line.get("moved", ()) if name == CORRELATION]
+    return Found(first, wrong, pairs, states, tested, len(places), lines[-1])

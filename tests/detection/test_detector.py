@@ -53,7 +53,7 @@ def limits(streams: int, persistence: int = 2, budget: float = 0.1, tolerance: f
 
 def share_limits(streams: int, *, both: bool = False) -> Limits:
     limit = np.stack([np.full(streams, MONTH_HOURS * streams / 0.03), np.full(streams, np.inf)])
-    return Limits(np.full(streams, 0.02), limit, 1, shares=True, both=np.full(streams, both))
+    return Limits(np.full(streams, 0.02), limit, 1, shares=True, rare=True, both=np.full(streams, both))
 
 
 @dataclass

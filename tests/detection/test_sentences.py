@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from monitor.detection.faults import Share
 from monitor.detection.records import Differing, Moved, Skew, Verdict
 from monitor.detection.sentences import describe_data, describe_drift, describe_skew, spoken
-from monitor.detection.watch import Share
 from monitor.windows.window import Window
 
 WINDOW = Window(3_600_000, "m", "3", "", 0)

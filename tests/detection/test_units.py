@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from monitor.detection.faults import Converted
 from monitor.detection.sentences import describe_data
 from monitor.detection.units import Conversion, Seen, words
-from monitor.detection.watch import Converted, Findings, Watch, WatchState
+from monitor.detection.watch import Findings, Watch, WatchState
 from monitor.events.batch import NumericColumn
 from monitor.events.schema import Schema
 from monitor.profiles import codec

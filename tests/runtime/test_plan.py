@@ -107,6 +107,10 @@ def test_a_change_of_the_size_that_is_stated_is_found_as_often_as_not(rows: int,
     assert np.mean(small) <= 0.1
 
 
+HOURLY = 14 * 12 * 660
+"""Rows of two weeks of it."""
+
+
 def hourly(days: NDArray[np.int64], cycle: float = 0.0, extra: dict[str, Column] | None = None) -> Reference:
     """A reference of 60 rows an hour at night and 600 by day, on the given days after a Monday."""
     random = np.random.default_rng(5)
@@ -214,11 +218,31 @@ def test_half_of_the_values_missing_costs_as_much_as_half_of_the_rows() -> None:
 
 
 def test_the_parts_of_the_budget_make_it_up() -> None:
-    reference = hourly(np.arange(14))
+    reference = hourly(np.arange(14), extra={"other": NumericColumn.of(np.random.default_rng(6).normal(size=HOURLY))})
     alarms = plan_version(spec_of(reference), "", reference).alarms
-    assert alarms.values + alarms.data + alarms.performance == pytest.approx(0.1)
-    # One stream has half of what values are granted on each scale: c = windows of a month over its share.
-    assert alarms.windows_between == pytest.approx(730.5 / (alarms.values / 2))
+    assert alarms.values + alarms.pairs + alarms.data + alarms.performance == pytest.approx(0.1)
+    # Each of two streams has half of what values are granted, a half of it on each scale: c = windows of a month over
+    # its share.
+    assert alarms.windows_between == pytest.approx(730.5 / (alarms.values / 4))
+
+
+def test_the_change_of_correlation_that_is_found_is_said() -> None:
+    """Of 600 rows, 500 are looked at: that many show 0.36 between two of 20 columns, 0.3 where there are two."""
+    reference = hourly(np.arange(14), extra={"other": NumericColumn.of(np.random.default_rng(6).normal(size=HOURLY))})
+    spec = spec_of(reference)
+    pairs = plan_version(spec, "", reference, 600.0).pairs
+    assert (pairs.judged, pairs.unknown, pairs.left_out, pairs.blind) == (1, 0, 0, 0)
+    assert pairs.change == pytest.approx((0.31, 0.31), abs=0.03)
+    assert plan_version(spec, "", reference, 5_000.0).pairs == pairs
+    fewer = plan_version(spec, "", reference, 100.0).pairs.change
+    assert fewer is not None
+    assert fewer[0] > 0.5
+    # What is usual within an hour is not what is usual within a day.
+    assert plan_version(spec_of(reference, DAY_MS), "", reference).pairs == replace(
+        pairs, judged=0, unknown=1, change=None
+    )
+    off = spec_of(reference, other=FeatureSpec("off"))
+    assert plan_version(off, "", reference).pairs == replace(pairs, judged=0, change=None)
 
 
 def test_a_small_references_tolerance_is_what_its_own_rows_cannot_tell() -> None:

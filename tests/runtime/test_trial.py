@@ -114,7 +114,7 @@ def test_an_effect_is_told_of_what_was_found_alone(project: Path, tmp_path: Path
     history(2, (14, 15)).to_csv(tmp_path / "same.csv", index=False)
     text = "\n".join(trial_report(Trial(project / "monitor.yaml", tmp_path / "same.csv"), quiet))
     assert "largest effect" not in text
-    assert "tested, and nothing found: income, age, country, score\n" in text
+    assert "tested, and nothing found: income, age, country, score, correlation\n" in text
 
 
 def test_one_is_not_many(project: Path, tmp_path: Path) -> None:
@@ -282,10 +282,13 @@ def test_what_could_not_be_tested_is_told_of_the_version_that_it_is_true_of(proj
     pd.concat([rows.assign(version="1"), few]).to_csv(tmp_path / "two.csv", index=False)
     tried = Trial(project / "monitor.yaml", tmp_path / "two.csv")
     said = json.loads(list(trial_lines(tried, quiet))[-1])
-    assert [(each["version"], each["feature"]) for each in said["untested"]] == [("2", "country")]
+    assert [(each["version"], each["feature"]) for each in said["untested"]] == [
+        ("2", "country"),
+        ("2", "@correlation"),
+    ]
     text = "\n".join(trial_report(tried, quiet))
-    assert "never tested for drift of version 2: country: " in text
-    assert "tested, and nothing found: income, age, country, score\n" in text
+    assert "never tested for drift of version 2: country, @correlation: " in text
+    assert "tested, and nothing found: income, age, country, score, correlation\n" in text
 
 
 def test_the_plan_is_printed_for_people_and_as_json(project: Path) -> None:
@@ -448,7 +451,7 @@ def test_the_plan_says_which_shares_alarm_at_once_and_what_its_columns_mean(proj
 
 def test_what_is_fine_is_told_from_what_nobody_looked_at(project: Path, tmp_path: Path) -> None:
     text = "\n".join(trial_report(trial(project), quiet))
-    assert "tested, and nothing found: country, score\n" in text
+    assert "tested, and nothing found: country, score, correlation\n" in text
     assert "not looked at" not in text
     written = (
         (project / "monitor.yaml")
@@ -458,4 +461,4 @@ def test_what_is_fine_is_told_from_what_nobody_looked_at(project: Path, tmp_path
     (tmp_path / "monitor.yaml").write_text(written.replace("references/", f"{project}/references/"))
     text = "\n".join(trial_report(Trial(tmp_path / "monitor.yaml", project / "later.csv"), quiet))
     assert "not looked at, as the configuration says: country\n" in text
-    assert "tested, and nothing found: score\n" in text
+    assert "tested, and nothing found: score, correlation\n" in text

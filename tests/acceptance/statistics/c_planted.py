@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from monitor.events.batch import CORRELATION
 from tests.acceptance.figures import Figure
 from tests.acceptance.tables import HOUR_MS, START_MS, backtested
 
@@ -24,18 +25,20 @@ KINDS = {
     "novel": "a new category in a tenth of the rows",
     "gaps": "missing values, 0.5 % to 8 %",
     "unit": "unit, to a hundredth of its size",
+    CORRELATION: "how two features go together, correlation 0 to 0.5",
 }
 
 
 def figures(seeds: Sequence[int]) -> Iterator[Figure]:
     """Worst delay of each kind over the seeds, in windows; features reported that were not changed, or too early; the
-    change of unit not said to be one, and others that are.
+    change of unit not said to be one, and others that are; pairs named that did not change.
     """
     delays: dict[str, list[float]] = {name: [] for name in KINDS}
-    false = early = misnamed = 0
+    false = early = misnamed = pairs = 0
     for seed in seeds:
-        first, too_early, units = found(seed)
+        first, too_early, units, others = found(seed)
         early += too_early
+        pairs += others
         misnamed += len(units ^ {"unit"})
         for name in KINDS:
             delays[name].append(first.pop(name, float("inf")))
@@ -44,21 +47,23 @@ def figures(seeds: Sequence[int]) -> Iterator[Figure]:
         yield Figure.at_most("C", f"change of {change}: found after, windows", max(delays[name]), 2)
     yield Figure.none("C", f"features of {len(seeds)} tables reported without a change", false)
     yield Figure.none("C", "changes of unit not named, and others that are named so", misnamed)
+    yield Figure.none("C", "pairs of features named that go together as before", pairs)
     yield Figure.none("C", "features reported before the change", early)
 
 
-def found(seed: int) -> tuple[dict[str, float], int, set[str]]:
+def found(seed: int) -> tuple[dict[str, float], int, set[str], int]:
     """By feature reported since the change, after how many windows; how many were before it; which ones as a change of
-    unit.
+    unit; how often another pair was named than the one that changed.
     """
     rng = np.random.default_rng(seed)
     reference = table(rng, 0, REFERENCE_HOURS, changed_from=None)
     live = table(rng, REFERENCE_HOURS, CLEAN_HOURS + CHANGED_HOURS, changed_from=CLEAN_HOURS)
     report = backtested(reference, live)
     delays = report.since(CLEAN_HOURS)
-    features = {name: float(delay) for name, delay in delays.items() if not name.startswith("@")}
+    told = {name: float(delay) for name, delay in delays.items() if name == CORRELATION or not name.startswith("@")}
     units = {name for name, aspects in report.wrong.items() if "unit" in aspects}
-    return features, sum(delay <= 0 for delay in delays.values()), units
+    others = sum(pair != "left and right" for pair in report.pairs)
+    return told, sum(delay <= 0 for delay in delays.values()), units, others
 
 
 def table(rng: np.random.Generator, first_hour: int, hours: int, changed_from: int | None) -> pd.DataFrame:
@@ -91,4 +96,7 @@ def table(rng: np.random.Generator, first_hour: int, hours: int, changed_from: i
         "score": score,
         "label": np.where(rng.random(n) < score, "yes", "no"),
     }
+    left, other = rng.spawn(1)[0].normal(0.0, 1.0, (2, n))
+    r = np.where(new, 0.5, 0.0)
+    columns |= {"left": left, "right": r * left + np.sqrt(1.0 - r**2) * other}
     return pd.DataFrame(columns).sort_values("timestamp", ignore_index=True)

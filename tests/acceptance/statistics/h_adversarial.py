@@ -11,6 +11,7 @@ from monitor.events.schema import Schema
 from monitor.profiles.decision import CELLS, MISSING, UNUSUAL, WIDTH, DecisionCells
 from monitor.profiles.history import History
 from monitor.profiles.layout import CategoricalLayout, Layout, OutcomeLayout
+from monitor.profiles.together import Together
 from monitor.spec import AlarmSpec, ModelSpec, PerformanceSpec
 from monitor.windows.window import Window, WindowSpec
 from tests.acceptance.figures import Figure
@@ -59,7 +60,8 @@ def figures(seeds: Sequence[int]) -> Iterator[Figure]:
 def watch_of(rng: np.random.Generator) -> Watch:
     history = np.stack([tally(rng, 1_000) for _ in range(14 * 24)])
     starts = HOUR_MS * np.arange(len(history))
-    return Watch(SPEC, CELLS_OF, history.sum(axis=0), History("ms", HOUR_MS, starts, history))
+    pairs = np.zeros((len(history), *Together.of(CELLS_OF.layout).none.shape), dtype=np.int64)
+    return Watch(SPEC, CELLS_OF, history.sum(axis=0), History("ms", HOUR_MS, starts, history, pairs))
 
 
 def tally(rng: np.random.Generator, rows: int) -> np.ndarray:
