@@ -9,6 +9,7 @@ import contextlib
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 
 import numpy as np
@@ -50,6 +51,7 @@ def utc(time_ms: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=min(max(time_ms, _EARLIEST_MS), _LATEST_MS))
 
 
+@lru_cache(maxsize=1024)  # The ends of a window are written with every reading of it.
 def iso(time_ms: int) -> str:
     """ISO 8601 in UTC; milliseconds only where there are any: 2026-11-23T10:00:00.120Z, 2026-11-24T09:12:00Z."""
     return utc(time_ms).replace(tzinfo=None).isoformat(timespec="milliseconds" if time_ms % 1000 else "seconds") + "Z"
