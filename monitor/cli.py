@@ -128,7 +128,8 @@ def backtest(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Run the same engine over a file: what would have been read, alarmed and triggered."""
-    from monitor.runtime.trial import Trial, trial_lines, trial_report
+    from monitor.runtime.trial import Trial, trial_lines
+    from monitor.runtime.trial_text import trial_report
 
     trial = Trial(config, predictions, labels, model, window, budget, tolerance, chart)
     _print((trial_lines if as_json else trial_report)(trial, _progress))

@@ -27,7 +27,7 @@ from monitor.profiles.reference import Reference
 from monitor.runtime.backtest import run_backtest
 from monitor.runtime.findings import Findings
 from monitor.runtime.tables import Table
-from monitor.runtime.trial import _foreign
+from monitor.runtime.trial_text import _foreign
 from monitor.snapshot import PerformanceView
 from monitor.spec import ModelSpec, PerformanceSpec, RetrainSpec
 from monitor.statistics.performance import losses

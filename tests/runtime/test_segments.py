@@ -17,7 +17,8 @@ from monitor.exports.prometheus import exposition, registry
 from monitor.runtime.footprint import Rehearsal
 from monitor.runtime.initialise import initialise
 from monitor.runtime.plan_text import plan
-from monitor.runtime.trial import Trial, trial_lines, trial_report
+from monitor.runtime.trial import Trial, trial_lines
+from monitor.runtime.trial_text import trial_report
 
 START = pd.Timestamp("2026-09-28T00:00:00Z")  # A Monday.
 
