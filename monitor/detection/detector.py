@@ -120,6 +120,7 @@ class Detector:
     def _standing(self, state: StreamState, judged: Judged, versions: int) -> Judged:
         """With what follows from all that was seen."""
         limits, (short, long) = self.limits, state.scales
+        state.drifting &= limits.active  # What is watched no more, since a restart, is over.
         judged.drifting = state.drifting.copy()
         judged.day_effect = np.where(state.drifting & state.by_day, state.day_effect, np.nan)
         judged.untestable = state.untestable.copy()

@@ -119,8 +119,8 @@ class Watching:
                 self._volume.ignore(state.volume, window)
         findings = watch.ignore(state, max(1, len(self.states)))
         verdicts = verdicts_of(window, tally, watch, findings, psi, alarming, state)
-        for name, wrong in state.wrong.items():
-            verdicts[name] = replace(verdicts[name], state="drifting", wrong=wrong)
+        for name in verdicts.keys() & state.wrong.keys():  # Of a feature whose data alone is watched there is none.
+            verdicts[name] = replace(verdicts[name], state="drifting", wrong=state.wrong[name])
         if state.volume.found is not None:
             verdicts[ROWS] = of_rows(window, rows, state.volume.found)
         said = tuple(verdicts.values()) or self._unsaid(window, pane)

@@ -18,7 +18,7 @@ from monitor.events.schema import Schema
 from monitor.exports.latest import slices
 from monitor.profiles.reference import Reference
 from monitor.snapshot import PerformanceView, WindowView
-from monitor.spec import DAY_MS, AlarmSpec, CalendarSpec, MadeSpec, ModelSpec
+from monitor.spec import DAY_MS, AlarmSpec, CalendarSpec, FeatureSpec, MadeSpec, ModelSpec
 from monitor.windows.streams import Now
 from monitor.windows.window import Window, WindowSpec
 from tests.engine.saved import saved
@@ -287,3 +287,12 @@ def test_labels_of_ignored_windows_are_read_and_are_no_evidence() -> None:
         assert (view.evidence_ratio is None) == inside or not view.settled
     assert {view.span_start_ms // HOUR_MS >= 40 for hour, view in views.items() if 46 <= hour < 80} == {True}
     assert min(hour for hour, view in views.items() if view.span_start_ms // HOUR_MS < 40 and hour >= 80) == 80
+
+
+def test_a_broken_feature_whose_data_alone_is_watched_has_no_verdict_there_either() -> None:
+    spec = between(6, 9, replace(SPEC, features={"amount": FeatureSpec("quality")}))
+    run = Run(spec).feed(range(9), missing=0.5)
+    assert {change.incident.features for change in run.changes} == {("amount",)}
+    said = [verdict for view in run.views[-3:] for verdict in view.verdicts]
+    assert {verdict.state for verdict in said} == {"insufficient"}
+    assert "amount" not in {verdict.feature for verdict in said}

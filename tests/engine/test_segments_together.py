@@ -19,7 +19,7 @@ from monitor.profiles.history import History
 from monitor.profiles.reference import Reference
 from monitor.profiles.together import Together
 from monitor.snapshot import WindowView
-from monitor.spec import AlarmSpec, MadeSpec, ModelSpec
+from monitor.spec import AlarmSpec, FeatureSpec, MadeSpec, ModelSpec
 from monitor.windows.streams import Now
 from tests.engine.saved import saved
 from tests.engine.specs import HOURLY
@@ -213,3 +213,12 @@ def test_both_are_learned_in_production() -> None:
     assert set(run.states(THERE, 6)) <= {"ok", "insufficient", "watch"}
     run.feed(6, shift=-1.2)
     assert run.states(CORRELATION) == run.states(THERE) == ["drifting"]
+
+
+@pytest.mark.parametrize(("r", "shift", "found"), [(0.7, 0.0, CORRELATION), (0.0, 2.5, THERE)])
+def test_what_drifts_and_is_not_to_be_watched_any_more_is_over(r: float, shift: float, found: str) -> None:
+    run = Run().feed(3).feed(4, r, shift)
+    assert run.said() == [("opened", (found,))]
+    run.spec = replace(SPEC, features={"amount": FeatureSpec("quality")})
+    run.restart().feed(3, r, shift)
+    assert ("resolved", (found,)) in run.said()
