@@ -11,6 +11,7 @@ MonitorError
 │   └── CommitFailedError    a transaction kept nothing                   drop the engine, reload it, seek again
 ├── LayoutMismatchError  two summaries of different layouts were merged   a bug of the caller
 └── CodecError           bytes are not a summary this version reads       rebuild the file with `monitor init`
+    └── FormatError          they are one, of a format of another version     the same, or run that version
 
 A record that cannot be used is no exception: it is a `monitor.events.reject.Reject`, counted and dead-lettered.
 """
@@ -76,3 +77,7 @@ class LayoutMismatchError(MonitorError):
 
 class CodecError(MonitorError):
     """These bytes are not a summary that this version can read."""
+
+
+class FormatError(CodecError):
+    """These bytes are a summary, in the format of another version of this program."""

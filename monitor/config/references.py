@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from monitor.errors import CodecError
+from monitor.errors import CodecError, FormatError
 from monitor.events.batch import OUTPUTS
 from monitor.events.schema import Kind
 from monitor.profiles.layout import NumericLayout
@@ -34,6 +34,8 @@ class References:
             return f"is {path}, which does not exist: compile it with `monitor init`"
         except OSError as error:
             return f"is {path}, which cannot be read ({error.strerror}): check the path and its permissions"
+        except FormatError as error:
+            return f"is {path}, which another version of this program wrote ({error}): compile it again"
         except CodecError:
             return f"is {path}, which is not a compiled reference: compile it with `monitor init`"
 

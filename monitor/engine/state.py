@@ -14,7 +14,7 @@ from monitor.engine.model import ModelMonitor
 from monitor.engine.pane import Pane
 from monitor.engine.progress import Progress
 from monitor.engine.references import Standard, key_of
-from monitor.errors import LayoutMismatchError, StateError
+from monitor.errors import CodecError, LayoutMismatchError, StateError
 from monitor.profiles import codec
 from monitor.profiles.sample import Sample
 from monitor.snapshot import PerformanceView, WindowView
@@ -47,14 +47,28 @@ def restore(model: ModelMonitor, pieces: Mapping[str, bytes]) -> None:
                     f"the reference of model {model.spec.name!r}, version {unquote(version)!r}, was replaced while its "
                     "windows were open; put the old file back, or register the new one under a new version"
                 ) from error
+            except CodecError as error:
+                raise _unread(model.spec, error) from error
     model.watching.conclude_all()
 
 
 def made(spec: ModelSpec, pieces: Mapping[str, bytes]) -> list[Standard]:
-    """Of the pieces of all models, the references that this one made here, oldest first."""
+    """Of the pieces of all models, the references that this one made here, oldest first. StateError where they cannot
+    be read.
+    """
     prefix = f"{quote(spec.name, safe='')}/reference/"
-    found = [Standard.load(spec, pieces[key]) for key in pieces if key.startswith(prefix)]
+    try:
+        found = [Standard.load(spec, pieces[key]) for key in pieces if key.startswith(prefix)]
+    except CodecError as error:
+        raise _unread(spec, error) from error
     return sorted(found, key=lambda each: each.since_ms)
+
+
+def _unread(spec: ModelSpec, error: CodecError) -> StateError:
+    return StateError(
+        f"the state of model {spec.name!r} cannot be read ({error}): run the version of this program that wrote it, or "
+        "begin with a new state directory"
+    )
 
 
 def _order(key: str) -> tuple[str, bool, str, str, int]:

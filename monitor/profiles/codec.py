@@ -17,7 +17,7 @@ import numpy as np
 import xxhash
 import zstandard
 
-from monitor.errors import CodecError
+from monitor.errors import CodecError, FormatError
 
 _FRAME = struct.Struct("<4s4sHQ")
 T = TypeVar("T")
@@ -38,8 +38,8 @@ def pack(kind: str, version: int, value: Any) -> bytes:
 
 
 def unpack(kind: str, newest: int, data: bytes, shape: type[T], *, oldest: int = 1) -> T:
-    """The value of a frame; CodecError where it is another kind, newer than `newest`, from before `oldest`, or not what
-    was written.
+    """The value of a frame; FormatError where it is newer than `newest` or from before `oldest`, CodecError where it is
+    another kind or not what was written.
     """
     if len(data) < _FRAME.size:
         raise CodecError(f"these {len(data)} bytes are no {kind} summary: they are shorter than its header")
@@ -48,11 +48,9 @@ def unpack(kind: str, newest: int, data: bytes, shape: type[T], *, oldest: int =
     if magic != _MAGIC or found != kind.encode("ascii"):
         raise CodecError(f"these bytes are no {kind} summary: they begin with {magic + found!r}")
     if version > newest:
-        raise CodecError(f"this {kind} summary has version {version}, this program reads up to {newest}: update it")
+        raise FormatError(f"this {kind} summary has version {version}, this program reads up to {newest}")
     if version < oldest:
-        raise CodecError(
-            f"this {kind} summary has version {version}, this program reads from {oldest} on: make it anew"
-        )
+        raise FormatError(f"this {kind} summary has version {version}, this program reads from {oldest} on")
     if xxhash.xxh3_64_intdigest(payload) != checksum:
         raise CodecError(f"this {kind} summary was damaged: its checksum does not fit its bytes")
     try:

@@ -29,11 +29,12 @@ def in_state(config: Config) -> Iterator[str]:
     """
     try:
         pieces = Store.kept(config.state)
+        made = {name: state.made(spec, pieces) for name, spec in config.specs().items()}
     except StateHeldError:
         return
     except StateError as error:
         yield f"whether references made here count instead of compiled ones was not looked up: {error}"
         return
     references = config.references()
-    for name, spec in config.specs().items():
-        yield from overruled(references[name], state.made(spec, pieces))
+    for name, standards in made.items():
+        yield from overruled(references[name], standards)

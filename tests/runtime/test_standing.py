@@ -12,6 +12,7 @@ import pytest
 
 from monitor.config import load
 from monitor.engine import Monitor, Rebaseline
+from monitor.errors import ConfigError, StateError
 from monitor.profiles.reference import Reference
 from monitor.runtime.commands import check
 from monitor.runtime.service import Service
@@ -86,3 +87,41 @@ def test_a_service_says_so_when_it_starts(
     service._delivery.close(0)
     service._closing.close()
     assert [record.message for record in caplog.records if record.message.startswith(SAID)] != []
+
+
+def of_format(data: bytes, version: int) -> bytes:
+    """The same bytes under the number of another format."""
+    return data[:8] + version.to_bytes(2, "little") + data[10:]
+
+
+@pytest.mark.parametrize("kind", ["progress", "reference"])
+def test_a_state_of_another_format_is_said_to_be_one(config: Path, kind: str) -> None:
+    """And does not keep `check` from saying all else."""
+    with Store.open(config.parent / "state") as store:
+        pieces = store.state()
+        old = {key: of_format(data, 99) if f"/{kind}/" in key else data for key, data in pieces.items()}
+        with pytest.raises(
+            StateError, match=r"the state of model 'm' cannot be read \(.* version 99, .*begin with a new"
+        ):
+            Monitor([HOURLY], load(config).references()).restore(old)
+        with store.transaction():
+            store.put_state(old)
+    said = [line for line in check(config, offline=True) if "was not looked up" in line]
+    assert len(said) == (kind == "reference")
+
+
+def test_a_compiled_file_of_another_format_is_to_be_compiled_again(config: Path) -> None:
+    path = config.parent / "m.profile"
+    path.write_bytes(of_format(path.read_bytes(), 1))
+    with pytest.raises(
+        ConfigError, match=r"m\.profile, which another version of this program wrote .*compile it again"
+    ):
+        load(config)
+
+
+def test_a_state_directory_that_is_empty_stays_so(config: Path, tmp_path: Path) -> None:
+    state = tmp_path / "fresh"
+    state.mkdir()
+    config.write_text(config.read_text() + f"state: {state}\n")
+    assert [line for line in check(config, offline=True) if line.startswith("warning")] == []
+    assert list(state.iterdir()) == []

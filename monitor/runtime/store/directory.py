@@ -17,6 +17,7 @@ import orjson
 
 from monitor.errors import StateDamagedError, StateError, StateHeldError
 
+DATABASE = "store.duckdb"
 REMEDY = "restore the directory from a backup, or move it away and start again from Kafka"
 
 
@@ -35,8 +36,8 @@ class StateDirectory:
         self.path = path
         self._lock = lock
         self._identity = path / "STATE"
-        self.database = path / "store.duckdb"
-        self.log = path / "store.duckdb.wal"
+        self.database = path / DATABASE
+        self.log = path / f"{DATABASE}.wal"
 
     @classmethod
     def hold(cls, path: Path) -> Self:

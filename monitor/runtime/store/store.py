@@ -17,7 +17,7 @@ from monitor.events.batch import Labels, Matched, Predictions
 from monitor.runtime.dead_letters import DeadLetter
 from monitor.runtime.store import database, history, pieces, queues
 from monitor.runtime.store.database import Database
-from monitor.runtime.store.directory import Identity, StateDirectory
+from monitor.runtime.store.directory import DATABASE, Identity, StateDirectory
 from monitor.runtime.store.join import Join, OpenKeys
 from monitor.runtime.store.queues import ControlEvent
 from monitor.snapshot import DeliveryView
@@ -77,8 +77,10 @@ class Store:
 
     @classmethod
     def kept(cls, directory: Path) -> dict[str, bytes]:
-        """The engine's pieces in a state directory; none where there is no directory. StateError as of `open`."""
-        if not directory.exists():
+        """The engine's pieces in a state directory; none where it has no database, and it stays as it is. StateError as
+        of `open`.
+        """
+        if not (directory / DATABASE).exists():
             return {}
         with cls.open(directory) as store:
             return store.state()
