@@ -148,6 +148,7 @@ def init(
     label: Annotated[str | None, typer.Option(help="Column of the ground truth.")] = None,
     timestamp: Annotated[str | None, typer.Option(help="Column of the event time.")] = None,
     identity: Annotated[str | None, typer.Option("--id", help="Column of the prediction's id.")] = None,
+    window: Annotated[str | None, typer.Option(help="1h, or '500 rows'; chosen where it is left out.")] = None,
     segments: Annotated[
         str | None,
         typer.Option(help="Categorical features whose values are watched each by itself, with commas between them."),
@@ -162,7 +163,7 @@ def init(
     scores = _scores(score or [])
     columns = Columns(prediction=prediction, score=scores, label=label, timestamp=timestamp, id=identity)
     by = [] if segments is None else segments.split(",")
-    _print(initialise(file, model, task.value if task else None, columns, out, segments=by, force=force))
+    _print(initialise(file, model, task.value if task else None, columns, out, window=window, segments=by, force=force))
 
 
 @app.command()

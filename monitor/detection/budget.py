@@ -73,7 +73,7 @@ def pace(limit: Floats, persistence: int) -> Floats:
 
 def largest(limit: Floats, persistence: int) -> Floats:
     """The cap of e-values: an alarm from nothing takes so many windows, but what one of them lacks others may make up
-    for, as long as each is at least LAST.
+    for, as long as the last is at least LAST.
     """
     even = pace(limit, persistence)
     return even if persistence == 1 else np.maximum(even, pace(limit / LAST, persistence - 1))

@@ -68,7 +68,7 @@ class Correlations:
         """
         waiting = self.together.touching(explained) | ~self.judged
         rows = np.where(waiting[:, None], 0, counts).astype(np.float64)
-        judged = self.detector.judge(state, rows, start_ms, hour, day, known=known, versions=versions)
+        judged = self.detector.judge(state, rows, start_ms, hour, day, known=known, versions=versions, waiting=waiting)
         # A day that ends may alarm, of hours before; the evidence is there when the column is itself again.
         early = judged.alarmed & waiting
         if early.any():
@@ -99,8 +99,12 @@ class Correlations:
         return 2.0 * smallest_departures(self.detector, np.full(len(self.judged), max(rows - 1.0, 1.0)))
 
 
-def worst(judged: Judged) -> int:
-    """The pair that speaks for all, of at least one: that drifts most, else the tested one that is nearest to it."""
+def worst(judged: Judged, watched: Bools) -> int:
+    """The pair that speaks for all, of at least one: that drifts most, else the tested one that is nearest to it, else
+    one of those that are watched, bool[P], and could be tested, if any.
+    """
     if judged.drifting.any():
         return int(np.where(judged.drifting, np.nan_to_num(judged.effect), -1.0).argmax())
-    return int(np.where(judged.tested, judged.ratio, -1.0).argmax())
+    if judged.tested.any():
+        return int(np.where(judged.tested, judged.ratio, -1.0).argmax())
+    return int((2 * watched - (watched & judged.untestable)).argmax())

@@ -79,14 +79,17 @@ class Detector:
         versions: int = 1,
         explained: Bools | None = None,
         unclear: Bools | None = None,
+        waiting: Bools | None = None,
     ) -> Judged:
         """One more window. counts: float64[S, K]; hour, day: of the week, and a number, in local time. known: whether
         the baseline knows windows like this one: others only alarm of what is major. versions: how many of the model
         share its budget now. explained: bool[S], streams whose window tells what happened to it: one is enough.
-        unclear: bool[S], streams whose window does not tell whether that is over.
+        unclear: bool[S], streams whose window does not tell whether that is over. waiting: bool[S], streams that it is
+        no window of, without counts.
         """
         at_once = np.zeros_like(state.drifting) if explained is None else explained
-        window = Counted.beside(start_ms, counts, *self.baseline.at(hour))
+        of = np.ones_like(state.drifting) if waiting is None else ~waiting
+        window = Counted.beside(start_ms, counts, *self.baseline.at(hour), of)
         short, long = state.scales
         ended, begins = None, known and self._daily and state.day != day
         if known:
@@ -159,8 +162,9 @@ class Detector:
         short.onset_ms = np.where(first, state.unknown.since_ms, short.onset_ms)
         judged.onset_ms = short.onset_ms.copy()
         e = e_value(judged.p_value, np.where(at_once, np.inf, cap[0]))
-        state.lasting = np.where(judged.tested, np.where(major, (state.lasting + 1.0) * e, 0.0), state.lasting)
-        judged.alarmed = judged.tested & (state.lasting >= limit[0]) & ~state.drifting
+        fresh = judged.tested & ~state.drifting
+        state.lasting = np.where(fresh, np.where(major, (state.lasting + 1.0) * e, 0.0), state.lasting)
+        judged.alarmed = fresh & (state.lasting >= limit[0])
         self._mark_untestable(state, state.unknown, judged)
         self._conclude(state, state.unknown, judged)
         return judged

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,15 +44,26 @@ def places(past: History | None, spec: ModelSpec) -> tuple[Counts, Counts]:
     return hours if spec.window.timed else np.zeros_like(hours), days(starts, spec.timezone)
 
 
+def told_by(history: History | None, spec: ModelSpec) -> History | None:
+    """What a history tells of a model's windows: its own in windows of their length; of windows by another unit how
+    much they vary, and not how features go together in them.
+    """
+    if history is None or not len(history.starts):
+        return None
+    if spec.window.timed != (history.unit == "ms"):
+        return replace(history, pairs=np.zeros_like(history.pairs))
+    return history.in_windows_of(spec.window.size)
+
+
 def coverage(past: History | None, spec: ModelSpec, hours: Counts) -> NDArray[np.bool_]:
     if not spec.window.timed or spec.alarms.learning_ms == 0:
         return covered([0, 0], 168)
-    if past is None or past.unit == "rows":
-        return covered([], 1)
+    if past is None or past.unit == "rows" or past.size > max(spec.window.size, HOUR_MS):
+        return covered([], 1)  # Also of windows longer than these: what they hold together tells no hour from another.
     return covered(hours.tolist(), max(1, past.size // HOUR_MS))
 
 
 def shows_every_hour(spec: ModelSpec, history: History | None) -> bool:
-    """Whether a `Watch` of it would be complete; of a history in windows at least as long as the model's."""
-    past = None if history is None or not len(history.starts) else history
+    """Whether a `Watch` of it would be complete."""
+    past = told_by(history, spec)
     return bool(coverage(past, spec, places(past, spec)[0]).all())

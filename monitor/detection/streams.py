@@ -17,19 +17,22 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """One window's counts, float64[S, K], and rows, float64[S]. expected, variance: as of `Merged`."""
+    """One window's counts, float64[S, K], and rows, float64[S]. expected, variance: as of `Merged`. of: bool[S], which
+    streams it is a window of.
+    """
 
     start_ms: int
     counts: Floats
     rows: Floats
     expected: Floats
     variance: Floats
+    of: Bools
 
     @classmethod
-    def beside(cls, start_ms: int, counts: Floats, shares: Floats, resting: Floats) -> Counted:
+    def beside(cls, start_ms: int, counts: Floats, shares: Floats, resting: Floats, of: Bools) -> Counted:
         """The shares that are usual for it, and the rows that these rest on."""
         rows = counts.sum(axis=1)
-        return cls(start_ms, counts, rows, rows[:, None] * shares, rows**2 / resting)
+        return cls(start_ms, counts, rows, rows[:, None] * shares, rows**2 / resting, of)
 
 
 @dataclass(slots=True)
@@ -60,11 +63,11 @@ class Merged:
         return held
 
     def add(self, window: Counted, *, begins: bool | Bools = True) -> None:
-        """One more window; begins: as one of its own, or as the first of a day, and not as more of the newest day; of
-        all streams, or bool[S].
+        """One more window of the streams that it is one of; begins: as one of its own, or as the first of a day, and
+        not as more of the newest day; of all streams, or bool[S].
         """
-        first = self.windows == 0
-        new = begins | first
+        first = (self.windows == 0) & window.of
+        new = (begins & window.of) | first
         self.since_ms[first] = window.start_ms
         before = np.where(new, 0.0, self.newest)
         self.newest = before + window.rows

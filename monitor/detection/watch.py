@@ -27,7 +27,7 @@ from monitor.detection.correlation import Correlations
 from monitor.detection.detector import Detector
 from monitor.detection.faults import Converted, Share, Wrong, shares_of, usual_shares
 from monitor.detection.limits import judged, share_limits, told_of, value_limits
-from monitor.detection.past import coverage, places, usual
+from monitor.detection.past import coverage, places, told_by, usual
 from monitor.detection.records import Aspect, Moved
 from monitor.detection.sensitivity import Detectable, sensitivity, smallest_shares
 from monitor.detection.streams import Judged, StreamState
@@ -133,9 +133,7 @@ class Watch:
         self._aspects: list[tuple[Aspect, ...]] = [
             ("missing", "invalid", "out of range" if is_numeric else "unseen") for is_numeric in numeric
         ]
-        past = None if history is None or not len(history.starts) else history
-        if past is not None and spec.window.timed == (past.unit == "ms"):
-            past = past.in_windows_of(spec.window.size)
+        past = told_by(history, spec)
         tallies = np.zeros((0, *total.shape), dtype=np.int64) if past is None else past.tallies
         hours, dates = places(past, spec)
         self._covered = coverage(past, spec, hours)
@@ -160,8 +158,7 @@ class Watch:
         self.values = Detector(values, limits)
         self.shares = Detector(shares, share_limits(spec, self.subjects, ~parts | (rows >= ROWS_MIN)))
         together = Together.of(cells.layout)
-        ranked = past is not None and spec.window.timed == (past.unit == "ms")
-        pairs = past.pairs if past is not None and ranked else np.zeros((len(tallies), *together.none.shape), np.int64)
+        pairs = np.zeros((0, *together.none.shape), dtype=np.int64) if past is None else past.pairs
         self.pairs = Correlations(spec, together, pairs, hours, dates)
         self.tolerance[CORRELATION] = spec.alarms.tolerance
         with_unit = [

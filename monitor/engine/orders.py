@@ -23,6 +23,7 @@ from monitor.engine.model import ModelMonitor
 from monitor.engine.output import Output
 from monitor.engine.references import SEED, Standard
 from monitor.errors import RefusedError
+from monitor.events.batch import CORRELATION
 from monitor.events.timestamps import iso
 from monitor.profiles.outcome import Outcome
 from monitor.profiles.reference import Reference
@@ -130,6 +131,10 @@ def _made(model: ModelMonitor, version: str, order: Rebaseline) -> Standard:
         raise RefusedError(f"model {spec.name!r} is still learning its first reference: wait until it has")
     before = model.references[key]
     old = before.reference
+    if CORRELATION in order.features:
+        raise RefusedError(
+            f"{CORRELATION} is of pairs of features: name both features of the pair that is to be normal"
+        )
     unknown = [name for name in order.features if name not in old.layout.features]
     if unknown:
         known = listed(sorted(old.layout.features))
@@ -143,9 +148,10 @@ def _made(model: ModelMonitor, version: str, order: Rebaseline) -> Standard:
     starts = model.maker.memory.starts(version, from_ms, closed)
     if not enough(model.maker.memory, version, starts):
         since_when = "" if from_ms == NEVER else f" since {iso(from_ms)}"
+        part = "window" if spec.part == spec.window.size else "whole hour"  # Rows of shorter ones are kept by it.
         raise RefusedError(
-            f"{len(starts)} windows of version {version!r} of model {spec.name!r} have closed{since_when}, and a "
-            f"reference needs {WINDOWS_MIN} with {ROWS_MIN} rows: wait, or go by earlier ones with --from"
+            f"{len(starts)} {part}s of version {version!r} of model {spec.name!r} have passed{since_when}, and a "
+            f"reference needs {WINDOWS_MIN} with {ROWS_MIN} rows: wait, or name an earlier time to begin from"
         )
     segments = old.segmented.segments if order.features and old.segmented is not None else None
     new = made_of(spec, model.maker.memory, version, starts, old.layout.outcome, segments)

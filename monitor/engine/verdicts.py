@@ -39,7 +39,7 @@ def verdicts_of(
     said = [(place, each) for place, each in enumerate(watch.subjects) if watch.watches(each)]
     if watch.pairs.judged.any():
         said.append((len(watch.subjects), Subject(CORRELATION)))
-        judged = judged.with_one(findings.pairs, worst(findings.pairs))
+        judged = judged.with_one(findings.pairs, worst(findings.pairs, watch.pairs.judged))
         rows, tested_ms = np.append(rows, rows[0]), np.append(tested_ms, remembered.paired_ms)
     windows = {segment: window._replace(segment=segment) for segment in ("", *watch.segments)}
     columns = (

@@ -131,7 +131,7 @@ def counts(values: Floats, present: Bools) -> Counts:
     r = np.where(told, np.clip((products / rows - mean * mean.T) / spread, -1.0, 1.0), 0.0)
     free = np.where(told, rows - 1.0, 0.0)
     # Whole rows, so that neither the order of rows nor the machine reaches a digit that counts.
-    alike = np.rint(free * (1.0 + r) / 2.0)
+    alike = np.rint(np.round(free * (1.0 + r) / 2.0, 6))
     found: Counts = np.stack([alike, free - alike], axis=-1).astype(np.int64)
     return found
 

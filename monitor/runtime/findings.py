@@ -11,6 +11,8 @@ import numpy as np
 from monitor.detection.budget import windows_a_month
 from monitor.detection.records import Cause, Skew, Verdict
 from monitor.detection.subject import Subject
+from monitor.events.batch import CORRELATION
+from monitor.profiles.together import Together
 from monitor.runtime.backtest import Backtest
 from monitor.runtime.plan import CONSTANT, FeaturePlan, plan_version
 from monitor.snapshot import WindowView
@@ -140,6 +142,8 @@ class Findings:
                 why = "all its windows were ignored, as the calendar says"
             if not why and all(verdict.state == "learning" for verdict in mine):
                 why = "all its windows read as learning"
+            if not why and name == CORRELATION:
+                why = "its pairs had too few rows, or waited as one of their columns was reported by itself"
             yield (version, name), why or "its windows, also together, hold too few rows with a value"
 
     @cached_property
@@ -156,6 +160,15 @@ class Findings:
     def tested(self) -> list[str]:
         """Features that were tested in some window."""
         return list(dict.fromkeys(name for version, name in self.verdicts if (version, name) not in self.untested))
+
+    @cached_property
+    def unpaired(self) -> int:
+        """Numeric columns whose going together no version was asked about, though there are several."""
+        if any(name == CORRELATION for _, name in self.verdicts) or not self.judged:
+            return 0
+        columns = [len(Together.of(each.layout).columns) for each in self.run.references.values()]
+        most = max(columns, default=0)
+        return most if most > 1 else 0
 
     @cached_property
     def segments(self) -> Mapping[str, tuple[str, ...]]:

@@ -11,7 +11,7 @@ import numpy as np
 from monitor.config import Columns
 from monitor.config.models import DROP
 from monitor.config.problems import listed
-from monitor.config.units import duration_text, window_text
+from monitor.config.units import duration_text, window_spec, window_text
 from monitor.errors import CodecError, ConfigError
 from monitor.events.batch import PRESENT, NumericColumn, Pairs
 from monitor.events.schema import Task
@@ -38,12 +38,14 @@ def initialise(
     columns: Columns,
     out: Path,
     *,
+    window: str | None = None,
     segments: Sequence[str] = (),
     force: bool = False,
 ) -> list[str]:
     """Write OUT/monitor.yaml and OUT/references/MODEL.profile; the sentences say what was assumed.
 
     columns: the roles that the caller named; a role that is not named has the column of its own name, if any.
+    window: as it is written in the configuration; by default the shortest that holds rows enough.
     segments: features by whose values parts of the traffic are to be watched by themselves.
     ConfigError where the table does not do, or a file would be replaced that an earlier call did not write.
     """
@@ -52,14 +54,14 @@ def initialise(
     _require_segments(frame, plan, segments)
     table = tables.table_of(frame, plan.schema, plan.columns)
     version = _version(table)
-    window, why = _window(table)
+    size, why = _window(table) if window is None else (_named(window, table), "as --window says")
     reference = Reference.build(
         plan.schema,
         table.predictions,
         table.pairs,
         version=version,
         threshold=plan.threshold,
-        windows=("ms" if window.timed else "rows", window.size),
+        windows=("ms" if size.timed else "rows", size.size),
     ).with_segments(table.predictions, segments)
     profile = f"references/{_file_name(model, version)}.profile"
     body = render(
@@ -70,7 +72,7 @@ def initialise(
             reference=(profile, reference.digest),
             features=plan.features,
             columns=plan.columns,
-            window=(window_text(window), why),
+            window=(window_text(size), why),
             metric=plan.metric,
             drop=_drop(table) if plan.schema.task == "regression" else DROP,
             threshold=plan.threshold,
@@ -83,7 +85,7 @@ def initialise(
         *plan.said,
         *_remarks(plan, frame, table),
         *_segments(reference.segmented),
-        f"windows of {window_text(window)}: {why}",
+        f"windows of {window_text(size)}: {why}",
         f"wrote {out / 'monitor.yaml'} and {out / profile}",
     ]
 
@@ -117,6 +119,18 @@ def _version(table: Table) -> str:
     column = table.predictions.version
     used = np.unique(column.codes)
     return column.values[int(used[0])] if len(used) == 1 else ""
+
+
+def _named(window: str, table: Table) -> WindowSpec:
+    """ConfigError where it is no window, or one that the table's rows cannot be put into."""
+    try:
+        named = window_spec(window)
+    except ValueError as error:
+        raise ConfigError(f"--window {window!r} {error}") from None
+    if named.timed == table.by_row:
+        other = "has no times: name rows, as in '500 rows'" if named.timed else "has times: name a duration, as in 1h"
+        raise ConfigError(f"--window {window!r} does not fit the table, which {other}")
+    return named
 
 
 def _window(table: Table) -> tuple[WindowSpec, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from monitor.config.problems import listed
 from monitor.detection.sentences import describe_skew, spoken
-from monitor.events.batch import OUTPUTS
+from monitor.events.batch import CORRELATION, OUTPUTS
 from monitor.events.timestamps import iso
 from monitor.exports.latest import estimated
 from monitor.exports.lines import Line, lines
@@ -80,7 +80,7 @@ def _unjudged(findings: Findings) -> Iterator[str]:
         each
         for place, mine in findings.verdicts.items()
         for each in mine
-        if place not in findings.untested and each.feature not in OUTPUTS
+        if place not in findings.untested and each.feature not in (*OUTPUTS, CORRELATION)
     ]
     windows = Counter(each.feature for each in verdicts)
     too_few = Counter(each.feature for each in verdicts if each.state == "insufficient")
@@ -99,9 +99,14 @@ def _unjudged(findings: Findings) -> Iterator[str]:
     several = len({version for version, _ in findings.verdicts}) > 1
     for (version, why), names in reasons.items():
         of = f" of version {version or '(unnamed)'}" if several else ""
-        yield f"never tested for drift{of}: {listed(names)}: {why}"
+        yield f"never tested for drift{of}: {listed(map(spoken, names))}: {why}"
     for name, what in findings.blind.items():
         yield f"not to be seen of {name}: {what}"
+    if findings.unpaired:
+        yield (
+            f"how {findings.unpaired} numeric columns go together was judged in no window: the reference does not tell "
+            "it of such windows, as one of `monitor init --window` would, or no two of them are watched"
+        )
     yield from _segments(findings)
     for each in findings.learning:
         yield _learning(each, findings)

@@ -98,7 +98,7 @@ def test_a_change_is_found_in_two_windows_and_the_pair_is_named() -> None:
     judged, (first, *_) = run.said[31]
     assert first.cell == "a and b"
     assert (first.usual, first.now) == pytest.approx((0.0, 0.5), abs=0.12)
-    assert judged.effect[worst(judged)] == max(judged.effect[judged.drifting])
+    assert judged.effect[worst(judged, run.pairs.judged)] == max(judged.effect[judged.drifting])
     assert judged.onset_ms[0] == (WEEKS * 168 + 30) * HOUR_MS
 
 
@@ -184,3 +184,22 @@ def test_the_smallest_change_is_found_about_as_often_as_not(rows: int) -> None:
 
 def test_few_rows_are_no_surprise() -> None:
     assert Run(learned(past=history(50))).feed(720, rows=12).alarms() == []
+
+
+def test_windows_in_which_a_pair_waits_are_none_of_its_own() -> None:
+    """They date no onset, are no calm windows of a drift, and make no pair untestable."""
+    run = Run(learned()).feed(20, explained=("a",)).feed(5).feed(3, r=0.6)
+    assert run.alarms()[0] == (26, ("a", "b"))
+    assert run.said[26][0].onset_ms[0] == (WEEKS * 168 + 25) * HOUR_MS
+    run.feed(10, explained=("a",))
+    assert run.feed(3).state.drifting[0], "four calm windows end it, of those in which it was judged"
+    assert not run.feed(5).state.drifting[0]
+    assert not run.feed(40, explained=("a",)).state.untestable.any()
+
+
+def test_the_pair_that_speaks_is_one_that_is_watched() -> None:
+    features: Mapping[str, FeatureSpec] = {"a": FeatureSpec("off")}
+    run = Run(learned(replace(SPEC, features=features))).feed(40, explained=("b", "c"))
+    watched = run.pairs.judged
+    assert not watched[0]
+    assert watched[worst(run.said[-1][0], watched)]

@@ -296,11 +296,13 @@ def test_a_model_without_features_or_answers_is_watched_without_a_word() -> None
     assert (findings.wrong, run.watch.names, run.watch.detectable(100)) == ({}, (), {})
 
 
-def test_a_history_of_other_windows_still_tells_the_noise() -> None:
-    """Hours in a reference of days are all known, though nothing tells them apart."""
+def test_a_history_of_longer_windows_tells_the_noise_and_no_hour() -> None:
+    """Nothing tells the hours of its days apart, so a daily cycle would be taken for drift every day."""
     batch = hourly(14, rows=50)
     daily = Reference.build(SCHEMA, batch, None, windows=("ms", DAY_MS))
     assert isinstance(daily.history, History)
     watch = Watch.of(SPEC, daily)
-    assert watch.complete
+    assert not watch.complete
+    assert not watch.knows_some
     assert np.isfinite(watch.values.baseline.rho).all()
+    assert Watch.of(replace(SPEC, window=WindowSpec(DAY_MS)), daily).complete

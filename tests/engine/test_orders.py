@@ -125,7 +125,10 @@ def test_a_new_normal_is_of_the_windows_since_the_incident_unless_told_otherwise
         (Rebaseline("x", "r"), "there is no model 'x'; the configured ones are m"),
         (Rebaseline("m", "r", features=("b", "amount")), "has no feature b: it has"),
         (Rebaseline("m", "r", version="4"), "version '4' of model 'm' has no reference of its own and recent windows"),
-        (Rebaseline("m", "r", from_ms=5 * HOUR_MS), "1 windows of version '3'.*since 1970-01-01T05:00:00Z.*needs 2"),
+        (
+            Rebaseline("m", "r", from_ms=5 * HOUR_MS),
+            "1 windows of version '3'.*have passed since 1970-01-01T05:00:00Z.*needs 2",
+        ),
         (Acknowledge("inc_none"), "there is no incident 'inc_none'"),
     ],
 )

@@ -56,12 +56,13 @@ def init(tmp_path: Path) -> Init:
         name: str = "m",
         force: bool = False,
         ending: str = "csv",
+        window: str | None = None,
         **roles: object,
     ) -> tuple[Config, list[str]]:
         file = tmp_path / f"history.{ending}"
         frame.to_parquet(file) if ending == "parquet" else frame.to_csv(file, index=False)
         columns = Columns.model_validate(roles)
-        said = initialise(file, name, task, columns, tmp_path, force=force)  # type: ignore[arg-type]
+        said = initialise(file, name, task, columns, tmp_path, window=window, force=force)  # type: ignore[arg-type]
         return load(tmp_path / "monitor.yaml"), said
 
     return run
@@ -389,3 +390,12 @@ def test_why_a_window_is_as_long_as_it_is_is_said_and_written(init: Init, tmp_pa
     assert "windows of 7d: at the table's pace it holds about 56 rows; 300 would be better" in " ".join(said)
     _, said = init(credit(), **{role: name for role, name in ROLES.items() if role != "timestamp"})
     assert "windows of 500 rows: the table has no times" in " ".join(said)
+
+
+def test_the_window_can_be_named(init: Init) -> None:
+    config, said = init(credit(), window="12h", **ROLES)
+    assert "windows of 12h: as --window says" in said
+    assert config.specs()["m"].window.size == config.references()["m"][""].history.size == 12 * 3_600_000  # type: ignore[union-attr]
+    for window, why in (("1 parsec", "is not a window"), ("500 rows", "does not fit the table, which has times")):
+        with pytest.raises(ConfigError, match=rf"--window '{window}' {why}"):
+            init(credit(), window=window, force=True, **ROLES)
