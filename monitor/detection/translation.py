@@ -30,6 +30,8 @@ _LOG_ODDS = 30.0  # From one in three million to the same below 1.
 _PILED = 0.05  # Share of the rows that pile up at one value,
 _DENSE = 4.0  # where they lie ten times as dense as in the middle of a normal: the smallest shift moves them all.
 
+_MOST = 0.5  # Share of the rows in one fine cell that is of a single value, however wide: zeros of rare counts.
+
 
 @dataclass(frozen=True, slots=True)
 class Shift:
@@ -125,7 +127,7 @@ class Translator:
         assert isinstance(self.layout, NumericLayout)
         shares = self._inside / self._inside.sum()
         dense = shares * self.layout.scale >= _DENSE * np.diff(self.layout.edges)
-        return bool((dense & (shares >= _PILED)).any())
+        return bool((dense & (shares >= _PILED) | (shares >= _MOST)).any())
 
     @cached_property
     def _skewed(self) -> bool:

@@ -144,7 +144,10 @@ class Findings:
                 why = "all its windows read as learning"
             if not why and name == CORRELATION:
                 why = "its pairs had too few rows, or waited as one of their columns was reported by itself"
-            yield (version, name), why or "its windows, also together, hold too few rows with a value"
+            yield (
+                (version, name),
+                why or "its windows, also together, hold too few rows with a value, or of all values but one",
+            )
 
     @cached_property
     def verdicts(self) -> dict[tuple[str, str], list[Verdict]]:

@@ -49,6 +49,8 @@ def initialise(
     segments: features by whose values parts of the traffic are to be watched by themselves.
     ConfigError where the table does not do, or a file would be replaced that an earlier call did not write.
     """
+    if not model:
+        raise ConfigError("--model is empty: write the name that events carry as `model`")
     frame = read_frame(file)
     plan = Plan.of(frame, model, task, columns)
     _require_segments(frame, plan, segments)

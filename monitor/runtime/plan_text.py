@@ -262,7 +262,7 @@ def _pairs(planned: VersionPlan) -> Iterator[str]:
     if pairs.unknown:
         yield (
             f"  not judged yet: of {counted(pairs.unknown, 'pair')}, how they go together, as the reference does not "
-            "tell what is usual in windows of this length"
+            "tell what is usual in windows of this length, or nearly always holds one value of a column"
         )
     if pairs.left_out:
         yield (

@@ -168,3 +168,13 @@ def test_few_values_do_not_vanish_unseen() -> None:
 
 def labels(values: int) -> tuple[str, ...]:
     return tuple(f"sku{value}" for value in range(values))
+
+
+@pytest.mark.parametrize("zeros", [0.6, 0.8, 0.97])
+def test_a_change_of_rare_counts_is_told_as_one_of_their_zeros(zeros: float) -> None:
+    """Multiplied by anything less than 1.5 they would stay in their cells."""
+    random = np.random.default_rng(8)
+    counts = np.where(random.random(100_000) < zeros, 0, random.integers(1, 6, 100_000)).astype(np.float64)
+    change = translator("x", counts).of(0.02, SAME)
+    assert isinstance(change, Move)
+    assert change.before == pytest.approx(zeros, abs=0.01)

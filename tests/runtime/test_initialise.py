@@ -399,3 +399,8 @@ def test_the_window_can_be_named(init: Init) -> None:
     for window, why in (("1 parsec", "is not a window"), ("500 rows", "does not fit the table, which has times")):
         with pytest.raises(ConfigError, match=rf"--window '{window}' {why}"):
             init(credit(), window=window, force=True, **ROLES)
+
+
+def test_a_model_has_a_name(init: Init) -> None:
+    with pytest.raises(ConfigError, match="--model is empty"):
+        init(credit(), name="", **ROLES)
