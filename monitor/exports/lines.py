@@ -111,6 +111,7 @@ def _incident(change: IncidentChange, by_row: bool) -> Line:
         "cause": incident.cause,
         "severity": incident.severity,
         **_span(window, by_row),
+        **({"onset_row": change.onset_ms} if by_row else {"onset": iso(change.onset_ms)}),
         "features": [name for name in incident.features if not is_of(name, OUTPUTS)],
         "outputs": [name[1:] for name in incident.features if is_of(name, OUTPUTS)],
         "reason": change.reason,

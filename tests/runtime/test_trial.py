@@ -270,6 +270,15 @@ def test_a_version_without_a_reference_of_its_own_is_learning_for_that_reason(tm
     assert "it has no reference of its own" in text
 
 
+def test_incidents_say_when_what_they_say_began(project: Path) -> None:
+    """The window in which income was changed, whichever alarmed."""
+    said = list(map(json.loads, trial_lines(trial(project), quiet)))
+    opened = {each["cause"]: each for each in said if each["kind"] == "incident" and each["event"] == "opened"}
+    found = {each["cause"]: each["onset"] for each in said[-1]["found"]}
+    assert opened["drift"]["window_start"] > opened["drift"]["onset"] == found["drift"]
+    assert opened["data"]["onset"] == found["data"]
+
+
 def test_a_feature_that_no_window_could_test_is_named_with_its_reason(project: Path, tmp_path: Path) -> None:
     history(4, (14,)).groupby(DAY.repeat(300)).head(1).to_csv(tmp_path / "few.csv", index=False)
     said = json.loads(list(trial_lines(Trial(project / "monitor.yaml", tmp_path / "few.csv"), quiet))[-1])
