@@ -143,6 +143,9 @@ class Watch:
         past_shares = shares_of(tallies)
         past_shares[:, 2 * streams :] = 0
         shares = learn(usual_shares(total, numeric), np.ones(3 * streams, dtype=np.bool_), past_shares, hours, dates)
+        # How alike rows of one window are, its values within the range tell: a slow sensor leaves it with many at once.
+        alike = np.concatenate([np.zeros((2, 1, 2 * streams)), values.rho.max(axis=1, keepdims=True) * numeric], axis=2)
+        shares = replace(shares, rho=np.maximum(shares.rho, alike))
         rows = total.sum(axis=1)
         whole = np.maximum(np.tile(rows[: self.features], 1 + len(segments)), 1)
         usable = total[:, :CELLS].sum(axis=1)

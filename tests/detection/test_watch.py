@@ -306,3 +306,15 @@ def test_a_history_of_longer_windows_tells_the_noise_and_no_hour() -> None:
     assert not watch.knows_some
     assert np.isfinite(watch.values.baseline.rho).all()
     assert Watch.of(replace(SPEC, window=WindowSpec(DAY_MS)), daily).complete
+
+
+@pytest.mark.parametrize("alike", [False, True])
+def test_a_slow_sensor_may_leave_the_range_with_many_rows_at_once(alike: bool) -> None:
+    """Rows of one hour that are nearly one value: those of the next hours may be one that was never seen."""
+    random = np.random.default_rng(3)
+    rows, hours = hourly(14, rows=100), 14 * 24
+    level = np.repeat(random.normal(size=hours), 100) if alike else random.normal(size=100 * hours)
+    sensor = with_amount(rows, level + random.normal(scale=0.2, size=len(level)))
+    watch = Watch.of(SPEC, Reference.build(SCHEMA, sensor, None, windows=("ms", HOUR_MS)))
+    missing, unusual = watch.smallest_shares(300.0)["amount"]
+    assert (unusual > 0.5 or np.isnan(unusual)) if alike else unusual == pytest.approx(missing, rel=0.2)
