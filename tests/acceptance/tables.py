@@ -76,7 +76,9 @@ def tried(
         given = None if labels is None else directory / "labels.parquet"
         if labels is not None:
             labels.to_parquet(given)
-        initialise(directory / "reference.parquet", "simulated", None, Columns(), directory)
+        fits = window is not None and window.endswith("rows") == ("timestamp" not in reference)
+        compiled_for = window if fits else None  # What is usual at each hour is told of windows of that length.
+        initialise(directory / "reference.parquet", "simulated", None, Columns(), directory, window=compiled_for)
         config = directory / "monitor.yaml"
         if settings:
             told = yaml.safe_load(config.read_text())

@@ -20,8 +20,9 @@ def ways(counts: list[int], ordered: bool) -> Grouping:
 @settings(max_examples=300)
 def test_groups_hold_all_rows_and_are_as_many_as_are_said(counts: list[int], ordered: bool) -> None:
     found = ways(counts, ordered)
-    assert found.number == 1 + len(TARGETS)
-    for way, target in enumerate((len(counts), *TARGETS)):
+    coarser = TARGETS if len(counts) > 2 else ()  # Of two cells, there is no other way than both.
+    assert found.number == 1 + len(coarser)
+    for way, target in enumerate((len(counts), *coarser)):
         groups = found.groups[way, 0].tolist()
         members: dict[int, list[int]] = {}
         for cell, group in enumerate(groups):
