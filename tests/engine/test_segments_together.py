@@ -11,17 +11,14 @@ import pytest
 
 from monitor.detection.budget import CORRELATION_SHARE, DATA_SHARE, DAY_WINDOWS, SEGMENTS_SHARE, VALUES_SHARE
 from monitor.detection.budget import windows_a_month as month
-from monitor.detection.records import IncidentChange
-from monitor.engine import Monitor, Rebaseline
+from monitor.engine import Rebaseline
 from monitor.events.batch import CORRELATION, CategoricalColumn, NumericColumn, Predictions
 from monitor.events.schema import Schema
 from monitor.profiles.history import History
 from monitor.profiles.reference import Reference
 from monitor.profiles.together import Together
-from monitor.snapshot import WindowView
 from monitor.spec import AlarmSpec, FeatureSpec, MadeSpec, ModelSpec
-from monitor.windows.streams import Now
-from tests.engine.saved import saved
+from tests.engine.hours import Hours
 from tests.engine.specs import HOURLY
 from tests.profiles import rows as table
 
@@ -55,40 +52,15 @@ REFERENCE = compiled()
 
 
 @dataclass
-class Run:
+class Run(Hours):
     """An engine that is given one hour after the other."""
 
     spec: ModelSpec = SPEC
     references: dict[str, Reference] = field(default_factory=lambda: {"3": REFERENCE})
     hour: int = 7 * 24
-    views: list[WindowView] = field(default_factory=list)
-    changes: list[IncidentChange] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.engine = Monitor([self.spec], {"m": self.references})
 
     def feed(self, windows: int, r: float = 0.0, shift: float = 0.0) -> Run:
-        model = self.engine.models["m"]
-        for hour in range(self.hour, self.hour + windows):
-            times = hour * HOUR_MS + np.arange(ROWS, dtype=np.int64) * (HOUR_MS // ROWS)
-            model.ingest(replace(drawn(hour + 1, ROWS, r, shift), time_ms=times), (), {}, Now.at(1 << 50))
-            output = model.finish((hour + 1) * HOUR_MS)
-            self.views += output.windows
-            self.changes += output.changes
-        self.hour += windows
-        return self
-
-    def restart(self) -> Run:
-        written = saved(self.engine)
-        self.engine = Monitor(
-            [self.spec], {"m": {each: Reference.load(it.dump()) for each, it in self.references.items()}}
-        )
-        self.engine.restore(written)
-        return self
-
-    def kept(self) -> dict[str, bytes]:
-        """All but how far the partitions have come."""
-        return {key: piece for key, piece in saved(self.engine).items() if "/progress/" not in key}
+        return self.give(windows, lambda number: drawn(number, ROWS, r, shift))
 
     def said(self) -> list[tuple[str, tuple[str, ...]]]:
         return [(each.event, each.incident.features) for each in self.changes]

@@ -8,15 +8,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from monitor.detection.records import IncidentChange, Verdict
-from monitor.engine import Monitor, Rebaseline
+from monitor.detection.records import Verdict
+from monitor.engine import Rebaseline
 from monitor.events.batch import CORRELATION, NumericColumn, Predictions
 from monitor.profiles.reference import Reference
 from monitor.snapshot import WindowView
 from monitor.spec import DAY_MS, AlarmSpec, CalendarSpec, FeatureSpec, MadeSpec, ModelSpec
-from monitor.windows.streams import Now
 from monitor.windows.window import WindowSpec
-from tests.engine.saved import saved
+from tests.engine.hours import Hours
 from tests.engine.specs import HOURLY
 from tests.profiles import rows as table
 
@@ -46,39 +45,15 @@ SPEC = replace(HOURLY, alarms=AlarmSpec())
 
 
 @dataclass
-class Run:
+class Run(Hours):
     """An engine that is given one hour after the other, from the third week on."""
 
     spec: ModelSpec = SPEC
     references: dict[str, Reference] = field(default_factory=lambda: {"3": REFERENCE})
     hour: int = 14 * 24
-    views: list[WindowView] = field(default_factory=list)
-    changes: list[IncidentChange] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.engine = Monitor([self.spec], {"m": self.references})
 
     def feed(self, windows: int, r: float = 0.0, missing: float = 0.0) -> Run:
-        size = self.spec.window.size
-        for window in range(self.hour, self.hour + windows):
-            times = window * size + np.arange(ROWS, dtype=np.int64) * (size // ROWS)
-            batch = replace(drawn(window + 1, ROWS, r, missing), time_ms=times)
-            self.engine.models["m"].ingest(batch, (), {}, Now.at(1 << 50))
-            output = self.engine.models["m"].finish((window + 1) * size)
-            self.views += output.windows
-            self.changes += output.changes
-        self.hour += windows
-        return self
-
-    def restart(self) -> Run:
-        written = saved(self.engine)
-        self.engine = Monitor([self.spec], {"m": self.references})
-        self.engine.restore(written)
-        return self
-
-    def kept(self) -> dict[str, bytes]:
-        """All but how far the partitions have come."""
-        return {key: piece for key, piece in saved(self.engine).items() if "/progress/" not in key}
+        return self.give(windows, lambda number: drawn(number, ROWS, r, missing))
 
     def verdicts(self) -> list[Verdict]:
         return list(of(self.views))
