@@ -140,13 +140,16 @@ class ModelView:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryView:
-    """Where one trigger's message stands: pending, delivered, failed (given up) or disabled (the receiver is gone)."""
+    """Where one message stands: pending, delivered, failed (given up), disabled (the receiver is gone) or superseded
+    (by a newer one of its subject). run: what the receiver calls what it has begun.
+    """
 
-    trigger: str
+    subject: str
     receiver: str
     state: str
     attempts: int
     last_error: str = ""
+    run: str = ""
 
 
 @dataclass(frozen=True, slots=True)

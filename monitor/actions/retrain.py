@@ -47,7 +47,7 @@ def retrain_request(trigger: Trigger, receipt: Receipt, receiver: str, created_m
     return Message(
         id=message_id(trigger.id, receiver),
         receiver=receiver,
-        trigger=trigger.id,
+        subject=trigger.id,
         body=orjson.dumps(body),
         created_ms=created_ms,
     )

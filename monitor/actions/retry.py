@@ -9,13 +9,12 @@ from __future__ import annotations
 import email.utils
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC
 from types import MappingProxyType
-from typing import Literal
 from urllib.parse import urlsplit
 
 from monitor.actions.outbox import Attempt, DeliveryState, Message
+from monitor.actions.receiver import Answer, Meaning, NoResponse, Outcome, Problem
 
 SCHEDULE_S = (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """Seconds before each attempt: SCHEDULE_S[n] is the wait between the n-th failure and the next attempt."""
@@ -28,8 +27,6 @@ RETRY_AFTER_MAX_MS = 86_400_000
 
 REFUSALS_MAX = 3
 """Attempts after which a 4xx is final: a deployment may answer 404 for a minute, a wrong URL does so for ever."""
-
-Problem = Literal["timeout", "dns", "refused", "unreachable", "tls", "reset", "protocol", "internal"]
 
 PROBLEMS: Mapping[Problem, str] = MappingProxyType(
     {
@@ -45,26 +42,6 @@ PROBLEMS: Mapping[Problem, str] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """The receiver's answer; retry_after and location: the headers' text, if any."""
-
-    status: int
-    retry_after: str | None = None
-    location: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NoResponse:
-    """There was no answer, and why. The receiver may have acted on the request all the same."""
-
-    problem: Problem
-
-
-Outcome = Response | NoResponse
-Verdict = Literal["delivered", "disabled", "refused", "retry"]
-
-
 def judge(outcome: Outcome, message: Message, now_ms: int, jitter: float) -> Attempt:
     """How the attempt that ended at `now_ms` leaves the message.
 
@@ -72,12 +49,12 @@ def judge(outcome: Outcome, message: Message, now_ms: int, jitter: float) -> Att
     before the schedule says; a settled message is due at `now_ms`, which means nothing.
     """
     attempts = message.attempts + 1
-    verdict, detail = _read(outcome)
+    meaning, detail = _read(outcome)
     state: DeliveryState
     due_ms = now_ms
-    if verdict == "delivered" or verdict == "disabled":
-        state = verdict
-    elif attempts >= (REFUSALS_MAX if verdict == "refused" else len(SCHEDULE_S)):
+    if meaning == "delivered" or meaning == "disabled":
+        state = meaning
+    elif attempts >= (REFUSALS_MAX if meaning == "refused" else len(SCHEDULE_S)):
         state, detail = "failed", f"{detail} Given up after {attempts} attempts."
     else:
         state = "pending"
@@ -86,19 +63,23 @@ def judge(outcome: Outcome, message: Message, now_ms: int, jitter: float) -> Att
     return Attempt(
         message=message.id,
         receiver=message.receiver,
+        subject=message.subject,
         at_ms=now_ms,
         state=state,
         attempts=attempts,
         due_ms=due_ms,
-        status=outcome.status if isinstance(outcome, Response) else None,
+        status=None if isinstance(outcome, NoResponse) else outcome.status,
         detail=detail,
+        run=outcome.run if isinstance(outcome, Answer) else "",
     )
 
 
-def _read(outcome: Outcome) -> tuple[Verdict, str]:
+def _read(outcome: Outcome) -> tuple[Meaning, str]:
     """The outcome's class, whatever attempt it was, and one sentence about it."""
     if isinstance(outcome, NoResponse):
         return "retry", PROBLEMS[outcome.problem]
+    if isinstance(outcome, Answer):
+        return outcome.meaning, outcome.detail
     status = outcome.status
     if 200 <= status < 300:
         return "delivered", f"HTTP {status}."
@@ -122,7 +103,7 @@ def _host(location: str | None) -> str:
 
 def _asked_for_ms(outcome: Outcome, now_ms: int) -> int:
     """The wait that `Retry-After` asks for, 0 without one: seconds or an HTTP date (RFC 9110, 10.2.3)."""
-    text = (outcome.retry_after or "").strip() if isinstance(outcome, Response) else ""
+    text = "" if isinstance(outcome, NoResponse) else (outcome.retry_after or "").strip()
     if text.isascii() and text.isdigit():
         wait_ms = int(text) * 1000 if len(text) < 10 else RETRY_AFTER_MAX_MS
     else:

@@ -16,9 +16,10 @@ from monitor.config import document
 from monitor.config.client import check_client
 from monitor.config.document import Document, Location
 from monitor.config.kafka import Kafka
-from monitor.config.models import Context, File, Made, Model, Reachable, Server
+from monitor.config.models import Context, File, Made, Model
 from monitor.config.problems import Problem, problems_of, sentences
 from monitor.config.references import References, kinds
+from monitor.config.server import Reachable, Server
 from monitor.errors import ConfigError
 from monitor.events.schema import Schema
 from monitor.profiles import codec

@@ -36,10 +36,11 @@ from monitor.config.agreement import (
 )
 from monitor.config.calendar import Entry, calendar_problems
 from monitor.config.kafka import Kafka
-from monitor.config.network import loopback_host, receiver_url
 from monitor.config.problems import near, refuse
+from monitor.config.receivers import Webhook
 from monitor.config.references import References
-from monitor.config.settings import Settings, Text
+from monitor.config.server import Server
+from monitor.config.settings import Names, Settings, Text, one_or_more
 from monitor.events.canonical import canonical
 from monitor.events.schema import Kind, Task
 from monitor.profiles.reference import Reference
@@ -70,10 +71,6 @@ def _zone(name: str) -> str:
     except (KeyError, ValueError, OSError):
         raise ValueError("is not a time zone: write a name of the IANA database, as in UTC or Europe/Warsaw") from None
     return name
-
-
-def _one_or_more(value: object) -> object:
-    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
 def _listed(value: object) -> object:
@@ -108,7 +105,6 @@ Window = Annotated[
     PlainSerializer(units.window_text, return_type=str, when_used="json"),
 ]
 Canonical = Annotated[Text, BeforeValidator(_text)]
-Names = Annotated[tuple[Text, ...], BeforeValidator(_one_or_more)]
 TimeZone = Annotated[str, AfterValidator(_zone)]
 Score = Annotated[Any, BeforeValidator(_score)]
 Files = Annotated[dict[str, Text], Field(min_length=1)]
@@ -174,7 +170,7 @@ class Retrain(Settings):
     """Whom to ask for a retrained model, why, how often, and from how many labels on."""
 
     webhook: Text
-    on: Annotated[tuple[Literal["performance", "drift"], ...], BeforeValidator(_one_or_more), Field(min_length=1)]
+    on: Annotated[tuple[Literal["performance", "drift"], ...], BeforeValidator(one_or_more), Field(min_length=1)]
     cooldown: Duration = units.duration_ms("24h")
     labels_min: int = Field(2000, ge=0)
 
@@ -297,37 +293,6 @@ class Model(Settings):
         return {name: feature for name, feature in self.features.items() if feature.monitor != "off"}
 
 
-class Webhook(Settings):
-    """A receiver of retrain requests; signed with the first secret, the second while it is being replaced."""
-
-    url: Annotated[str, AfterValidator(receiver_url)]
-    secret_file: Text | None = None
-    secret_files: Names | None = None
-
-    @model_validator(mode="after")
-    def _signed(self) -> Self:
-        if (self.secret_file is None) == (not self.secret_files):
-            refuse(((), "must have either secret_file or secret_files: requests are always signed"))
-        return self
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        return self.secret_files or (self.secret_file or "",)
-
-
-class Server(Settings):
-    """port 0: any free one."""
-
-    host: Annotated[str, AfterValidator(loopback_host)] = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65_535)
-
-
-class Reachable(Settings, extra="ignore"):
-    """Of `monitor.yaml`, what whoever asks the running service needs; the rest may name files of another machine."""
-
-    server: Server = Server()
-
-
 class File(Settings):
     """The root of `monitor.yaml`."""
 
@@ -339,7 +304,7 @@ class File(Settings):
     timezone: TimeZone = Model.model_fields["timezone"].default
     alarms: Alarms = Alarms()
     segments_max: int = Field(SEGMENTS_MAX, ge=2, le=SEGMENTS_MAX)
-    models: Annotated[tuple[Model, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
+    models: Annotated[tuple[Model, ...], BeforeValidator(one_or_more), Field(min_length=1)]
     webhooks: dict[str, Webhook] = Field(default_factory=dict)
     server: Server = Server()
 

@@ -128,6 +128,6 @@ class Trigger(Resource):
             deliveries=[
                 Delivery(receiver=each.receiver, state=each.state, attempts=each.attempts, last_error=each.last_error)
                 for each in deliveries
-                if each.trigger == trigger.id
+                if each.subject == trigger.id
             ],
         )

@@ -314,7 +314,7 @@ def _incident(incident: Incident) -> Content:
 
 
 def _trigger(trigger: Trigger, deliveries: tuple[DeliveryView, ...]) -> Content:
-    sent = [f"{each.state} to {each.receiver}" for each in deliveries if each.trigger == trigger.id]
+    sent = [f"{each.state} to {each.receiver}" for each in deliveries if each.subject == trigger.id]
     fate = f"withheld: {trigger.withheld}" if trigger.withheld else ", ".join(sent) or "requested"
     return [
         tag("a", trigger.summary, href=f"/api/v1/triggers/{_path(trigger.id)}"),

@@ -17,45 +17,46 @@ _GRACE_S = 3
 
 
 class HttpServer:
-    """Serves `app` on one address, from construction (which binds) until `stop`.
+    """One address, held from construction (which binds) until `stop`.
 
     Port 0 takes any free one; `port` is the one in use. Raises UnavailableError where the address cannot be had.
     """
 
-    def __init__(self, app: ASGIApp, host: str = "127.0.0.1", port: int = 8000) -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int = 8000) -> None:
         self._socket = _bind(host, port)
         self.host: Final = host
         self.port: Final[int] = self._socket.getsockname()[1]
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                http="h11",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=_GRACE_S,
-            )
-        )
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [self._socket]}, name="http", daemon=True
-        )
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
 
     @property
     def url(self) -> str:
         """Where it is reached from this machine."""
         return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
-    def start(self) -> None:
-        """Answer requests; those that came since construction have waited."""
+    def start(self, app: ASGIApp) -> None:
+        """Answer requests with `app`; those that came since construction have waited."""
+        config = uvicorn.Config(
+            app,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=_GRACE_S,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._socket]}, name="http", daemon=True
+        )
         self._thread.start()
 
     def stop(self, timeout_s: float = 2 * _GRACE_S) -> None:
         """Finish the requests that are under way, then close; may be called twice, or before `start`."""
-        self._server.should_exit = True
-        if self._thread.ident is not None:
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = True
             self._thread.join(timeout_s)
         self._socket.close()
 

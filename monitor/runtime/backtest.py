@@ -142,7 +142,7 @@ def run_backtest(
         store,
         source,
         Topics(frozenset({_PREDICTIONS}), frozenset({_LABELS})),
-        lambda trigger, now_ms: [],
+        lambda output, now_ms: [],
         clock,
         durable=False,
     )

@@ -8,138 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import logging
 import math
 import random
-import socket
-import ssl
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 
-import httpx
-
-from monitor import __version__
-from monitor.actions import signing
 from monitor.actions.outbox import Attempt, DeliveryState, Message
-from monitor.actions.retry import NoResponse, Outcome, Problem, Response, judge
-from monitor.errors import ConfigError
+from monitor.actions.receiver import NoResponse, Outcome, Receiver, Reply, Request
+from monitor.actions.retry import judge
 from monitor.runtime.clock import wall_clock_ms
-
-BODY_MAX = 65_536
-"""Bytes of an answer's body that are read, so that an orderly receiver is not cut short; then the connection closes."""
+from monitor.runtime.post import post
 
 LOOK_AGAIN_S = 60.0
 """The longest wait before the wall clock is read again: it may be set, or the machine may have slept."""
 
 Clock = Callable[[], int]
-Post = Callable[[httpx.Request, float], Awaitable[Outcome]]
+Post = Callable[[Request, float], Awaitable[Reply]]
 
-
-@dataclass(frozen=True, slots=True)
-class Webhook:
-    """One receiver. secrets: keys to sign with, the first is the current one. timeout_s: deadline of a whole attempt.
-
-    The URL may carry credentials of its own, so neither it nor the secrets are ever shown. Raises ConfigError.
-    """
-
-    name: str
-    url: str = field(repr=False)
-    secrets: tuple[bytes, ...] = field(repr=False)
-    timeout_s: float = 15.0
-
-    def __post_init__(self) -> None:
-        problems = tuple(f"webhook {self.name}: {problem}" for problem in self._problems())
-        if problems:
-            raise ConfigError(*problems)
-
-    def _problems(self) -> Iterator[str]:
-        try:
-            url = httpx.URL(self.url)
-        except httpx.InvalidURL:
-            yield "url is not a URL"
-        else:
-            if url.scheme not in ("http", "https") or not url.host:
-                yield "url must be http:// or https:// and a host"
-            if url.userinfo:
-                yield "url must not carry a user name or password; the receiver checks the signature instead"
-        if not self.secrets:
-            yield "a signing secret is needed"
-        if not self.timeout_s > 0:
-            yield "timeout_s must be more than 0"
-
-
-async def post(request: httpx.Request, timeout_s: float) -> Outcome:
-    """One attempt, over after `timeout_s` whatever the receiver does. Never raises.
-
-    The deadline covers name resolution, connect, TLS, sending, headers and body: a timeout per read would let a
-    receiver that drips bytes hold on for ever. The status line decides; a body that is endless, slow or broken off
-    changes nothing. The transport is used without a client, which would log the URL.
-    """
-    answer: Response | None = None
-    try:
-        async with AsyncExitStack() as connections, asyncio.timeout(timeout_s), _transport() as transport:
-            request.extensions["trace"] = _closer(connections)
-            reply = await transport.handle_async_request(request)
-            answer = Response(reply.status_code, reply.headers.get("retry-after"), reply.headers.get("location"))
-            await _read_some(reply)
-    except Exception as error:  # noqa: BLE001 - a thread that dies delivers nothing more, so no error may pass.
-        return answer or NoResponse(_problem(error))
-    return answer
-
-
-def _transport() -> httpx.AsyncHTTPTransport:
-    """A connection of its own for every attempt. The system's trust store, or the one SSL_CERT_FILE names."""
-    return httpx.AsyncHTTPTransport(verify=ssl.create_default_context(), trust_env=False)
-
-
-def _closer(connections: AsyncExitStack) -> Callable[[str, dict[str, Any]], Awaitable[None]]:
-    """A trace hook that closes with the stack what was connected: httpcore forgets it when cut in a TLS handshake."""
-
-    async def on_event(event: str, info: dict[str, Any]) -> None:
-        if event == "connection.connect_tcp.complete":
-            connections.push_async_callback(info["return_value"].aclose)
-
-    return on_event
-
-
-async def _read_some(reply: httpx.Response) -> None:
-    size = 0
-    async with aclosing(reply):
-        async for chunk in reply.aiter_raw():
-            size += len(chunk)
-            if size >= BODY_MAX:
-                break
-
-
-_PROBLEMS: tuple[tuple[type[BaseException], Problem], ...] = (
-    (TimeoutError, "timeout"),
-    (socket.gaierror, "dns"),
-    (ssl.SSLError, "tls"),
-    (ConnectionRefusedError, "refused"),
-    (httpx.RemoteProtocolError, "protocol"),
-    (ConnectionError, "reset"),
-    (httpx.ConnectError, "unreachable"),
-    (httpx.NetworkError, "reset"),
-)
-"""The first row with any of an error's causes names the problem, so the more telling ones stand first."""
-
-
-def _problem(error: BaseException) -> Problem:
-    causes = tuple(_causes(error))
-    return next((name for kind, name in _PROBLEMS if any(isinstance(cause, kind) for cause in causes)), "internal")
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, what it was raised from, and so on; httpx wraps the operating system's errors twice."""
-    while error is not None:
-        yield error
-        if isinstance(error, BaseExceptionGroup):
-            for part in error.exceptions:
-                yield from _causes(part)
-        error = error.__cause__ or error.__context__
+_log = logging.getLogger(__name__)
 
 
 class Delivery:
@@ -147,7 +36,7 @@ class Delivery:
 
     def __init__(
         self,
-        webhooks: Iterable[Webhook],
+        receivers: Iterable[Receiver],
         clock: Clock = wall_clock_ms,
         jitter: Callable[[], float] = random.random,
         post: Post = post,
@@ -156,7 +45,7 @@ class Delivery:
         self._clock = clock
         self._outcomes: dict[tuple[str, int, DeliveryState], Attempt] = {}
         self._arrived = threading.Condition()
-        self._workers = {webhook.name: _Worker(webhook, self._report, clock, jitter, post) for webhook in webhooks}
+        self._workers = {each.name: _Worker(each, self._report, clock, jitter, post) for each in receivers}
 
     def start(self) -> None:
         """Begin to send; what was offered before waits until now."""
@@ -209,17 +98,19 @@ class _Worker(threading.Thread):
 
     def __init__(
         self,
-        webhook: Webhook,
+        receiver: Receiver,
         report: Callable[[Attempt], None],
         clock: Clock,
         jitter: Callable[[], float],
         post: Post,
     ) -> None:
-        super().__init__(name=f"deliver to {webhook.name}", daemon=True)
-        self._webhook, self._report, self._clock, self._jitter, self._post = webhook, report, clock, jitter, post
+        super().__init__(name=f"deliver to {receiver.name}", daemon=True)
+        self._receiver, self._report, self._clock, self._jitter, self._post = receiver, report, clock, jitter, post
         self._changed = threading.Condition()
         self._queue: list[tuple[int, int, str, Message]] = []
         self._known: dict[str, Attempt | None] = {}
+        self._newest: dict[str, str] = {}
+        self._free_ms = 0
         self._gone = False
         self._stopping = False
 
@@ -231,6 +122,7 @@ class _Worker(threading.Thread):
                     self._report(settled)
                 elif message.id not in self._known:
                     self._known[message.id] = None
+                    self._supersede(message)
                     self._push(message)
             self._changed.notify()
 
@@ -242,46 +134,79 @@ class _Worker(threading.Thread):
     def run(self) -> None:
         # One event loop for the thread's life: closing a loop waits for name resolutions that a deadline cut off.
         with asyncio.Runner() as runner:
-            while (message := self._take()) is not None:
-                self._settle(message, self._attempt(runner, message))
+            while messages := self._take():
+                self._settle(messages, self._attempt(runner, messages))
 
-    def _take(self) -> Message | None:
-        """The next message once it is due; None when it is time to stop."""
+    def _take(self) -> list[Message]:
+        """The next messages once one is due, as many as go together; none when it is time to stop."""
         with self._changed:
             while not self._stopping:
                 wait_s = self._wait_s()
                 if wait_s <= 0:
-                    return heapq.heappop(self._queue)[-1]
+                    now_ms, most = self._clock(), 1 if self._gone else self._receiver.most
+                    taken = [heapq.heappop(self._queue)[-1]]
+                    while len(taken) < most and self._queue and self._queue[0][0] <= now_ms:
+                        taken.append(heapq.heappop(self._queue)[-1])
+                    return taken
                 self._changed.wait(min(wait_s, LOOK_AGAIN_S))
-        return None
+        return []
 
     def _wait_s(self) -> float:
         if not self._queue:
             return math.inf
-        return 0.0 if self._gone else (self._queue[0][0] - self._clock()) / 1000
+        return 0.0 if self._gone else (max(self._queue[0][0], self._free_ms) - self._clock()) / 1000
 
-    def _attempt(self, runner: asyncio.Runner, message: Message) -> Attempt:
+    def _attempt(self, runner: asyncio.Runner, messages: Sequence[Message]) -> list[Attempt]:
         if self._gone:
-            return _unsent(message, self._clock(), "disabled", "Not sent: the receiver has answered that it is gone.")
-        outcome = runner.run(self._send(message))
-        return judge(outcome, message, self._clock(), self._jitter())
+            detail = "Not sent: the receiver has answered that it is gone."
+            return [_unsent(message, self._clock(), "disabled", detail) for message in messages]
+        outcome = runner.run(self._converse(messages))
+        now_ms, jitter = self._clock(), self._jitter()
+        self._free_ms = now_ms + self._receiver.pace_ms
+        return [judge(outcome, message, now_ms, jitter) for message in messages]
 
-    async def _send(self, message: Message) -> Outcome:
-        """Signed anew: the timestamp is the attempt's, the id and the body are the message's."""
-        webhook = self._webhook
-        headers = signing.headers(webhook.secrets, message.id, self._clock() // 1000, message.body)
-        headers |= {"content-type": "application/json", "user-agent": f"model-monitor/{__version__}"}
-        request = httpx.Request("POST", webhook.url, headers=headers, content=message.body)
-        return await self._post(request, webhook.timeout_s)
+    async def _converse(self, messages: Sequence[Message]) -> Outcome:
+        """All requests of one attempt, within one deadline. Never raises."""
+        deadline_s = time.monotonic() + self._receiver.timeout_s
+        try:
+            conversation = self._receiver.deliver(messages, self._clock())
+            request = next(conversation)
+            while True:
+                reply = await self._post(request, deadline_s - time.monotonic())
+                request = conversation.send(reply)
+        except StopIteration as ended:
+            outcome: Outcome = ended.value
+            return outcome
+        except Exception:  # noqa: BLE001 - a thread that dies delivers nothing more, so no error may pass.
+            _log.exception("a request to %s could not be made", self._receiver.name)
+            return NoResponse("internal")
 
-    def _settle(self, message: Message, attempt: Attempt) -> None:
+    def _settle(self, messages: Sequence[Message], attempts: Sequence[Attempt]) -> None:
         with self._changed:
-            if attempt.state == "pending":
-                self._push(replace(message, attempts=attempt.attempts, due_ms=attempt.due_ms))
-            else:
-                self._known[message.id] = attempt
-                self._gone = self._gone or attempt.state == "disabled"
-        self._report(attempt)
+            for message, attempt in zip(messages, attempts, strict=True):
+                ended = attempt
+                if attempt.state == "pending" and self._newest[message.subject] != message.id:
+                    ended = replace(attempt, state="superseded")
+                if ended.state == "pending":
+                    self._push(replace(message, attempts=ended.attempts, due_ms=ended.due_ms))
+                else:
+                    self._known[message.id] = ended
+                    self._gone = self._gone or ended.state == "disabled"
+                self._report(ended)
+
+    def _supersede(self, newer: Message) -> None:
+        """What waits about the same subject need not be said any more."""
+        self._newest[newer.subject] = newer.id
+        older = [entry for entry in self._queue if entry[-1].subject == newer.subject]
+        for entry in older:
+            self._queue.remove(entry)
+            message = entry[-1]
+            self._known[message.id] = attempt = _unsent(
+                message, self._clock(), "superseded", "Not sent: a newer message about the same went instead."
+            )
+            self._report(attempt)
+        if older:
+            heapq.heapify(self._queue)
 
     def _push(self, message: Message) -> None:
         heapq.heappush(self._queue, (message.due_ms, message.created_ms, message.id, message))
@@ -292,6 +217,7 @@ def _unsent(message: Message, now_ms: int, state: DeliveryState, detail: str) ->
     return Attempt(
         message=message.id,
         receiver=message.receiver,
+        subject=message.subject,
         at_ms=now_ms,
         state=state,
         attempts=message.attempts,

@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.actions.outbox import Attempt, Message
-from monitor.detection.records import Trigger
 from monitor.engine import Monitor, Output, Result
 from monitor.errors import CommitFailedError
 from monitor.events.batch import BatchEnd, Labels, Origin, Predictions, no_predictions
@@ -101,13 +100,13 @@ class Loop:
         store: Store,
         source: Source,
         topics: Topics,
-        messages: Callable[[Trigger, int], list[Message]],
+        messages: Callable[[Output, int], list[Message]],
         clock: Callable[[], Now],
         outbound: Outbound | None = None,
         sender: DeadLetterSender | None = None,
         durable: bool = True,
     ) -> None:
-        """messages: what a trigger asks of its receivers, at a wall clock. durable: whether the store
+        """messages: what follows from what was said, at a wall clock. durable: whether the store
         keeps what was said and what the engine was, so that another loop can go on from there.
         """
         self._durable = durable
@@ -298,12 +297,7 @@ class Loop:
                 self._store.add_readings(output.readings)
                 self._store.add_incident_changes(output.changes)
                 self._store.add_triggers(output.triggers)
-            messages += [
-                message
-                for trigger in output.triggers
-                if not trigger.withheld
-                for message in self._messages(trigger, now_ms)
-            ]
+            messages += self._messages(output, now_ms)
         self._store.enqueue(messages)
         return messages
 

@@ -8,22 +8,20 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
-from monitor import __version__
-from monitor.actions.outbox import Message
-from monitor.actions.retrain import Receipt, retrain_request
 from monitor.actions.signing import parse_secret
+from monitor.actions.webhook import Webhook
 from monitor.config import Config, Receiver
-from monitor.detection.records import Trigger
 from monitor.engine import Monitor, Output
 from monitor.events.decoder import Decoder
 from monitor.events.native import NativeDecoder
 from monitor.exports.api import create_app
 from monitor.exports.server import HttpServer
 from monitor.runtime.clock import now
-from monitor.runtime.delivery import Delivery, Webhook
+from monitor.runtime.delivery import Delivery
 from monitor.runtime.kafka import KafkaSource
 from monitor.runtime.kafka_dead_letters import KafkaDeadLetters
 from monitor.runtime.loop import Loop, Topics
+from monitor.runtime.outgoing import Outgoing
 from monitor.runtime.standing import overruled
 from monitor.runtime.store import Store
 from monitor.snapshot import Snapshot
@@ -45,7 +43,6 @@ class Service:
         self._trouble: str | None = None
         specs, references = config.specs(), config.references()
         self._receivers = {name: spec.retrain.receiver for name, spec in specs.items() if spec.retrain}
-        self._digest = config.digest
         client = config.kafka_settings()
         webhooks = [Webhook(each.name, each.url, keys_of(each)) for each in config.webhooks()]
         try:
@@ -58,14 +55,17 @@ class Service:
             sender = KafkaDeadLetters(client, config.kafka.topics.dead_letters)
             self._closing.callback(sender.close)
             self._delivery = Delivery(webhooks)
-            self._delivery.start()
+            self.server = HttpServer(config.server.host, config.server.port if port is None else port)
+            self._closing.callback(self.server.stop)
+            base_url = config.server.public_url or self.server.url
+            outgoing = Outgoing(self._receivers, lambda: self._loop.monitor, config.digest, base_url)
             topics = config.kafka.topics
             self._loop = Loop(
                 lambda: Monitor(list(specs.values()), references),
                 store,
                 self._source,
                 Topics(frozenset({topics.predictions}), frozenset({topics.labels})),
-                self._messages,
+                outgoing.messages,
                 clock,
                 self._delivery,
                 sender,
@@ -73,13 +73,8 @@ class Service:
             for name, model in self._loop.monitor.models.items():
                 for sentence in overruled(references[name], model.references.made.values()):
                     _log.warning(sentence)
-            self.server = HttpServer(
-                create_app(self.snapshot, self._loop.orders.give, host=config.server.host),
-                config.server.host,
-                config.server.port if port is None else port,
-            )
-            self._closing.callback(self.server.stop)
-            self.server.start()
+            self._delivery.start()
+            self.server.start(create_app(self.snapshot, self._loop.orders.give, host=config.server.host))
         except BaseException:
             self._closing.close()
             raise
@@ -118,17 +113,6 @@ class Service:
         if trouble != self._trouble:
             _log.warning(trouble or "Kafka can be read")
             self._trouble = trouble
-
-    def _messages(self, trigger: Trigger, now_ms: int) -> list[Message]:
-        window = trigger.window
-        references = self._loop.monitor.models[window.model].references
-        receipt = Receipt(
-            monitor=__version__,
-            config=self._digest,
-            reference=references[references.key(window.version, window.start_ms)].reference.digest,
-            profile=trigger.profile,
-        )
-        return [retrain_request(trigger, receipt, self._receivers[window.model], now_ms)]
 
 
 def _decoders(config: Config) -> dict[str, Decoder]:

@@ -96,7 +96,7 @@ def test_the_same_trigger_gives_the_same_message():
 
 def test_the_message_is_new_and_due_at_once():
     message = retrain_request(TRIGGER, RECEIPT, "pipeline", CREATED_MS)
-    assert (message.receiver, message.trigger, message.created_ms) == ("pipeline", "trg_9f2c", CREATED_MS)
+    assert (message.receiver, message.subject, message.created_ms) == ("pipeline", "trg_9f2c", CREATED_MS)
     assert (message.attempts, message.due_ms) == (0, 0)
 
 

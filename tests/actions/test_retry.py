@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.actions.outbox import Message
-from monitor.actions.retry import PROBLEMS, SCHEDULE_S, NoResponse, Outcome, Response, judge
+from monitor.actions.receiver import NoResponse, Outcome, Response
+from monitor.actions.retry import PROBLEMS, SCHEDULE_S, judge
 
 NOW_MS = 1_764_000_000_000
 MESSAGE = Message("msg_1", "pipeline", "trg_1", b"{}", created_ms=NOW_MS)

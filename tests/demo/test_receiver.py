@@ -9,8 +9,9 @@ import pytest
 
 from monitor.actions import signing
 from monitor.actions.outbox import Message
+from monitor.actions.webhook import Webhook
 from monitor.demo.receiver import BODY_MAX, RetrainReceiver
-from monitor.runtime.delivery import Delivery, Webhook
+from monitor.runtime.delivery import Delivery
 
 KEY = signing.parse_secret(signing.generate_secret())
 OTHER = signing.parse_secret(signing.generate_secret())

@@ -19,8 +19,8 @@ from tests.exports.snapshots import drifting
 
 @contextmanager
 def serving(app: FastAPI, host: str = "127.0.0.1") -> Iterator[HttpServer]:
-    server = HttpServer(app, host, 0)
-    server.start()
+    server = HttpServer(host, 0)
+    server.start(app)
     try:
         yield server
     finally:
@@ -44,14 +44,14 @@ def test_the_server_answers_on_the_free_port_that_it_reports() -> None:
 def test_a_taken_port_is_one_sentence_that_says_what_to_do() -> None:
     with serving(create_app(drifting)) as server:
         with pytest.raises(UnavailableError) as raised:
-            HttpServer(create_app(drifting), "127.0.0.1", server.port)
+            HttpServer("127.0.0.1", server.port)
         assert str(raised.value) == f"port {server.port} on 127.0.0.1 is in use by another program; set server.port"
 
 
 @pytest.mark.parametrize("host", ["203.0.113.7", "no such host", "not-a-name.invalid"])
 def test_an_address_that_cannot_be_had_names_the_setting(host: str) -> None:
     with pytest.raises(UnavailableError, match=r"set server\.host"):
-        HttpServer(create_app(drifting), host, 0)
+        HttpServer(host, 0)
 
 
 def test_the_port_is_free_again_after_stop_and_stopping_twice_is_harmless() -> None:
@@ -59,7 +59,7 @@ def test_the_port_is_free_again_after_stop_and_stopping_twice_is_harmless() -> N
         # The side that closes first keeps the connection in TIME_WAIT: here the server.
         httpx.get(f"{server.url}/livez", headers={"connection": "close"}, trust_env=False)
     server.stop()
-    HttpServer(create_app(drifting), "127.0.0.1", server.port).stop()
+    HttpServer("127.0.0.1", server.port).stop()
 
 
 def test_a_request_under_way_is_answered_before_the_server_stops() -> None:
@@ -88,11 +88,11 @@ def test_a_request_under_way_is_answered_before_the_server_stops() -> None:
 
 
 def test_requests_that_come_before_the_start_wait_for_it() -> None:
-    server = HttpServer(create_app(drifting), "127.0.0.1", 0)
+    server = HttpServer("127.0.0.1", 0)
     try:
         with socket.create_connection(("127.0.0.1", server.port), timeout=30) as early:
             early.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            server.start()
+            server.start(create_app(drifting))
             assert early.recv(15) == b"HTTP/1.1 200 OK"
     finally:
         server.stop()

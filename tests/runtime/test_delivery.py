@@ -8,11 +8,11 @@ import ssl
 import subprocess
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,10 +21,12 @@ from standardwebhooks import Webhook as ReferenceVerifier
 from monitor import __version__
 from monitor.actions import signing
 from monitor.actions.outbox import Attempt, Message
-from monitor.actions.retry import PROBLEMS, SCHEDULE_S, NoResponse, Outcome, Response
-from monitor.errors import ConfigError
+from monitor.actions.receiver import Answer, Conversation, NoResponse, Outcome, Reply, Request, Response
+from monitor.actions.retry import PROBLEMS, SCHEDULE_S
+from monitor.actions.webhook import Webhook
 from monitor.runtime.clock import wall_clock_ms
-from monitor.runtime.delivery import BODY_MAX, Delivery, Webhook
+from monitor.runtime.delivery import Delivery
+from monitor.runtime.post import BODY_MAX
 from tests import receivers
 from tests.receivers import Behaviour, Receiver, answers
 
@@ -76,13 +78,13 @@ class Bench:
 
 
 def message(message_id: str = "msg_1", receiver: str = "pipeline") -> Message:
-    return Message(message_id, receiver, "trg_1", BODY, created_ms=START_MS)
+    return Message(message_id, receiver, f"trg of {message_id}", BODY, created_ms=START_MS)
 
 
 @contextmanager
-def sending(*webhooks: Webhook, **options: object) -> Iterator[Bench]:
+def sending(*to: Webhook | Scripted, **options: object) -> Iterator[Bench]:
     clock = FakeClock()
-    delivery = Delivery(webhooks, clock=clock, jitter=lambda: 0.0, **options)
+    delivery = Delivery(to, clock=clock, jitter=lambda: 0.0, **options)
     delivery.start()
     try:
         yield Bench(delivery, clock)
@@ -438,27 +440,136 @@ def test_close_does_not_wait_beyond_its_deadline():
         assert delivery.outcomes() == []
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"url": "https://user:hidden@receiver.example/"}, "user name or password"),
-        ({"url": "https://user@receiver.example/"}, "user name or password"),
-        ({"url": "ftp://receiver.example/hidden"}, "http:// or https://"),
-        ({"url": "https:///hidden"}, "http:// or https://"),
-        ({"url": "receiver.example/hidden"}, "http:// or https://"),
-        ({"url": "http://receiver.example/\nhidden"}, "not a URL"),
-        ({"url": "http://receiver.example:hidden/"}, "not a URL"),
-        ({"secrets": ()}, "secret is needed"),
-        ({"timeout_s": 0.0}, "more than 0"),
-    ],
-)
-def test_a_webhook_that_cannot_work_is_refused_without_being_shown(changes: dict[str, object], said: str):
-    good = {"name": "pipeline", "url": "http://receiver.example/", "secrets": KEYS, "timeout_s": 15.0}
-    Webhook(**good)
-    with pytest.raises(ConfigError, match=said) as caught:
-        Webhook(**good | changes)
-    assert "webhook pipeline" in str(caught.value)
-    assert "hidden" not in f"{caught.value!r} {caught.value.__cause__!r}"
+@dataclass(frozen=True)
+class Scripted:
+    """A receiver whose conversation the test writes."""
+
+    talk: Callable[[Sequence[Message]], Conversation]
+    name: str = "pipeline"
+    most: int = 1
+    pace_ms: int = 0
+    timeout_s: float = 15.0
+
+    def deliver(self, messages: Sequence[Message], now_ms: int) -> Conversation:
+        return self.talk(messages)
+
+
+def together(messages: Sequence[Message]) -> Conversation:
+    return (yield Request("http://chat.example/", b" ".join(each.id.encode() for each in messages)))
+
+
+def test_messages_that_are_due_go_together_as_many_as_the_receiver_takes_at_its_pace():
+    posts: list[tuple[int, bytes]] = []
+
+    async def post(request: Request, _: float) -> Reply:
+        posts.append((bench.clock.now_ms, request.body))
+        return Response(200)
+
+    with sending(Scripted(together, most=2, pace_ms=1000), post=post) as bench:
+        bench.send("a")
+        assert bench.next().state == "delivered"
+        bench.send("b", "c", "d")
+        bench.at(START_MS + 999)
+        assert bench.delivery.outcomes(0.05) == []
+        bench.at(START_MS + 1000)
+        assert {each.message for each in bench.take(2)} == {"b", "c"}
+        bench.at(START_MS + 2000)
+        assert bench.next().message == "d"
+    assert posts == [(START_MS, b"a"), (START_MS + 1000, b"b c"), (START_MS + 2000, b"d")]
+
+
+def test_a_conversation_may_take_several_requests_and_says_what_they_came_to():
+    asked: list[str] = []
+
+    async def post(request: Request, _: float) -> Reply:
+        asked.append(request.url)
+        return Response(200, body=b"token" if request.url.endswith("/token") else b'{"run": 7}')
+
+    def talk(messages: Sequence[Message]) -> Conversation:
+        token = yield Request("http://engine.example/token", b"")
+        assert isinstance(token, Response)
+        reply = yield Request("http://engine.example/run", token.body)
+        assert isinstance(reply, Response)
+        return Answer("delivered", "It runs.", reply.status, run="7")
+
+    with sending(Scripted(talk), post=post) as bench:
+        bench.send("msg_1")
+        attempt = bench.next()
+    assert asked == ["http://engine.example/token", "http://engine.example/run"]
+    assert (attempt.state, attempt.status, attempt.detail, attempt.run) == ("delivered", 200, "It runs.", "7")
+
+
+def test_one_deadline_covers_a_whole_conversation():
+    left: list[float] = []
+
+    async def post(request: Request, timeout_s: float) -> Reply:
+        left.append(timeout_s)
+        return Response(200)
+
+    def talk(messages: Sequence[Message]) -> Conversation:
+        yield Request("http://engine.example/token", b"")
+        return (yield Request("http://engine.example/run", b""))
+
+    with sending(Scripted(talk, timeout_s=9.0), post=post) as bench:
+        bench.send("msg_1")
+        bench.next()
+    first, second = left
+    assert 0 < second < first <= 9.0
+
+
+def test_a_conversation_with_a_bug_is_a_failed_attempt_and_the_thread_lives():
+    def talk(messages: Sequence[Message]) -> Conversation:
+        if messages[0].id == "bad":
+            raise KeyError("bug")
+        yield Request("http://receiver.example/", b"")
+        return Response(200)
+
+    async def post(request: Request, _: float) -> Reply:
+        return Response(200)
+
+    with sending(Scripted(talk), post=post) as bench:
+        bench.send("bad", "good")
+        assert [(each.message, each.state, each.detail) for each in bench.take(2)] == [
+            ("bad", "pending", PROBLEMS["internal"]),
+            ("good", "delivered", "HTTP 200."),
+        ]
+
+
+def about(subject: str, message_id: str) -> Message:
+    return Message(message_id, "pipeline", subject, BODY, created_ms=START_MS)
+
+
+def test_a_newer_message_about_the_same_takes_the_place_of_one_that_waits():
+    with sending_to(answers(500), answers(200), answers(200)) as (bench, receiver):
+        bench.delivery.offer([about("inc_1", "opened"), about("inc_2", "other")])
+        assert {(each.message, each.state) for each in bench.take(2)} == {
+            ("opened", "pending"),
+            ("other", "delivered"),
+        }
+        bench.delivery.offer([about("inc_1", "resolved")])
+        ended = {each.message: (each.state, each.attempts) for each in bench.take(2)}
+        assert ended == {"opened": ("superseded", 1), "resolved": ("delivered", 1)}
+        bench.at(START_MS + DAY_MS)
+        assert bench.delivery.outcomes(0.05) == []
+        assert [each.headers["webhook-id"] for each in receiver.requests] == ["opened", "other", "resolved"]
+
+
+def test_a_message_that_fails_after_a_newer_one_came_is_not_tried_again():
+    newer = threading.Event()
+
+    def fails_when_told(exchange: receivers.Exchange) -> None:
+        newer.wait(WAIT_S)
+        answers(500)(exchange)
+
+    with sending_to(fails_when_told, answers(200)) as (bench, receiver):
+        bench.delivery.offer([about("inc_1", "opened")])
+        receiver.wait_for_requests(1)
+        bench.delivery.offer([about("inc_1", "resolved")])
+        newer.set()
+        assert [(each.message, each.state) for each in bench.take(2)] == [
+            ("opened", "superseded"),
+            ("resolved", "delivered"),
+        ]
 
 
 outcomes = st.one_of(
@@ -473,7 +584,7 @@ def test_no_message_is_sent_once_it_is_settled_nor_before_it_is_due(scripts: lis
     posts: list[tuple[str, int]] = []
     remaining = {f"msg_{number}": iter(script) for number, script in enumerate(scripts)}
 
-    async def post(request: httpx.Request, _: float) -> Outcome:
+    async def post(request: Request, _: float) -> Reply:
         message_id = request.headers["webhook-id"]
         posts.append((message_id, bench.clock.now_ms))
         return next(remaining[message_id])

@@ -38,7 +38,7 @@ def loop() -> Loop:
         engine.restore(pieces)
         return engine
 
-    return Loop(made, Store.in_memory(), source, topics, lambda trigger, now_ms: [], now)
+    return Loop(made, Store.in_memory(), source, topics, lambda output, now_ms: [], now)
 
 
 @contextmanager
@@ -56,8 +56,8 @@ def turning(loop: Loop) -> Iterator[None]:
 @contextmanager
 def served(loop: Loop, directory: Path) -> Iterator[Path]:
     """Its HTTP server, and a configuration that names it."""
-    server = HttpServer(create_app(lambda: loop.snapshot, loop.orders.give), "127.0.0.1", 0)
-    server.start()
+    server = HttpServer("127.0.0.1", 0)
+    server.start(create_app(lambda: loop.snapshot, loop.orders.give))
     try:
         yield configured(directory, server.port)
     finally:

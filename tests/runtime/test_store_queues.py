@@ -30,7 +30,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def attempt(message: Message, state: DeliveryState, at_ms: int, attempts: int = 1, due_ms: int = 0) -> Attempt:
     detail = "200" if state == "delivered" else "the receiver answered 500"
-    return Attempt(message.id, message.receiver, at_ms, state, attempts, due_ms, None, detail)
+    return Attempt(message.id, message.receiver, message.subject, at_ms, state, attempts, due_ms, None, detail)
 
 
 # Readings.

@@ -27,7 +27,7 @@ def kafka_loop(broker: Broker, topic: str, store: Store, *specs: ModelSpec) -> I
             store,
             source,
             Topics(frozenset({topic}), frozenset()),
-            lambda trigger, now_ms: [],
+            lambda output, now_ms: [],
             now,
         )
     finally:

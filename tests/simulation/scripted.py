@@ -203,7 +203,8 @@ class ScriptedOutbound:
             self._bomb.reach("after snapshot")
         for message in messages:
             self._receiver.take(message)
-            state = Attempt(message.id, message.receiver, self._clock(), "delivered", 1, self._clock(), 202, "accepted")
+            place = message.id, message.receiver, message.subject
+            state = Attempt(*place, self._clock(), "delivered", 1, self._clock(), 202, "accepted")
             self._ended[message.id] = state
 
     def outcomes(self) -> list[Attempt]:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from monitor.actions.outbox import Attempt, Message
-from monitor.actions.retrain import Receipt, retrain_request
-from monitor.actions.retry import SCHEDULE_S, Response, judge
+from monitor.actions.receiver import Response
+from monitor.actions.retry import SCHEDULE_S, judge
 from monitor.engine import Monitor
 from monitor.exports.prometheus import within
 from monitor.runtime.loop import Loop, Topics
@@ -24,7 +24,7 @@ from monitor.windows.streams import Now
 from monitor.windows.window import Place, WindowSpec
 from tests.simulation.scripted import Bomb, Clock, Receiver, ScriptedOutbound, ScriptedSource, raw_records
 from tests.simulation.traffic import LABELS, MINUTE_MS, PREDICTIONS, START_MS, Record, fraud_event, record, truth
-from tests.simulation.world import FRAUD, World, decoders, references
+from tests.simulation.world import FRAUD, World, decoders, references, requests
 
 HOUR_MS = 60 * MINUTE_MS
 
@@ -112,7 +112,7 @@ def test_what_is_kept_does_not_grow_with_time(tmp_path: Path, monkeypatch: pytes
             store,
             Days(clock),
             Topics(frozenset({PREDICTIONS}), frozenset({LABELS})),
-            lambda trigger, now_ms: [retrain_request(trigger, Receipt("simulated"), "pipeline", now_ms)],
+            requests,
             lambda: Now(clock(), clock()),
             ScriptedOutbound(Receiver(), clock, Bomb()),
             PromptLetters(),
@@ -197,7 +197,7 @@ def test_drift_that_nobody_mends_asks_no_more_than_once_a_day(drifted: Callable[
     sent = [trigger for output in world.outputs for trigger in output.triggers if not trigger.withheld]
     withheld = [trigger for output in world.outputs for trigger in output.triggers if trigger.withheld]
     opened = [change for output in world.outputs for change in output.changes if change.event == "opened"]
-    states = {each.trigger: each for each in world.store.deliveries()}
+    states = {each.subject: each for each in world.store.deliveries()}
     world.close()
     assert len(sent) == asked
     assert len(opened) >= asked

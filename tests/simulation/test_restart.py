@@ -69,7 +69,7 @@ def test_a_delivery_under_way_when_it_is_asked_to_stop_is_ended_and_kept(tmp_pat
         stopping.set()
         assert service.exits() == 0
     with Store.open(tmp_path / STATE) as store:
-        assert [(each.trigger, each.state) for each in store.deliveries()] == [("trg_1", "delivered")]
+        assert [(each.subject, each.state) for each in store.deliveries()] == [("trg_1", "delivered")]
 
 
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from monitor.actions.outbox import Message
 from monitor.actions.retrain import Receipt, retrain_request
 from monitor.engine import Monitor, Output
 from monitor.events.batch import Pairs
@@ -185,7 +186,7 @@ class World:
             self.store,
             self.source,
             Topics(frozenset(self.topics[:1]), frozenset(self.topics[1:])),
-            self._messages,
+            requests,
             lambda: Now(self.clock() + self.set_on_ms, self.clock()),
             ScriptedOutbound(self.receiver, self.clock, self.bomb),
             KeptLetters(),
@@ -234,7 +235,7 @@ class World:
             changes=changes,
             triggers={name: store.triggers(model=name, limit=EVERYTHING) for name in snapshot.models},
             messages={key: orjson.loads(body) | {"timestamp": ""} for key, body in self.receiver.bodies.items()},
-            deliveries=sorted((each.trigger, each.state, each.attempts) for each in store.deliveries()),
+            deliveries=sorted((each.subject, each.state, each.attempts) for each in store.deliveries()),
             events=dict(snapshot.service.events),
             views=snapshot.models,
             dead=sorted(
@@ -269,5 +270,8 @@ class World:
         first.advance, first.due = advance_or_crash, due_or_crash  # type: ignore[method-assign]
         return monitor
 
-    def _messages(self, trigger: Any, now_ms: int) -> list[Any]:
-        return [retrain_request(trigger, Receipt("simulated"), "pipeline", now_ms)]
+
+def requests(output: Output, now_ms: int) -> list[Message]:
+    """What follows from what was said: each trigger asks for a retrained model."""
+    receipt = Receipt("simulated")
+    return [retrain_request(each, receipt, "pipeline", now_ms) for each in output.triggers if not each.withheld]

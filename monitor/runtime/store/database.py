@@ -70,7 +70,9 @@ class Database:
         return cls(connection, "the store in memory")
 
     def identify(self) -> Identity:
-        """Who it is and how far it came. Raises StateError for a newer store, StateDamagedError for none of ours."""
+        """Who it is and how far it came. Raises StateError for a store of another version, StateDamagedError for none
+        of ours.
+        """
         try:
             ((store, version, self._sequence),) = self._connection.execute("FROM store").fetchall()
         except (duckdb.Error, ValueError) as error:
@@ -79,6 +81,11 @@ class Database:
             raise StateError(
                 f"{self._name} was written by a newer version of this service (tables {version}, here {schema.VERSION})"
                 ": run that one, or restore an older backup"
+            )
+        if version < schema.VERSION:
+            raise StateError(
+                f"{self._name} was written by an older version of this service (tables {version}, here "
+                f"{schema.VERSION}): run that one, or begin with a new state directory"
             )
         return Identity(store, self._sequence)
 

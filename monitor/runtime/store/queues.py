@@ -20,7 +20,7 @@ from monitor.runtime.store.database import Database
 from monitor.snapshot import DeliveryView
 
 _MESSAGE = tuple(field.name for field in fields(Message))
-_ATTEMPT = ("id", "receiver", "changed_ms", "state", "attempts", "due_ms", "detail")
+_ATTEMPT = ("id", "receiver", "changed_ms", "state", "attempts", "due_ms", "detail", "run")
 _DEAD_LETTER = (
     "topic",
     "partition",
@@ -37,24 +37,24 @@ _DEAD_LETTER = (
 
 _ENQUEUE = """
 INSERT INTO message BY NAME
-SELECT *, 'pending' AS state, created_ms AS changed_ms, '' AS detail
+SELECT *, 'pending' AS state, created_ms AS changed_ms, '' AS detail, '' AS run
 FROM incoming ANTI JOIN message USING (id, receiver)
 """
 
 _RECORD = """
 UPDATE message SET state = incoming.state, attempts = incoming.attempts, due_ms = incoming.due_ms,
-    changed_ms = incoming.changed_ms, detail = incoming.detail
+    changed_ms = incoming.changed_ms, detail = incoming.detail, run = incoming.run
 FROM incoming
 WHERE message.id = incoming.id AND message.receiver = incoming.receiver AND message.state = 'pending'
 """
 
 _PENDING = """
-SELECT id, receiver, trigger, body, created_ms, attempts, due_ms FROM message WHERE state = 'pending'
+SELECT id, receiver, subject, body, created_ms, attempts, due_ms FROM message WHERE state = 'pending'
 ORDER BY created_ms, id, receiver
 """
 
 _DELIVERIES = """
-SELECT trigger, receiver, state, attempts, if(state = 'delivered', '', detail) FROM message
+SELECT subject, receiver, state, attempts, if(state = 'delivered', '', detail), run FROM message
 ORDER BY created_ms, id, receiver
 """
 
@@ -87,7 +87,7 @@ def record_attempts(database: Database, attempts: Sequence[Attempt]) -> None:
     last = {(attempt.message, attempt.receiver): attempt for attempt in attempts}
     if last:
         rows = (
-            (each.message, each.receiver, each.at_ms, each.state, each.attempts, each.due_ms, each.detail)
+            (each.message, each.receiver, each.at_ms, each.state, each.attempts, each.due_ms, each.detail, each.run)
             for each in last.values()
         )
         database.write(_RECORD, from_rows(_ATTEMPT, rows))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
 """Of these tables; a store with a higher one is refused."""
 
 CREATE = """
@@ -23,8 +23,8 @@ CREATE TABLE trigger (
     number BIGINT DEFAULT nextval('history_number'), id VARCHAR, model VARCHAR, end_ms BIGINT, body BLOB);
 
 CREATE TABLE message (
-    id VARCHAR, receiver VARCHAR, trigger VARCHAR, body BLOB, created_ms BIGINT, attempts INTEGER, due_ms BIGINT,
-    state VARCHAR, changed_ms BIGINT, detail VARCHAR);
+    id VARCHAR, receiver VARCHAR, subject VARCHAR, body BLOB, created_ms BIGINT, attempts INTEGER, due_ms BIGINT,
+    state VARCHAR, changed_ms BIGINT, detail VARCHAR, run VARCHAR);
 
 CREATE SEQUENCE dead_letter_number;
 CREATE TABLE dead_letter (
