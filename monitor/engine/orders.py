@@ -55,9 +55,6 @@ class Acknowledge:
     note: str = ""
 
 
-Order = Rebaseline | Acknowledge
-
-
 def acknowledge(model: ModelMonitor, order: Acknowledge) -> tuple[Output, str]:
     """RefusedError where the incident is over."""
     change = model.progress.incidents.acknowledge(order.incident, order.note)

@@ -26,9 +26,11 @@ class Outgoing:
     def messages(self, output: Output, now_ms: int) -> list[Message]:
         """Of one step of one model. now_ms: wall clock."""
         return [
-            retrain_request(trigger, self._receipt(trigger), self.receivers[trigger.window.model], now_ms)
-            for trigger in output.triggers
-            if not trigger.withheld
+            retrain_request(
+                change.trigger, self._receipt(change.trigger), self.receivers[change.trigger.window.model], now_ms
+            )
+            for change in output.trigger_changes
+            if change.after == "pending"
         ]
 
     def _receipt(self, trigger: Trigger) -> Receipt:

@@ -18,9 +18,10 @@ from monitor.exports.api import create_app
 from monitor.exports.server import HttpServer
 from monitor.runtime.clock import now
 from monitor.runtime.delivery import Delivery
+from monitor.runtime.intake import Topics
 from monitor.runtime.kafka import KafkaSource
 from monitor.runtime.kafka_dead_letters import KafkaDeadLetters
-from monitor.runtime.loop import Loop, Topics
+from monitor.runtime.loop import Loop
 from monitor.runtime.outgoing import Outgoing
 from monitor.runtime.standing import overruled
 from monitor.runtime.store import Store

@@ -17,7 +17,10 @@ from monitor.windows.window import Window
 
 HOUR_MS = 3_600_000
 TOLERANCE = 0.02
-SPEC = RetrainSpec("pipeline", frozenset({"drift", "performance"}), cooldown_ms=24 * HOUR_MS, labels_min=100)
+SPEC = RetrainSpec(
+    "pipeline", frozenset({"drift", "performance"}), 24 * HOUR_MS, labels_min=100, budget=1_000, expires_ms=0
+)
+"""Of a pipeline that never reports."""
 
 FELL = PerformanceEvidence("roc_auc", 0.84, 0.82, 0.86, 0.91, 0.71)
 

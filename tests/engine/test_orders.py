@@ -22,6 +22,8 @@ from tests.profiles import rows as table
 
 HOUR_MS = 3_600_000
 ROWS = 240
+NOW_MS = 1 << 41
+"""By the wall clock."""
 SPEC = HOURLY
 
 
@@ -64,7 +66,7 @@ class Run:
         self.engine.models["m"].ingest(batch, (), {}, Now.at(1 << 50))
 
     def obey(self, order: Rebaseline | Acknowledge) -> list[tuple[str, str]]:
-        output, _ = self.engine.obey(order)
+        output, _ = self.engine.obey(order, NOW_MS)
         self.changes += output.changes
         return [(change.event, change.incident.cause) for change in output.changes]
 

@@ -57,6 +57,7 @@ ADDED = {
     "unknown_keys_total": set(),
     "data_gaps_total": set(),
     "drift_features": {"model", "version", "segment", "state"},
+    "triggers_in_flight": {"model"},
     "feature_invalid_ratio": {"model", "version", "segment", "feature"},
 }
 """What was added to the promise: docs/METRICS.md documents it."""

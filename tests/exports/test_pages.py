@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from monitor.detection.life import Life
 from monitor.detection.records import State
 from monitor.detection.sensitivity import Detectable
 from monitor.exports.pages import FEATURES_MAX, index
@@ -77,8 +78,8 @@ def test_the_page_shows_what_drifts_performs_and_was_decided() -> None:
         "0.840 0.830 to 0.850",
         "577 labels, 71% labelled, 2026-11-23 10:00 to 11:00 UTC",
         "Open incidents major drift : amount , version 3, since 2026-11-23 12:00 UTC",
-        "amount drifted , 2026-11-23 12:00 UTC , pending to airflow",
-        "withheld: too few labels",
+        "amount drifted , 2026-11-23 12:00 UTC , sent: 2 tries to airflow, HTTP 503.",
+        "amount drifted , 2026-11-23 11:00 UTC , withheld: too few labels",
     ):
         assert shown in text
 
@@ -219,8 +220,10 @@ def test_no_name_can_break_the_page(name: str) -> None:
         place = window(0, model=name, version=name, segment=name)
         view = window_view(place, [verdict(place, name, "drifting", 0.5, 0.1)])
         incident = replace(drifting().models["fraud"].incidents[1], opened=place, features=(name,))
-        trigger = replace(drifting().models["fraud"].triggers[0], summary=name, withheld=name or "x")
-        model = model_view(name, versions=(name,), windows=[view], incidents=[incident], triggers=[trigger])
+        trigger = replace(drifting().models["fraud"].triggers[0].trigger, summary=name, withheld=name or "x")
+        model = model_view(
+            name, versions=(name,), windows=[view], incidents=[incident], triggers=[Life.begun(trigger, 0)]
+        )
         return read(snapshot(model, service=replace(drifting().service, not_ready=name)))
 
     plain = named("plain")

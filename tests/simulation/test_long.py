@@ -16,7 +16,8 @@ from monitor.actions.receiver import Response
 from monitor.actions.retry import SCHEDULE_S, judge
 from monitor.engine import Monitor
 from monitor.exports.prometheus import within
-from monitor.runtime.loop import Loop, Topics
+from monitor.runtime.intake import Topics
+from monitor.runtime.loop import Loop
 from monitor.runtime.source import Polled
 from monitor.runtime.store import Store
 from monitor.spec import DAY_MS, PerformanceSpec, RetrainSpec
@@ -32,7 +33,9 @@ DAILY = replace(
     FRAUD,
     window=WindowSpec(DAY_MS),
     performance=PerformanceSpec("accuracy", 0.1, 2 * DAY_MS, labels_min=150, class_min=20, span_max_ms=3 * DAY_MS),
-    retrain=RetrainSpec("pipeline", frozenset({"performance", "drift"}), cooldown_ms=0, labels_min=0),
+    retrain=RetrainSpec(
+        "pipeline", frozenset({"performance", "drift"}), cooldown_ms=0, labels_min=0, budget=1_000, expires_ms=0
+    ),
     retention_ms=4 * DAY_MS,
 )
 A_DAY = 250
