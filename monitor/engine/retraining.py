@@ -172,11 +172,11 @@ def _newest(model: ModelMonitor, version: str | None) -> WindowView:
     views = [view for view in model.windows.values() if view.rows]
     mine = [view for view in views if version in (None, view.window.version)]
     if not mine:
-        known = listed(sorted({repr(view.window.version) for view in views}))
-        which = "" if version is None else f" of version {version!r}"
+        of = "" if version is None else f" of version {version!r}"
+        known = sorted({repr(view.window.version) for view in views})
         raise RefusedError(
-            f"no window{which} of model {model.spec.name!r} has closed yet"
-            + (f": versions with traffic are {known}" if known else ": wait for the first one")
+            f"no window{of} of model {model.spec.name!r} has closed yet: "
+            + (f"versions with traffic are {listed(known)}" if known else "wait for the first one")
         )
     return max(mine, key=lambda view: (view.window.end_ms, view.rows, view.window.version))
 

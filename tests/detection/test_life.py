@@ -24,7 +24,9 @@ DOCS = Path(__file__).parents[2] / "docs" / "RETRAINING.md"
 
 def begun(withheld: str = "") -> Life:
     trigger = Trigger("trg_1", "drift", "major", "amount drifted", WINDOW, 1, "inc", (), None, 0, 1, {}, (1, 2))
-    return Life.begun(Trigger(**{name: getattr(trigger, name) for name in Trigger.__slots__} | {"withheld": withheld}), 5)
+    return Life.begun(
+        Trigger(**{name: getattr(trigger, name) for name in Trigger.__slots__} | {"withheld": withheld}), 5
+    )
 
 
 def lived(events: list[TriggerEvent], withheld: str = "") -> tuple[Life, list[TriggerState]]:
@@ -96,7 +98,11 @@ def test_a_lost_answer_says_nothing_of_a_run_that_the_pipeline_reported(event: T
         (["tried"], "expired", "trigger trg_1 has not been taken yet"),
         (["running"], "accepted", "trigger trg_1 is running, and takes no step back; it cannot be accepted now"),
         (["succeeded"], "failed", "trigger trg_1 has succeeded and is over; it cannot be failed now"),
-        (["failed"], "running", "trigger trg_1 has failed and is over: what is to be tried again is another request; it"),
+        (
+            ["failed"],
+            "running",
+            "trigger trg_1 has failed and is over: what is to be tried again is another request; it",
+        ),
         (["accepted", "expired"], "running", "trigger trg_1 has expired: only how it ended can still be reported; it"),
     ],
 )

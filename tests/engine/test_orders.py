@@ -146,6 +146,8 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(order: Rebaseline | Ack
 def test_before_anything_has_closed_there_is_nothing_to_go_by() -> None:
     with pytest.raises(RefusedError, match=r"no version of model 'm' has .* windows that have closed: wait"):
         Run(monitor()).obey(Rebaseline("m", "r"))
+    with pytest.raises(RefusedError, match="no version of model 'm' has"):
+        Run(monitor()).obey(Rebaseline("m", "r", version="3"))
 
 
 @pytest.mark.parametrize("restarted", [False, True])
