@@ -1,8 +1,10 @@
-"""A trigger's life: which steps there are, that none goes back, and that the table people read is the one that counts."""
+"""A trigger's life: which steps there are, that none goes back, and that people read the table that counts."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import get_args
 
@@ -24,9 +26,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "RETRAINING.md"
 
 def begun(withheld: str = "") -> Life:
     trigger = Trigger("trg_1", "drift", "major", "amount drifted", WINDOW, 1, "inc", (), None, 0, 1, {}, (1, 2))
-    return Life.begun(
-        Trigger(**{name: getattr(trigger, name) for name in Trigger.__slots__} | {"withheld": withheld}), 5
-    )
+    return Life.begun(replace(trigger, withheld=withheld), 5)
 
 
 def lived(events: list[TriggerEvent], withheld: str = "") -> tuple[Life, list[TriggerState]]:
@@ -64,7 +64,7 @@ def test_no_order_of_events_goes_back_and_what_is_over_stays_so(events: list[Tri
     assert ranks == sorted(ranks)
     assert len(life.steps) <= len(STATES)
     assert [step.state for step in life.steps] == [*dict.fromkeys(states)]
-    for before, after in zip(states, states[1:], strict=False):
+    for before, after in pairwise(states):
         assert before not in OVER or after == before
         assert before != "expired" or after in ("expired", *OVER)
     assert life.in_flight == (life.state in ("pending", "sent", "accepted", "running"))
