@@ -27,7 +27,7 @@ FELL = PerformanceEvidence("roc_auc", 0.84, 0.82, 0.86, 0.91, 0.71)
 
 
 class Model:
-    """One model's incidents and arbiter, an hour at a time. in_flight: the request that its pipeline is not done with."""
+    """One model's incidents and arbiter, an hour at a time. in_flight: what its pipeline has not done with."""
 
     def __init__(self, spec: RetrainSpec = SPEC) -> None:
         self.incidents, self.arbiter, self.spec, self.in_flight = Incidents(), Arbiter(), spec, ""
