@@ -59,7 +59,7 @@ def report(model: ModelMonitor, order: Report, now_ms: int) -> tuple[Output, str
     output = step(model, before, order.state, now_ms, order.detail, order.run, order.version)
     life = model.progress.lives[order.trigger]
     version = f", as version {life.version}" if life.version and life.state == "succeeded" else ""
-    return output, f"trigger {order.trigger} is {life.state}{version}"
+    return output, f"trigger {order.trigger}: {life.state}{version}"
 
 
 def approve(model: ModelMonitor, order: Approve, now_ms: int) -> tuple[Output, str]:

@@ -97,7 +97,7 @@ def test_a_request_is_followed_to_its_end_and_each_step_is_said_once(restarted: 
             run.restart()
     run.obey(Report(name, "running", detail="epoch 1"))
     run.obey(Report(name, "running", detail="epoch 2"))
-    assert run.obey(Report(name, "succeeded", version="4")) == f"trigger {name} is succeeded, as version 4"
+    assert run.obey(Report(name, "succeeded", version="4")) == f"trigger {name}: succeeded, as version 4"
     assert [(each.before, each.after) for each in run.changes] == [
         (None, "pending"),
         ("pending", "sent"),
@@ -295,7 +295,7 @@ def test_the_request_that_is_worked_on_is_never_forgotten() -> None:
     for number in range(2 * VIEWS_MAX):
         run.model.progress.begin(replace(trigger, id=f"trg_{number}", withheld="why"), 0)
     assert len(run.model.progress.lives) == VIEWS_MAX + 1
-    assert run.obey(Report(name, "running")) == f"trigger {name} is running"
+    assert run.obey(Report(name, "running")) == f"trigger {name}: running"
 
 
 def test_a_new_normal_ends_what_could_still_be_approved() -> None:

@@ -245,7 +245,7 @@ def test_a_report_whose_answer_a_crash_took_can_be_made_again(log: Log, tmp_path
     again = ask(world, report)
     world.clock.now_ms += 10_000
     world.step()
-    assert again.result(0) == f"trigger {name} is running"
+    assert again.result(0) == f"trigger {name}: running"
     assert not lost.done() or lost.result(0) == again.result(0)
     views = world.loop.snapshot.models.values()
     (life,) = [each for view in views for each in view.triggers if each.trigger.id == name]
