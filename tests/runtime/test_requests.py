@@ -74,7 +74,7 @@ def test_what_waits_for_approval_is_listed_and_sent_once(waiting: tuple[Loop, st
         assert (shown["id"], shown["state"], shown["withheld"]) == (name, "pending", None)
         assert [each["state"] for each in shown["reports"]] == ["withheld", "pending"]
         assert list(list_triggers(config, None, "withheld", as_json=False)) == ["no trigger is withheld"]
-        with pytest.raises(ConfigError, match="state is .lost., not one of withheld, pending, sent"):
+        with pytest.raises(ConfigError, match=r"state is .lost., not one of withheld, pending, sent"):
             list(list_triggers(config, None, "lost", as_json=False))
     (message,) = queued(loop)
     assert (message.subject, json.loads(message.body)["data"]["trigger"]) == (name, name)
