@@ -251,6 +251,7 @@ def _spec(model: Model, references: Mapping[str, Reference], segments_max: int) 
         arrival=model.arrival,
         labelled=model.labels == "late",
         retention_ms=model.retention,
+        retire_ms=model.retire_after,
         alarms=AlarmSpec(
             model.alarms.budget,
             model.alarms.tolerance,

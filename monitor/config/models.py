@@ -236,6 +236,7 @@ class Model(Settings):
     columns: Columns = Columns()
     labels: Literal["late", "none"] = "late"
     retention: Span = units.duration_ms("90d")
+    retire_after: Span = units.duration_ms("7d")
     kafka_time: bool = False
     segments: Names = ()
     calendar: Annotated[tuple[Entry, ...], BeforeValidator(_listed)] = ()

@@ -19,7 +19,6 @@ _LATER = frozenset(
     {
         "notify",
         "kafka.client",
-        "models.*.retire_after",
         "models.*.performance.window",
         "server.token_file",
         "webhooks.*.preset",

@@ -12,7 +12,7 @@ from dataclasses import replace
 from monitor.detection.sentences import listed
 from monitor.engine import state
 from monitor.engine.model import ModelMonitor
-from monitor.engine.orders import Order, Rebaseline, acknowledge, rebaseline
+from monitor.engine.orders import Order, Rebaseline, Register, acknowledge, rebaseline, register
 from monitor.engine.output import Output
 from monitor.errors import NotFoundError
 from monitor.profiles.reference import Reference
@@ -52,13 +52,13 @@ class Monitor:
         """What a person asks: what it changes, and a sentence on it. RefusedError, and nothing has changed, where it
         cannot be done; NotFoundError where what it names does not exist.
         """
-        if isinstance(order, Rebaseline):
+        if isinstance(order, Rebaseline | Register):
             model = self.models.get(order.model)
             if model is None:
                 raise NotFoundError(
                     f"there is no model {order.model!r}; the configured ones are {listed(sorted(self.models))}"
                 )
-            return rebaseline(model, order)
+            return register(model, order) if isinstance(order, Register) else rebaseline(model, order)
         for model in self.models.values():
             if any(incident.id == order.incident for incident in model.progress.known_incidents):
                 return acknowledge(model, order)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from monitor.detection.records import IncidentChange, Skew, Trigger
+from monitor.detection.records import IncidentChange, Skew, Trigger, VersionChange
 from monitor.snapshot import PerformanceView, WindowView
 from monitor.statistics.reading import Reading
 
@@ -19,3 +19,4 @@ class Output:
     windows: list[WindowView] = field(default_factory=list)
     performance: list[PerformanceView] = field(default_factory=list)
     skews: list[Skew] = field(default_factory=list)
+    versions: list[VersionChange] = field(default_factory=list)

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from monitor.detection.incidents import Incidents
 from monitor.detection.records import Incident, IncidentChange, Trigger
 from monitor.detection.triggers import Arbiter
+from monitor.engine import shown
 from monitor.engine.labels import LabelFlow
 from monitor.engine.losses import Followed
 from monitor.windows.streams import NEVER, Streams
-from monitor.windows.window import Window, WindowSpec
-
-VIEWS_MAX = 100
-"""Closed windows, settled ones, and triggers, that the snapshot of a model shows."""
-
-
-def surplus_views(windows: Collection[Window], standing: Container[str]) -> list[tuple[str, int]]:
-    """Version and end of those not to be shown: all but the newest VIEWS_MAX, and but the newest of each version in
-    `standing`, whose states hold while it is quiet.
-    """
-    ordered = sorted(windows)
-    newest = {window.version: window for window in ordered if window.version in standing}
-    return [(each.version, each.end_ms) for each in ordered[:-VIEWS_MAX] if newest.get(each.version) != each]
+from monitor.windows.window import WindowSpec
 
 
 @dataclass(slots=True)
@@ -32,7 +21,8 @@ class Progress:
 
     window: how windows were cut. closed_ms: joint watermark of the predictions: windows up to it are closed. joint_ms:
     of predictions and labels. boundary_ms: performance is settled up to here. known_ms: the latest time that a label
-    counts from. counted: totals by name. triggers, resolved incidents: the newest,
+    counts from. last: end of the newest closed window, by version, of those that have not retired. counted: totals by
+    name. triggers, resolved incidents: the newest,
     newest last. decided: triggers by (version, requested or withheld). judged: end of the newest window with a verdict,
     by version. followed: the evidence that a version's metric has fallen, or a loss of it risen.
     """
@@ -44,6 +34,7 @@ class Progress:
     joint_ms: int = NEVER
     boundary_ms: int = NEVER
     known_ms: int = NEVER
+    last: dict[str, int] = field(default_factory=dict)
     incidents: Incidents = field(default_factory=Incidents)
     arbiter: Arbiter = field(default_factory=Arbiter)
     counted: dict[str, int] = field(default_factory=dict)
@@ -62,14 +53,14 @@ class Progress:
     def note(self, changes: Sequence[IncidentChange]) -> None:
         """Remember the incidents that ended."""
         ended = [change.incident for change in changes if not change.incident.open]
-        self.resolved = [*self.resolved, *ended][-VIEWS_MAX:]
+        self.resolved = [*self.resolved, *ended][-shown.VIEWS_MAX :]
 
     def decide(self, triggers: Sequence[Trigger]) -> None:
         """Remember the newest triggers, and how many there were."""
         for trigger in triggers:
             key = (trigger.window.version, "withheld" if trigger.withheld else "requested")
             self.decided[key] = self.decided.get(key, 0) + 1
-        self.triggers = [*self.triggers, *triggers][-VIEWS_MAX:]
+        self.triggers = [*self.triggers, *triggers][-shown.VIEWS_MAX :]
 
     def count(self, name: str, rows: int) -> None:
         self.counted[name] = self.counted.get(name, 0) + rows

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from monitor import __version__
-from monitor.engine import Acknowledge, Order
+from monitor.engine import Acknowledge
 from monitor.events.batch import CORRELATION, OUTPUTS, ROWS
 from monitor.exports import decisions, orders, pages, problems, prometheus, reference, resources
 from monitor.exports.guard import BODY_MAX_BYTES, Guard, own_names
@@ -26,7 +26,7 @@ _Entry = TypeVar("_Entry")
 
 def create_app(
     current: Callable[[], Snapshot],
-    obey: Callable[[Order], str] = orders.nobody,
+    obey: orders.Obey = orders.nobody,
     *,
     host: str = "127.0.0.1",
     series_budget: int = prometheus.SERIES_BUDGET,
@@ -199,6 +199,12 @@ def acknowledge(incident: str, asked: orders.Acknowledgement, request: Request) 
 @_api.post("/models/{model:path}/rebaseline")
 def rebaseline(model: FoundModel, asked: orders.NewNormal, request: Request) -> orders.Done:
     """Accept a new normal: from the next window on, recent data is the reference, and evidence starts again."""
+    return orders.carried_out(request.app.state.obey, asked.of(model.name))
+
+
+@_api.post("/models/{model:path}/versions")
+def register(model: FoundModel, asked: orders.NewVersion, request: Request) -> orders.Done:
+    """Register a version with its reference: from its next window on it is judged by that."""
     return orders.carried_out(request.app.state.obey, asked.of(model.name))
 
 

@@ -111,6 +111,10 @@ class Reference:
         segments = by if isinstance(by, Segments) else chosen(self.profile, by)
         return replace(self, segmented=Segmented.of_rows(self.cells, predictions, segments, self.history))
 
+    def of_version(self, version: str) -> Reference:
+        """The same rows, as those of a version."""
+        return self if version == self.version else replace(self, version=version)
+
     @cached_property
     def cells(self) -> DecisionCells:
         """The cells that decisions are taken on."""

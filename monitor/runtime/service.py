@@ -11,10 +11,11 @@ from dataclasses import replace
 from monitor.actions.signing import parse_secret
 from monitor.actions.webhook import Webhook
 from monitor.config import Config, Receiver
-from monitor.engine import Monitor, Output
+from monitor.engine import Monitor, Order, Output
 from monitor.events.decoder import Decoder
 from monitor.events.native import NativeDecoder
 from monitor.exports.api import create_app
+from monitor.exports.orders import Registration
 from monitor.exports.server import HttpServer
 from monitor.runtime.clock import now
 from monitor.runtime.delivery import Delivery
@@ -24,6 +25,7 @@ from monitor.runtime.loop import Loop, Topics
 from monitor.runtime.outgoing import Outgoing
 from monitor.runtime.standing import overruled
 from monitor.runtime.store import Store
+from monitor.runtime.versions import registered
 from monitor.snapshot import Snapshot
 from monitor.windows.streams import Now
 
@@ -42,6 +44,7 @@ class Service:
         self._stop = threading.Event()
         self._trouble: str | None = None
         specs, references = config.specs(), config.references()
+        self._config, self._specs = config, specs
         self._receivers = {name: spec.retrain.receiver for name, spec in specs.items() if spec.retrain}
         client = config.kafka_settings()
         webhooks = [Webhook(each.name, each.url, keys_of(each)) for each in config.webhooks()]
@@ -74,7 +77,7 @@ class Service:
                 for sentence in overruled(references[name], model.references.made.values()):
                     _log.warning(sentence)
             self._delivery.start()
-            self.server.start(create_app(self.snapshot, self._loop.orders.give, host=config.server.host))
+            self.server.start(create_app(self.snapshot, self._obey, host=config.server.host))
         except BaseException:
             self._closing.close()
             raise
@@ -105,10 +108,18 @@ class Service:
         """Ask `run` to return; from any thread or a signal handler."""
         self._stop.set()
 
+    def _obey(self, order: Order | Registration) -> str:
+        """What somebody asks over HTTP, on a thread of the server."""
+        if isinstance(order, Registration):
+            order = registered(self._config, self._specs, order)
+        return self._loop.orders.give(order)
+
     def _tell(self, outputs: Sequence[Output]) -> None:
         """Log what changed: incidents, and whether Kafka can be read."""
         for change in (change for output in outputs for change in output.changes):
             _log.warning("%s incident %s: %s", change.incident.cause, change.event, change.reason)
+        for version in (version for output in outputs for version in output.versions):
+            _log.warning("%s", version.detail)
         trouble = self._source.trouble()
         if trouble != self._trouble:
             _log.warning(trouble or "Kafka can be read")
