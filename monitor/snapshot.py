@@ -30,6 +30,23 @@ class Histogram:
     beyond: int
     total: float
 
+    @property
+    def count(self) -> int:
+        return sum(rows for _, rows in self.rows) + self.beyond
+
+    def quantile(self, share: float) -> float | None:
+        """As PromQL's `histogram_quantile`: straight between the ends of a cell, the last end for what lies beyond it;
+        None where there is no value.
+        """
+        rank, start = share * self.count, 0.0
+        if not self.count:
+            return None
+        for end, rows in self.rows:
+            if rows and rank <= rows:
+                return start + (end - start) * rank / rows
+            rank, start = rank - rows, end
+        return start
+
 
 @dataclass(frozen=True, slots=True)
 class WindowView:
@@ -116,7 +133,8 @@ class ModelView:
     them. decided: triggers in all, by (version,
     "requested" or "withheld"). labels: in all, by LABEL_RESULTS. label_delay_s: of the first label of
     each prediction, seconds. last_event_ms, watermark_ms: None before the first event. alarms: the settings in force.
-    watches: by version.
+    watches: by version. latency_s: of predictions that say how long they took, seconds; None where none does.
+    latencies_invalid: of those, how many said what can be no latency.
     """
 
     name: str
@@ -136,6 +154,8 @@ class ModelView:
     decided: Mapping[tuple[str, str], int] = field(default_factory=dict)
     alarms: AlarmSpec = field(default_factory=AlarmSpec)
     watches: Mapping[str, WatchView] = field(default_factory=dict)
+    latency_s: Histogram | None = None
+    latencies_invalid: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,7 @@ class ModelMonitor:
         if len(accepted):
             rows = batch.take(accepted) if len(accepted) < len(batch) else batch
             self._fold(rows, judged.window_end_ms[accepted])
-            self.progress.count("predictions", len(accepted))
+            self.progress.predict(rows)
         return judged
 
     def _fold(self, rows: Predictions, window_end_ms: NDArray[np.int64]) -> None:

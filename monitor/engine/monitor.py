@@ -109,13 +109,15 @@ def _view(model: ModelMonitor) -> ModelView:
         watermark_ms=_time(progress.closed_ms),
         predictions=progress.counted.get("predictions", 0),
         labels={name: progress.counted.get(name, 0) for name in LABEL_RESULTS},
-        label_delay_s=progress.label_flow.histogram(),
+        label_delay_s=progress.label_flow.delays.histogram(),
         windows=tuple(part for view in windows for part in view.parts),
         performance=tuple(sorted(model.performance.values(), key=lambda view: view.window)),
         incidents=tuple(incidents),
         triggers=tuple(progress.triggers),
         decided=dict(progress.decided),
         alarms=spec.alarms,
+        latency_s=progress.latencies.histogram(),
+        latencies_invalid=progress.latencies.invalid,
         watches={version: _watched(model, version, mine) for version, mine in by_version.items()},
     )
 

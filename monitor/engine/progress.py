@@ -10,7 +10,9 @@ from monitor.detection.records import Incident, IncidentChange, Trigger
 from monitor.detection.triggers import Arbiter
 from monitor.engine import shown
 from monitor.engine.labels import LabelFlow
+from monitor.engine.latency import Latencies
 from monitor.engine.losses import Followed
+from monitor.events.batch import Predictions
 from monitor.windows.streams import NEVER, Streams
 from monitor.windows.window import WindowSpec
 
@@ -44,6 +46,7 @@ class Progress:
     judged: dict[str, int] = field(default_factory=dict)
     followed: dict[str, Followed] = field(default_factory=dict)
     label_flow: LabelFlow = field(default_factory=LabelFlow)
+    latencies: Latencies = field(default_factory=Latencies)
 
     @property
     def known_incidents(self) -> list[Incident]:
@@ -61,6 +64,12 @@ class Progress:
             key = (trigger.window.version, "withheld" if trigger.withheld else "requested")
             self.decided[key] = self.decided.get(key, 0) + 1
         self.triggers = [*self.triggers, *triggers][-shown.VIEWS_MAX :]
+
+    def predict(self, accepted: Predictions) -> None:
+        """Count predictions, and how long they took where they say."""
+        self.count("predictions", len(accepted))
+        if accepted.latency is not None:
+            self.latencies.add(accepted.latency)
 
     def count(self, name: str, rows: int) -> None:
         self.counted[name] = self.counted.get(name, 0) + rows

@@ -45,6 +45,18 @@ METRICS: tuple[Metric, ...] = (
     Metric("watermark_timestamp_seconds", "gauge", "Event time before which windows are closed.", ("model",)),
     Metric("predictions_total", "counter", "Predictions accepted.", ("model",)),
     Metric(
+        "prediction_latency_seconds",
+        "histogram",
+        "How long accepted predictions took, by the latency_ms of their events; absent until one carries it.",
+        ("model",),
+    ),
+    Metric(
+        "prediction_latency_invalid_total",
+        "counter",
+        "Accepted predictions whose latency_ms is no number from 0 to a day; no part of the histogram.",
+        ("model",),
+    ),
+    Metric(
         "labels_total",
         "counter",
         "Labels, by what became of them: matched with a prediction, waiting for one when they came, expired without"

@@ -43,6 +43,7 @@ CONTRACT = {
     "labels_total": {"model", "result"},
     "label_delay_seconds": {"model"},
     "predictions_total": {"model"},
+    "prediction_latency_seconds": {"model"},
     "incidents_open": {"model", "version", "cause", "severity"},
     "triggers_total": {"model", "version", "result"},
     "outbox_pending": {"receiver"},
@@ -56,6 +57,7 @@ ADDED = {
     "last_commit_timestamp_seconds": set(),
     "unknown_keys_total": set(),
     "data_gaps_total": set(),
+    "prediction_latency_invalid_total": {"model"},
     "drift_features": {"model", "version", "segment", "state"},
     "feature_invalid_ratio": {"model", "version", "segment", "feature"},
 }
