@@ -83,12 +83,13 @@ class Service:
             raise
 
     def snapshot(self) -> Snapshot:
-        """What the API shows: the last commit, and whether Kafka can be read now. For any thread."""
+        """What the API shows: the last commit, and how Kafka is read now. For any thread."""
         snapshot = self._loop.snapshot
         live = replace(
             snapshot.service,
             not_ready=self._source.trouble() or self._loop.stalled(),
             poll_returned_ms=self._source.returned_ms,
+            lag=self._source.lag(),
             outbox_pending={**dict.fromkeys(self._receivers.values(), 0), **snapshot.service.outbox_pending},
         )
         return replace(snapshot, service=live)
