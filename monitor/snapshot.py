@@ -38,9 +38,9 @@ class Histogram:
         """As PromQL's `histogram_quantile`: straight between the ends of a cell, the last end for what lies beyond it;
         None where there is no value.
         """
-        rank, start = share * self.count, 0.0
         if not self.count:
             return None
+        rank, start = share * self.count, 0.0
         for end, rows in self.rows:
             if rows and rank <= rows:
                 return start + (end - start) * rank / rows
