@@ -41,6 +41,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+triggers = typer.Typer(no_args_is_help=True, help="Requests to retrain: what would be sent.")
+app.add_typer(triggers, name="triggers")
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 DEFAULT = Path("monitor.yaml")
 
@@ -206,6 +208,18 @@ def rebaseline(
     from monitor.runtime.orders import rebaseline as lines
 
     _print(lines(config, model, reason, [] if features is None else features.split(","), version, since))
+
+
+@triggers.command("dry-run")
+def dry_run(
+    config: ConfigFile = DEFAULT,
+    model: Annotated[str | None, typer.Option(help="Only of this model.")] = None,
+    receiver: Annotated[str | None, typer.Option(help="To this one of `webhooks`, whomever the model asks.")] = None,
+) -> None:
+    """Print the exact requests that a trigger would bring, with *** for secrets; none is sent."""
+    from monitor.runtime.dry_run import dry_run as lines
+
+    _print(lines(config, model, receiver))
 
 
 def _scores(options: list[str]) -> str | dict[str, str] | None:

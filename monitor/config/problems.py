@@ -21,9 +21,6 @@ _LATER = frozenset(
         "kafka.client",
         "models.*.performance.window",
         "server.token_file",
-        "webhooks.*.preset",
-        "webhooks.*.dag",
-        "webhooks.*.token_file",
         "webhooks.*.url_file",
     }
 )

@@ -8,9 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
-from monitor.actions.signing import parse_secret
-from monitor.actions.webhook import Webhook
-from monitor.config import Config, Receiver
+from monitor.config import Config
 from monitor.engine import Monitor, Order, Output
 from monitor.events.decoder import Decoder
 from monitor.events.native import NativeDecoder
@@ -23,6 +21,7 @@ from monitor.runtime.kafka import KafkaSource
 from monitor.runtime.kafka_dead_letters import KafkaDeadLetters
 from monitor.runtime.loop import Loop, Topics
 from monitor.runtime.outgoing import Outgoing
+from monitor.runtime.receivers import receivers
 from monitor.runtime.standing import overruled
 from monitor.runtime.store import Store
 from monitor.runtime.versions import registered
@@ -47,7 +46,7 @@ class Service:
         self._config, self._specs = config, specs
         self._receivers = {name: spec.retrain.receiver for name, spec in specs.items() if spec.retrain}
         client = config.kafka_settings()
-        webhooks = [Webhook(each.name, each.url, keys_of(each)) for each in config.webhooks()]
+        webhooks = receivers(config)
         try:
             store = Store.open(config.state)
             self._closing.callback(store.close)
@@ -137,8 +136,3 @@ def _decoders(config: Config) -> dict[str, Decoder]:
         topics.predictions: NativeDecoder(schemas, "prediction"),
         topics.labels: NativeDecoder(schemas, "label"),
     }
-
-
-def keys_of(receiver: Receiver) -> tuple[bytes, ...]:
-    """The signing keys of a receiver; ConfigError, without the secret, where one is none."""
-    return tuple(parse_secret(secret, f"the secret of webhook {receiver.name}") for secret in receiver.secrets)
