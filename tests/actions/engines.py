@@ -183,7 +183,10 @@ class GitLab(Engine):
     preset = "gitlab"
 
     def handle(self, request: Received) -> Reply:
-        assert (request.method, _path(request)) == ("POST", ["api", "v4", "projects", "acme/models", "trigger", "pipeline"])
+        assert (request.method, _path(request)) == (
+            "POST",
+            ["api", "v4", "projects", "acme/models", "trigger", "pipeline"],
+        )
         body = _json(request)
         if body.get("token") != SECRET:
             return Reply(404, {"message": "404 Not Found"})

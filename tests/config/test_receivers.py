@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import orjson
 import pytest
 
 from monitor.config import describe, load
 from monitor.config.presets import PRESETS, preset
+from monitor.config.template import FIELDS
 from monitor.errors import ConfigError
 from monitor.runtime.receivers import receivers
-from tests.actions.pipelines import golden
+from tests.actions.pipelines import golden, message, pipeline
 from tests.config.conftest import Write
 
 HEAD = (
@@ -35,9 +37,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "PIPELINES.md").read_text()
 
 def of(name: str) -> str:
     """A file with the settings of the golden request."""
-    import json
-
-    return f"{HEAD}webhooks: {{engine: {json.dumps(golden(name)['settings'])}}}\n"
+    return f"{HEAD}webhooks: {{engine: {orjson.dumps(golden(name)['settings']).decode()}}}\n"
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -76,14 +76,20 @@ def test_a_secret_that_cannot_be_read_is_named_when_the_service_starts(write: Wr
         ("template: {body: 1, shown_in: Host}", "w.template.shown_in is a header that is written for you"),
         ("template: {body: 1, shown_in: 'x y'}", "w.template.shown_in is not the name of a header"),
         ("template: {headers: {'x y': a}}", "w.template.headers['x y'] is not the name of a header"),
-        ("template: {headers: {x: \"a\\r\\nb\"}}", "w.template.headers.x holds what no header can"),
+        ('template: {headers: {x: "a\\r\\nb"}}', "w.template.headers.x holds what no header can"),
         ("template: {headers: {Authorization: b}}", "w.template.headers.Authorization is a header that is written"),
-        ("template: {body: {$: secret.token}}, token_file: t", "w.template.body['$'] names 'secret.token', which is noth"),
+        (
+            "template: {body: {$: secret.token}}, token_file: t",
+            "w.template.body['$'] names 'secret.token', which is noth",
+        ),
         ("template: {method: DELETE}", "w.template.method is 'DELETE', not one of GET, POST, PUT, PATCH"),
         ("template: {run: id}", "w.template.run is not a JSON pointer"),
         ("preset: null", "w.preset is empty: name one of airflow2"),
         ("preset: github, repository: a/../b, token_file: t", "w.repository is no part of an address"),
-        ("preset: kubeflow, pipeline: ''", "w.pipeline must be text: put the id of the pipeline that retrains in quotes"),
+        (
+            "preset: kubeflow, pipeline: ''",
+            "w.pipeline must be text: put the id of the pipeline that retrains in quotes",
+        ),
     ],
 )
 def test_what_cannot_be_sent_is_refused_when_the_file_is_read(settings: str, sentence: str, write: Write) -> None:
@@ -98,9 +104,21 @@ def test_a_token_in_the_body_may_be_named_there(write: Write) -> None:
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_the_page_says_what_each_preset_takes(name: str) -> None:
+def test_the_page_says_what_each_preset_takes(name: str, write: Write) -> None:
     _, _, section = PAGE.partition(f"\n### `{name}`\n")
     section = section.partition("\n### ")[0]
-    assert f"preset: {name}" in section
+    [example] = [each.partition("```")[0] for each in section.split("```yaml\n")[1:] if f"preset: {name}" in each]
+    load(write(f"{HEAD}webhooks:\n  {example}"))
     assert all(f"`{parameter}`" in section or f" {parameter}:" in section for parameter in preset(name).parameters)
     assert "repeat" in section
+
+
+def test_the_page_shows_a_template_that_is_one(write: Write) -> None:
+    example = PAGE.partition("## A template of your own\n\n```yaml\n")[2].partition("```")[0]
+    settings = load(write(HEAD + example)).file.webhooks["trainer"].model_dump()
+    [(_, request)] = pipeline({key: value for key, value in settings.items() if value is not None}).requests(
+        message(), 0
+    )
+    assert request.url == "https://trainer.example/api/models/fraud/runs?dry=false"
+    assert orjson.loads(request.body)["arguments"][0] == {"name": "from", "value": "2026-11-23T05:00:00Z"}
+    assert all(f"`{name}`" in PAGE for name in FIELDS)

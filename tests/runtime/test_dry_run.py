@@ -13,8 +13,8 @@ from monitor.runtime.dry_run import dry_run
 FILE = """
 kafka: {bootstrap_servers: 'localhost:9092'}
 models:
-  - {name: fraud, task: regression, reference: {learn: 14d}, features: {amount: numeric, age: {type: numeric, monitor: off}},
-     performance: {drop: 1}, retrain: {webhook: airflow}}
+  - {name: fraud, task: regression, reference: {learn: 14d}, performance: {drop: 1}, retrain: {webhook: airflow},
+     features: {amount: numeric, age: {type: numeric, monitor: off}}}
   - {name: churn, task: regression, reference: {learn: 14d}, features: {a: numeric}, performance: {drop: 1}}
 webhooks:
   airflow: {preset: airflow3, url: "https://airflow.example", dag: retrain, user: monitor, password_file: gone}
