@@ -92,8 +92,16 @@ def _header_problem(name: str) -> str:
 
 
 def _run(value: object) -> object:
-    if isinstance(value, str) and value not in ("", "location"):
-        return _pointer(value)
+    if not isinstance(value, str) and not directive(value):
+        raise ValueError("must be a JSON pointer as /run/id, location, or a placeholder")
+    return _pointer(value) if isinstance(value, str) and value not in ("", "location") else value
+
+
+def _values(value: object) -> object:
+    if not isinstance(value, Mapping) or not all(isinstance(wanted, str | int) for wanted in value.values()):
+        raise ValueError("must be a mapping of JSON pointers to text, numbers or booleans, as {/ok: true}")
+    for pointer in value:
+        _pointer(pointer)
     return value
 
 
@@ -116,7 +124,7 @@ class Expected(Settings):
     """An answer. status: one of these, any from 200 to 299 where there are none. values: what its JSON holds where."""
 
     status: Statuses = ()
-    values: dict[Pointer, str | int | bool] = Field(default_factory=dict)
+    values: Annotated[dict[str, Any], BeforeValidator(_values)] = Field(default_factory=dict)
 
 
 class Call(Settings):
@@ -176,7 +184,7 @@ class Template(Call):
 
     duplicate: Expected | None = None
     transient: Expected | None = None
-    run: Annotated[str | dict[str, Any], BeforeValidator(_run)] = ""
+    run: Annotated[Any, BeforeValidator(_run)] = ""
     lookup: Lookup | None = None
     shown_in: Annotated[str, AfterValidator(_shown_in)] = "bearer"
     body_max: int | None = Field(None, ge=1)

@@ -84,6 +84,11 @@ def test_a_secret_that_cannot_be_read_is_named_when_the_service_starts(write: Wr
         ),
         ("template: {method: DELETE}", "w.template.method is 'DELETE', not one of GET, POST, PUT, PATCH"),
         ("template: {run: id}", "w.template.run is not a JSON pointer"),
+        ("template: {run: 3}", "w.template.run must be a JSON pointer as /run/id, location, or a placeholder"),
+        ("template: {run: {$: runn}}", "w.template.run['$'] names 'runn', which is nothing"),
+        ("template: {success: {values: {ok: true}}}", "w.template.success.values is not a JSON pointer"),
+        ("template: {success: {values: {/ok: [1]}}}", "w.template.success.values must be a mapping of JSON pointers"),
+        ("template: {lookup: {success: {}}}", "w.template.lookup.found is missing"),
         ("preset: null", "w.preset is empty: name one of airflow2"),
         ("preset: github, repository: a/../b, token_file: t", "w.repository is no part of an address"),
         (
