@@ -15,11 +15,13 @@ from monitor.actions.outbox import Message
 from monitor.actions.receiver import TIMEOUT_S, Answer, Conversation, NoResponse, Reply, Request, Response
 from monitor.actions.template import MISSING, at, render, request, scope, text
 from monitor.config.presets import Auth, Preset
-from monitor.config.template import Call, Expected, is_header
+from monitor.config.template import Call, Expected, Lookup, is_header
 from monitor.errors import ConfigError
 
 RUN_MAX = 200
 """Characters that are kept of what an engine calls a run."""
+
+_EXISTS = "the run exists already, of an earlier try"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +56,16 @@ class Pipeline:
             raise ConfigError(f"the token of webhook {self.name} holds what no header can: write it alone on one line")
 
     def deliver(self, messages: Sequence[Message], now_ms: int) -> Conversation:
-        """Where the engine knows no key for repeats, a repeat asks first whether the run exists already."""
+        """Where the engine knows no key for repeats, it is asked first whether the run exists already: a crash may have
+        forgotten that it was tried. A first try goes on without an answer, as the right to look may be missing; a known
+        repeat does not.
+        """
         [message] = messages
         template, known = self.engine.template, self._scope(message)
-        if template.lookup is not None and message.attempts:
-            found = yield from self._ask(template.lookup, message, known, now_ms)
-            if isinstance(found, NoResponse | Answer) or not _is_success(found.status):
+        if template.lookup is not None:
+            found = yield from self._look(template.lookup, message, known, now_ms)
+            if found is not None and (message.attempts or _delivered(found)):
                 return found
-            if not _matches(template.lookup.success, found):
-                return _answer("retry", found, "whether the run exists already was not answered")
-            run = at(template.lookup.found, _json(found))
-            if run is not MISSING:
-                return _answer("delivered", found, "the run exists already, of an earlier try", _run(run))
         reply = yield from self._ask(template, message, known, now_ms)
         return self._read(reply, known) if isinstance(reply, Response) else reply
 
@@ -77,7 +77,7 @@ class Pipeline:
             requests.append(("for a token, which is kept while it is valid", self._login_request()))
         if template.lookup is not None:
             looking = self._request(template.lookup, message, known, now_ms)
-            requests.append(("before a repeat: whether the run exists already", looking))
+            requests.append(("first: whether the run exists already, of an earlier try", looking))
         return [*requests, ("for the run", self._request(template, message, known, now_ms))]
 
     def _scope(self, message: Message) -> dict[str, Any]:
@@ -120,6 +120,18 @@ class Pipeline:
             reply = yield self._request(call, message, known, now_ms)
         return reply
 
+    def _look(
+        self, lookup: Lookup, message: Message, known: Mapping[str, Any], now_ms: int
+    ) -> Generator[Request, Reply, Reply | Answer | None]:
+        """The run of an earlier try, or what came instead of an answer; None where there is no such run."""
+        found = yield from self._ask(lookup, message, known, now_ms)
+        if isinstance(found, NoResponse | Answer) or not _is_success(found.status):
+            return found
+        if not _matches(lookup.success, found):
+            return _answer("retry", found, "whether the run exists already was not answered")
+        run = at(lookup.found, _json(found))
+        return None if run is MISSING else _answer("delivered", found, _EXISTS, _run(run))
+
     def _login_request(self) -> Request:
         assert self.engine.login is not None, "a preset that knows the way login says where"
         secrets = {"user": self.access.user, "password": self.access.secret}
@@ -143,7 +155,7 @@ class Pipeline:
         if _matches(template.success, reply):
             return _answer("delivered", reply, "", self._run(reply, known))
         if template.duplicate is not None and _matches(template.duplicate, reply):
-            return _answer("delivered", reply, "the run exists already, of an earlier try", self._run(reply, known))
+            return _answer("delivered", reply, _EXISTS, self._run(reply, known))
         if not _is_success(reply.status):
             return reply
         if template.transient is not None and _matches(template.transient, reply):
@@ -158,6 +170,10 @@ class Pipeline:
         if template == "location":
             return _run(_path(reply.location or ""))
         return _run(at(template, _json(reply))) if template else ""
+
+
+def _delivered(outcome: Reply | Answer) -> bool:
+    return isinstance(outcome, Answer) and outcome.meaning == "delivered"
 
 
 def _without_evidence(message: Message) -> Message:

@@ -178,7 +178,7 @@ class Template(Call):
 
     duplicate: the answer that means that an earlier try has arrived. transient: an answer below 300 that is a failure
     which may pass. run: what the engine calls the run: a place in its answer, `location` for that header, or a value.
-    lookup: asked before a repeat. shown_in: bearer, body (`secret.token`), or a header's name. body_max: bytes; a
+    lookup: asked before the run is. shown_in: bearer, body (`secret.token`), or a header's name. body_max: bytes; a
     larger event goes without `evidence`.
     """
 

@@ -65,7 +65,7 @@ def test_the_requests_of_a_model_are_those_to_the_receiver_that_it_asks(file: Pa
 
 def test_a_question_before_a_repeat_is_printed_too(file: Path) -> None:
     question, run = printed(file, "churn", "dagster")
-    assert question[0] == "model churn, webhook dagster: before a repeat: whether the run exists already"
+    assert question[0] == "model churn, webhook dagster: first: whether the run exists already, of an earlier try"
     assert "dagster-cloud-api-token: ***" in [line.lower() for line in run]
 
 
