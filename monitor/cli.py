@@ -138,6 +138,31 @@ def backtest(
 
 
 @app.command()
+def validate(
+    config: ConfigFile = DEFAULT,
+    model: Annotated[str | None, typer.Option(help="Which model, where the configuration names several.")] = None,
+    champion: Annotated[Path | None, typer.Option(help="Table of what the model in use answered.")] = None,
+    challenger: Annotated[Path | None, typer.Option(help="Table of what the new one answered to the same ids.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="Table of labels, where neither has them.")] = None,
+    training: Annotated[Path | None, typer.Option(help="Table that the new model is trained on.")] = None,
+    live: Annotated[Path | None, typer.Option(help="Table of recent rows to compare its features with.")] = None,
+    metric: Annotated[str | None, typer.Option(help="What decides; the model's own where it is left out.")] = None,
+    margin: Annotated[
+        float | None, typer.Option(help="The difference that matters; the model's drop where it is left out.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Is a new model better than the one in use? Ends with 0 to promote it, 1 to keep the other or to wait."""
+    from monitor.runtime.validation import Validation
+    from monitor.runtime.validation_text import validation_json, validation_report
+
+    asked = Validation(config, model, champion, challenger, labels, training, live, metric, margin)
+    result = asked.run()
+    _print([validation_json(result)] if as_json else validation_report(asked, result))
+    raise typer.Exit(0 if result.passed else 1)
+
+
+@app.command()
 def init(
     file: Annotated[Path, typer.Argument(help="A training or history table: CSV, Parquet or JSON Lines.")],
     model: Annotated[str, typer.Option(help="Name of the model.")],
