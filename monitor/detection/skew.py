@@ -16,7 +16,6 @@ from monitor.profiles.decision import CELLS, DecisionCells
 from monitor.statistics.tolerance import divergence8
 
 Counts = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 LUCK = 1e-4
 """Chance that a feature which does not differ is named, because the reference has so few rows."""
@@ -32,19 +31,11 @@ def differing(watch: Watch, cells: DecisionCells, training: Counts, production: 
         usual, now = training[place, :CELLS].astype(np.float64), production[place, :CELLS].astype(np.float64)
         if not watch.watches(subject) or not usual.sum() or not now.sum():
             continue
-        effect = beyond(usual, now, watch.tolerance[name])
-        if effect is not None:
+        free = max(float(np.count_nonzero(usual + now)) - 1.0, 1.0)
+        noise = 1.0 / float(usual.sum()) + 1.0 / float(now.sum())
+        apart = float(divergence8(usual / usual.sum(), now / now.sum()))
+        effect = apart - free * noise
+        if effect >= watch.tolerance[name] and apart >= special.chdtri(free, LUCK) * noise:
             cell = moved(cells.layout.features[name], cells.groups[name], usual / usual.sum(), now)
             found.append(Differing(name, effect, cell))
     return tuple(sorted(found, key=lambda each: (-each.effect, each.feature)))
-
-
-def beyond(usual: Floats, now: Floats, tolerance: float) -> float | None:
-    """The effect between two rows of counts, float64[K] with a sum above 0 each, de-biased as if rows were independent;
-    None where it is tolerated, or may be luck.
-    """
-    free = max(float(np.count_nonzero(usual + now)) - 1.0, 1.0)
-    noise = 1.0 / float(usual.sum()) + 1.0 / float(now.sum())
-    apart = float(divergence8(usual / usual.sum(), now / now.sum()))
-    effect = apart - free * noise
-    return effect if effect >= tolerance and apart >= special.chdtri(free, LUCK) * noise else None

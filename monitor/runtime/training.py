@@ -1,14 +1,14 @@
 """Would training learn a world that is not there? The features of a training table beside those of live rows.
 
 The training table is compiled to a reference with the model's settings, and the back-test's engine judges all live rows
-as one window of it. What it is not asked, as no window shows it, is added: columns that are not there or hold nothing
-usable, and values that are missing in training and not live.
+as one window of it. Columns that are not there, or hold nothing usable, are told apart first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,6 @@ from monitor.detection.attribution import span
 from monitor.detection.budget import ROW_WINDOWS
 from monitor.detection.records import Moved, Verdict
 from monitor.detection.sentences import went
-from monitor.detection.skew import beyond
 from monitor.errors import ConfigError
 from monitor.events.batch import INVALID, INVALID_CODE, PRESENT, CategoricalColumn, Column, NumericColumn
 from monitor.exports.text import named
@@ -81,13 +80,16 @@ class Training:
 
     @property
     def alike(self) -> bool:
-        """Whether every feature was compared and none differs."""
-        return not self.differences and not self.unjudged
+        """Whether no feature differs, of those that could be judged."""
+        return not self.differences and len(self.unjudged) < self.features
 
 
 def compare_training(spec: ModelSpec, training: Path, live: Path) -> Training:
     """ConfigError where a table cannot be read, or has none of the model's features."""
-    off = {name for name, feature in spec.features.items() if feature.monitor == "off"}
+    off, quality = (
+        {name for name, feature in spec.features.items() if feature.monitor == monitor}
+        for monitor in ("off", "quality")
+    )
     schema = replace(
         spec.schema, features={name: kind for name, kind in spec.schema.features.items() if name not in off}
     )
@@ -100,6 +102,7 @@ def compare_training(spec: ModelSpec, training: Path, live: Path) -> Training:
     spec = replace(
         spec,
         schema=schema,
+        features={name: replace(feature, monitor="drift") for name, feature in spec.features.items()},
         window=WindowSpec(len(tables[1].predictions), "rows"),
         alarms=replace(spec.alarms, budget=FALSE * ROW_WINDOWS, persistence=1, learning_ms=0),
         retrain=None,
@@ -108,7 +111,10 @@ def compare_training(spec: ModelSpec, training: Path, live: Path) -> Training:
         segments=(),
     )
     verdicts = _verdicts(spec, *tables)
-    compared = [_Feature(spec, name, (training, live), (tables[0], tables[1]), verdicts) for name in schema.features]
+    compared = [
+        _Feature(name, (training, live), (tables[0], tables[1]), verdicts.get(name), name in quality)
+        for name in schema.features
+    ]
     differences = [found for each in compared if (found := each.difference()) is not None]
     known = {found.feature for found in differences}
     return Training(
@@ -136,51 +142,56 @@ def _verdicts(spec: ModelSpec, training: Table, live: Table) -> Mapping[str, Ver
     return {verdict.feature: verdict for view in views for verdict in view.verdicts}
 
 
+@dataclass(frozen=True, eq=False)
 class _Feature:
-    """One feature in both tables."""
+    """One feature in both tables. quality: nobody cares what its values are like, only whether they are sound."""
 
-    def __init__(
-        self,
-        spec: ModelSpec,
-        name: str,
-        files: tuple[Path, Path],
-        tables: tuple[Table, Table],
-        verdicts: Mapping[str, Verdict],
-    ) -> None:
-        self.name, self._files, self._tables = name, files, tables
-        self._verdict = verdicts.get(name)
-        self._columns = [table.predictions.features[name] for table in tables]
-        self._training, self._live = map(_held, self._columns)
-        own = spec.features[name].tolerance if name in spec.features else None
-        self._tolerance = spec.alarms.tolerance if own is None else own
+    name: str
+    files: tuple[Path, Path]
+    tables: tuple[Table, Table]
+    verdict: Verdict | None
+    quality: bool
+
+    @cached_property
+    def columns(self) -> tuple[Column, Column]:
+        training, live = (table.predictions.features[self.name] for table in self.tables)
+        return training, live
+
+    @cached_property
+    def held(self) -> tuple[Held, Held]:
+        training, live = map(_held, self.columns)
+        return training, live
 
     def difference(self) -> Difference | None:
-        found = dict(self._lacking()) or {**dict(self._wrong()), **dict(self._fallen()), **dict(self._drift())}
+        found = dict(self._lacking()) or dict(self._wrong())
+        effect: float | None = None
+        moved: tuple[Moved, ...] = ()
+        if not found.keys() & {"column", "type"} and not self.quality and self.verdict and self.verdict.moved:
+            found["drift"] = self._drift(self.verdict)
+            effect, moved = self.verdict.effect, self.verdict.moved
         if not found:
             return None
-        effect = moved = None
-        if self._verdict is not None and "drift" in found:
-            effect, moved = self._verdict.effect, self._verdict.moved
-        said = f"{self.name}: {'; '.join(found.values())}"
-        return Difference(self.name, tuple(found), effect, self._training, self._live, moved or (), said)
+        return Difference(
+            self.name, tuple(found), effect, *self.held, moved, f"{self.name}: {'; '.join(found.values())}"
+        )
 
     def _lacking(self) -> Iterator[tuple[str, str]]:
         """Where one table has nothing to compare."""
-        for file, table, held in zip(self._files, self._tables, (self._training, self._live), strict=True):
+        for file, table, held in zip(self.files, self.tables, self.held, strict=True):
             if self.name in table.absent:
                 meant = table.absent[self.name]
                 yield "column", f"{file} has no such column" + (f" (did you mean {meant!r}?)" if meant else "")
             elif held.usable == 0.0:
-                kind = "numbers" if isinstance(self._columns[0], NumericColumn) else "categories"
+                kind = "numbers" if isinstance(self.columns[0], NumericColumn) else "categories"
                 yield "type", f"{file} holds no {kind} in it"
 
     def _wrong(self) -> Iterator[tuple[str, str]]:
-        training, live = self._training, self._live
-        verdict = self._verdict
+        training, live = self.held
+        verdict = self.verdict
         if verdict is None:
             return
         # New values that go with a shift are part of it to the engine; whoever trains wants to know them all the same.
-        if verdict.moved and isinstance(self._columns[0], CategoricalColumn) and (new := self._unseen()):
+        if verdict.moved and isinstance(self.columns[0], CategoricalColumn) and (new := self._unseen()):
             yield "unseen", new
         for aspect in verdict.wrong:
             if aspect in ("missing", "invalid"):
@@ -199,22 +210,12 @@ class _Feature:
                 )
 
     def _share(self, aspect: str) -> str:
-        training, live = getattr(self._training, aspect), getattr(self._live, aspect)
+        training, live = (getattr(held, aspect) for held in self.held)
         of = "missing" if aspect == "missing" else "of the wrong type"
         return f"{live:.1%} of live rows are {of}, {training:.1%} of training"
 
-    def _fallen(self) -> Iterator[tuple[str, str]]:
-        """What is missing, or of the wrong type, in training and not live: no cause of alarm in a window."""
-        for aspect in ("missing", "invalid"):
-            sides = [(getattr(held, aspect), held.rows) for held in (self._training, self._live)]
-            if sides[0][0] <= sides[1][0]:
-                continue
-            counts = [np.array([share * rows, (1.0 - share) * rows]) for share, rows in sides]
-            if beyond(counts[0], counts[1], self._tolerance) is not None:
-                yield aspect, self._share(aspect)
-
     def _unseen(self) -> str:
-        training, live = self._columns
+        training, live = self.columns
         assert isinstance(training, CategoricalColumn)
         assert isinstance(live, CategoricalColumn)
         known = {training.values[code] for code in np.unique(training.codes[training.codes >= 0]).tolist()}
@@ -229,27 +230,20 @@ class _Feature:
 
     def _beyond(self) -> str:
         training, live = (
-            each.values[each.state == PRESENT] for each in self._columns if isinstance(each, NumericColumn)
+            each.values[each.state == PRESENT] for each in self.columns if isinstance(each, NumericColumn)
         )
         low, high = float(training.min()), float(training.max())
         share = float(np.mean((live < low) | (live > high)))
-        median = _number(self._live.median)
+        median = _number(self.held[1].median)
         return f"{share:.1%} of live values lie beyond training's, {span(low, high)} (live median {median})"
 
-    def _drift(self) -> Iterator[tuple[str, str]]:
-        verdict = self._verdict
-        if verdict is None or not verdict.moved:
-            return
-        cells = f"{went(verdict.moved[0])} (effect {verdict.effect or 0.0:.2f})"
-        training, live = self._training, self._live
+    def _drift(self, verdict: Verdict) -> str:
+        cells = f"from training to live, {went(verdict.moved[0])} (effect {verdict.effect or 0.0:.2f})"
+        training, live = self.held
         if training.mean is None or live.mean is None or training.sd is None:
-            yield "drift", f"from training to live, {cells}"
-            return
+            return cells
         by = f", {(live.mean - training.mean) / training.sd:+.2g} sd" if training.sd else ""
-        yield (
-            "drift",
-            f"mean {_number(training.mean)} in training, {_number(live.mean)} live{by}; from training to live, {cells}",
-        )
+        return f"mean {_number(training.mean)} in training, {_number(live.mean)} live{by}; {cells}"
 
 
 def _number(value: float | None) -> str:

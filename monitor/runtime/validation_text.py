@@ -183,5 +183,6 @@ def _training(validation: Validation, training: Training) -> Iterator[str]:
             f"{number} of {counted(training.features, 'feature')} {'is' if number == 1 else 'are'} not alike in "
             f"{sides}: a model that is trained on the one would learn a world that is not there"
         )
-    elif not training.unjudged:
-        yield f"{counted(training.features, 'feature')} differ by no more than is tolerated in {sides}"
+    elif training.alike:
+        judged = counted(training.features - len(training.unjudged), "feature")
+        yield f"what {judged} hold differs by no more than is tolerated in {sides}"

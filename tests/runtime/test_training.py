@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def test_tables_of_one_world_are_alike(project: Path, tmp_path: Path) -> None:
         (
             lambda table: table.assign(age=table["age"].fillna(40.0)),
             "age",
-            None,
+            ("missing",),
             r"0\.0% of live rows are missing, (9|10|11)\.\d% of training",
         ),
         (lambda table: table.drop(columns="age"), "age", ("column",), r"live\.parquet has no such column"),
@@ -101,12 +102,12 @@ def test_tables_of_one_world_are_alike(project: Path, tmp_path: Path) -> None:
     ],
 )
 def test_a_feature_that_differs_is_named_with_what_and_by_how_much(
-    project: Path, tmp_path: Path, change: Any, feature: str, what: tuple[str, ...] | None, words: str
+    project: Path, tmp_path: Path, change: Any, feature: str, what: tuple[str, ...], words: str
 ) -> None:
     found = compared(project, tmp_path, rows(2), change(rows(3)))
     (difference,) = found.differences
     assert difference.feature == feature
-    assert what is None or difference.what[: len(what)] == what
+    assert difference.what[: len(what)] == what
     assert not found.alike
     assert re.search(words, difference.said)
 
@@ -116,9 +117,18 @@ def test_a_column_that_training_lacks_is_told_of_training(project: Path, tmp_pat
     assert [each.said for each in found.differences] == [f"age: {tmp_path / 'training.parquet'} has no such column"]
 
 
-def test_what_is_off_is_not_compared(project: Path, tmp_path: Path) -> None:
-    found = compared(project, tmp_path, rows(2), rows(3).assign(hidden=100.0))
-    assert found.alike
+@pytest.mark.parametrize(("monitor", "said"), [("off", []), ("quality", ["missing"])])
+def test_what_nobody_watches_for_drift_may_differ_and_what_is_off_in_anything(
+    project: Path, tmp_path: Path, monitor: str, said: list[str]
+) -> None:
+    for name, table in (("training", rows(2)), ("live", rows(3).assign(hidden=100.0))):
+        table.loc[table.index[: 1_000 if name == "live" else 0], "hidden"] = np.nan
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    spec = load(project / "monitor.yaml").specs()["credit"]
+    spec = replace(spec, features={**spec.features, "hidden": replace(spec.features["hidden"], monitor=monitor)})
+    found = compare_training(spec, tmp_path / "training.csv", tmp_path / "live.csv")
+    assert [aspect for each in found.differences for aspect in each.what if aspect == "missing"] == said
+    assert "drift" not in [aspect for each in found.differences for aspect in each.what]
 
 
 def test_too_few_live_rows_are_said_and_are_not_alike(project: Path, tmp_path: Path) -> None:
