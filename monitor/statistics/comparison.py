@@ -41,7 +41,8 @@ PAIRS_MIN = 500
 """Rows from which on an interval is believed."""
 
 CLASS_MIN = 100
-"""Labels of either class, too, where a metric of a binary task is not a mean over all rows."""
+"""Labels of either class of a binary task, as the service's own verdicts need. Where none has been positive yet, who
+never says positive has the smaller loss, without any doubt."""
 
 BLOCKS = 200
 """Parts that the rows are cut into: a standard error of theirs errs by a twentieth."""
@@ -50,8 +51,6 @@ SURE = 2.5003
 """Standard errors of the interval where it begins: a for which 2 (1 - Phi(a) + a phi(a)) is 0.10, so that either end is
 wrong at any number of labels with a chance of 5 %. Only one of them matters: what is no better is not to be promoted,
 what is better by all of `drop` not to be rejected."""
-
-_MEANS = frozenset({"accuracy", "brier", "log_loss", "calibration_error"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ def compare(layout: OutcomeLayout, champion: Pairs, challenger: Pairs, metric: s
     rows = [pairs.take(both) for pairs in (champion, challenger)]
     totals = [_outcome(layout, pairs) for pairs in rows]
     labels = labels_by_class(layout, totals[0])
-    held = _held(entry, layout, len(both), labels)
+    held = _held(layout, len(both), labels)
     waiting = Comparison(
         metric,
         drop,
@@ -177,12 +176,10 @@ def _outcome(layout: OutcomeLayout, pairs: Pairs) -> Outcome:
     return outcome
 
 
-def _held(entry: Metric, layout: OutcomeLayout, pairs: int, labels: Mapping[str, int]) -> float:
+def _held(layout: OutcomeLayout, pairs: int, labels: Mapping[str, int]) -> float:
     """How many times the rows are there that a comparison begins with."""
-    held = pairs / PAIRS_MIN
-    if layout.task == "binary" and entry.name not in _MEANS:
-        held = min(held, *(rows / CLASS_MIN for rows in labels.values()))
-    return held
+    least = [rows / CLASS_MIN for rows in labels.values()] if layout.task == "binary" else []
+    return min(pairs / PAIRS_MIN, *least, math.inf)
 
 
 def _factor(held: float) -> float:

@@ -228,7 +228,6 @@ def test_it_begins_with_rows_enough_and_labels_enough_of_either_class() -> None:
     found = of_scores(label, one, other)
     assert (found.gain, found.started, found.labels) == (None, False, {"no": 2_000 - positives, "yes": positives})
     assert found.needed == int(np.ceil(2_000 / (positives / 100)))
-    assert of_scores(label, one, other, "accuracy").started
     label[:] = 0
     found = of_scores(label, one, other)
     assert (found.verdict, found.started, found.needed) == ("not enough yet", False, None)
@@ -240,7 +239,14 @@ def test_rare_positives_do_not_make_the_first_interval_wider() -> None:
     label[:6_000:60] = 1  # A hundred: it begins here.
     found = of_scores(label, one, other)
     assert found.started
-    assert comparison._held(METRICS["roc_auc"], BINARY, 6_000, found.labels) == 1.0
+    assert comparison._held(BINARY, 6_000, found.labels) == 1.0
+
+
+def test_whoever_never_says_positive_is_not_promoted_for_want_of_positives() -> None:
+    label = np.zeros(2_000)
+    label[::500] = 1
+    found = of_scores(label, np.full(2_000, 0.05), np.full(2_000, 1e-9), "log_loss", 0.01)
+    assert (found.verdict, found.needed) == ("not enough yet", 50_000)
 
 
 def test_a_figure_that_is_not_defined_without_some_rows_is_not_decided_by() -> None:
