@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from monitor import __version__
 from monitor.engine import Acknowledge
 from monitor.events.batch import CORRELATION, OUTPUTS, ROWS
-from monitor.exports import decisions, orders, pages, problems, prometheus, reference, resources
+from monitor.exports import comparison, decisions, orders, pages, problems, prometheus, reference, resources
 from monitor.exports.guard import BODY_MAX_BYTES, Guard, own_names
 from monitor.exports.resource import Item, Page
 from monitor.exports.text import named
@@ -27,6 +27,7 @@ _Entry = TypeVar("_Entry")
 def create_app(
     current: Callable[[], Snapshot],
     obey: orders.Obey = orders.nobody,
+    compare: comparison.Compare = comparison.nobody,
     *,
     host: str = "127.0.0.1",
     series_budget: int = prometheus.SERIES_BUDGET,
@@ -46,6 +47,7 @@ def create_app(
     )
     app.state.current = current
     app.state.obey = obey
+    app.state.compare = compare
     app.state.registry = prometheus.registry(current, series_budget)
     app.add_middleware(Guard, names=own_names(host), body_max_bytes=body_max_bytes)
     problems.add_handlers(app)
@@ -157,6 +159,18 @@ def show_feature(model: FoundModel, feature: str, paging: Paged) -> Page[resourc
     if feature not in (*model.features, *OUTPUTS, ROWS, CORRELATION):
         raise HTTPException(404, f"the model has no such feature; it has: {named(sorted(model.features))}")
     return paging.page(model.windows[::-1], lambda view: resources.FeatureWindow.of(view, feature))
+
+
+@_api.get("/models/{model:path}/comparison")
+def compare_versions(
+    model: FoundModel,
+    champion: Annotated[str, Query(description="Version in use.")],
+    challenger: Annotated[str, Query(description="Version that may take its place.")],
+    request: Request,
+) -> comparison.VersionComparison:
+    """Whether one version is better than another, on the labelled requests that both answered."""
+    found = orders.answered(lambda: request.app.state.compare(model.name, champion, challenger))
+    return comparison.VersionComparison.of(model.name, champion, challenger, found)
 
 
 @_api.get("/models/{model:path}")

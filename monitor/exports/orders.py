@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import HTTPException
 from pydantic import AwareDatetime, Base64Bytes, BaseModel, ConfigDict, Field, StringConstraints
@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, Base64Bytes, BaseModel, ConfigDict, Field, S
 from monitor.engine import Order, Rebaseline
 from monitor.errors import ConfigError, NotFoundError, RefusedError, UnavailableError
 
+T = TypeVar("T")
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
 
@@ -82,11 +83,16 @@ def nobody(order: Order | Registration) -> str:
 
 
 def carried_out(obey: Obey, order: Order | Registration) -> Done:
+    """What came of an order."""
+    return Done(detail=answered(lambda: obey(order)))
+
+
+def answered(ask: Callable[[], T]) -> T:
     """404 where what it names does not exist, 409 where it cannot be done as things are, 422 where what it brings does
     not do, 503 where the service does not come to it.
     """
     try:
-        return Done(detail=obey(order))
+        return ask()
     except NotFoundError as error:
         raise HTTPException(404, str(error)) from None
     except RefusedError as error:

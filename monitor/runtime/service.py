@@ -24,8 +24,9 @@ from monitor.runtime.outgoing import Outgoing
 from monitor.runtime.receivers import receivers
 from monitor.runtime.standing import overruled
 from monitor.runtime.store import Store
-from monitor.runtime.versions import registered
+from monitor.runtime.versions import compared, registered
 from monitor.snapshot import Snapshot
+from monitor.statistics.comparison import Comparison
 from monitor.windows.streams import Now
 
 _log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class Service:
         client = config.kafka_settings()
         webhooks = receivers(config)
         try:
-            store = Store.open(config.state)
+            self._store = store = Store.open(config.state)
             self._closing.callback(store.close)
             self._source = KafkaSource(
                 client, _decoders(config), start_at=config.kafka.start_at, on_gap=config.kafka.on_gap
@@ -76,7 +77,7 @@ class Service:
                 for sentence in overruled(references[name], model.references.made.values()):
                     _log.warning(sentence)
             self._delivery.start()
-            self.server.start(create_app(self.snapshot, self._obey, host=config.server.host))
+            self.server.start(create_app(self.snapshot, self._obey, self._compare, host=config.server.host))
         except BaseException:
             self._closing.close()
             raise
@@ -113,6 +114,11 @@ class Service:
         if isinstance(order, Registration):
             order = registered(self._config, self._specs, order)
         return self._loop.orders.give(order)
+
+    def _compare(self, model: str, champion: str, challenger: str) -> Comparison:
+        """Two versions as of the last commit, on a thread of the server."""
+        references = self._loop.monitor.models[model].references
+        return compared(self._specs[model], references, self._store, champion, challenger)
 
     def _tell(self, outputs: Sequence[Output]) -> None:
         """Log what changed: incidents, and whether Kafka can be read."""

@@ -11,15 +11,20 @@ import orjson
 import pytest
 
 from monitor.config import Config, load
+from monitor.engine.references import References
 from monitor.errors import ConfigError, NotFoundError, RefusedError
 from monitor.exports.api import create_app
 from monitor.exports.guard import REFERENCE_MAX_BYTES
 from monitor.exports.orders import Registration, nobody
 from monitor.profiles.reference import Reference
-from monitor.runtime.versions import registered
+from monitor.runtime.store import Store
+from monitor.runtime.versions import compared, registered
+from monitor.spec import ModelSpec
+from tests.engine.specs import HOURLY
 from tests.exports.client import Client, Response
 from tests.exports.snapshots import drifting
 from tests.profiles import rows as table
+from tests.runtime.rows import L, P, add
 
 JSON = {"content-type": "application/json"}
 
@@ -66,6 +71,55 @@ def test_bytes_that_are_no_reference_are_refused(config: Config, data: bytes) ->
 def test_a_model_that_nobody_configured_is_not_found(config: Config) -> None:
     with pytest.raises(NotFoundError):
         registered(config, config.specs(), Registration("x", "4", reference().dump()))
+
+
+def shadowed(better: float) -> Store:
+    """Version 2 answers as version 1 does; in a share of the requests, better."""
+    random, store = np.random.default_rng(5), Store.in_memory()
+    truth = random.random(2_000) < 0.5
+    right = random.random(2_000) < 0.7
+    mended = right | (random.random(2_000) < better)
+    decisions = [np.where(each, truth, ~truth) for each in (right, mended)]
+    rows = [
+        P(key, key, 10_000, version, "1" if said else "0", (float(said),), (0, key, place))
+        for place, (version, decided) in enumerate(zip("12", decisions, strict=True))
+        for key, said in enumerate(decided.tolist())
+    ]
+    labels = [L(key, key, key, "1" if each else "0") for key, each in enumerate(truth.tolist())]
+    with store.transaction():
+        add(store, rows, labels, classes="1")
+    return store
+
+
+SPEC = replace(HOURLY, labelled=True, performance=replace(HOURLY.performance, metric="accuracy"))
+
+
+@pytest.mark.parametrize(("better", "verdict"), [(0.5, "promote"), (0.0, "keep")])
+def test_versions_are_compared_on_what_both_answered(better: float, verdict: str) -> None:
+    references = References(SPEC, {"1": reference(version="1")})
+    with shadowed(better) as store:
+        found = compared(SPEC, references, store, "1", "2")
+        assert (found.verdict, found.pairs, found.metric) == (verdict, 2_000, "accuracy")
+        assert compared(SPEC, references, store, "1", "9").verdict == "not enough yet"
+        app = create_app(drifting, compare=lambda model, *versions: compared(SPEC, references, store, *versions))
+        answer = Client(app).get("/api/v1/models/fraud/comparison?champion=1&challenger=2").json()
+    assert (answer["verdict"], answer["champion_version"], answer["challenger_version"]) == (verdict, "1", "2")
+    assert answer["gain"]["value"] == pytest.approx(answer["challenger"]["value"] - answer["champion"]["value"])
+    assert answer["wins"] - answer["losses"] == round(2_000 * answer["gain"]["value"])
+
+
+@pytest.mark.parametrize(
+    ("spec", "versions", "said"),
+    [
+        (replace(SPEC, labelled=False), "12", "has no labels"),
+        (SPEC, "11", "the same version"),
+        (replace(SPEC, performance=replace(SPEC.performance, metric="bias")), "12", "bias does not tell"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(spec: ModelSpec, versions: str, said: str) -> None:
+    references = References(spec, {"1": reference(version="1")})
+    with Store.in_memory() as store, pytest.raises(RefusedError, match=said):
+        compared(spec, references, store, *versions)
 
 
 def post(body: object, obey: object = None) -> Response:
