@@ -6,7 +6,7 @@ SEED ?= 1
 DURATION ?= 60
 WORKERS ?= auto
 
-.PHONY: help demo test check acceptance bench bench-detection simulate lock clean
+.PHONY: help demo test check acceptance bench bench-detection bench-validation simulate lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 17
@@ -38,6 +38,9 @@ bench: $(VENV)/installed  ## events a second beside the bare client, on one brok
 
 bench-detection: $(VENV)/installed  ## false alarms and delay of ways to find drift, on the same simulated traffic
 	$(BIN)/python -m benchmarks.detection
+
+bench-validation: $(VENV)/installed  ## labels that a comparison takes, and how often one that is no better is promoted
+	$(BIN)/python -m benchmarks.validation
 
 simulate: $(VENV)/installed  ## crash points and interleavings from a seed: make simulate SEED=7
 	MODEL_MONITOR_SEED=$(SEED) $(BIN)/pytest tests/simulation

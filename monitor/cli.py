@@ -41,7 +41,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-triggers = typer.Typer(no_args_is_help=True, help="Retrain requests: what became of them, and by hand.")
+triggers = typer.Typer(
+    no_args_is_help=True, help="Requests to retrain: what became of them, by hand, and what would be sent."
+)
 app.add_typer(triggers, name="triggers")
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 DEFAULT = Path("monitor.yaml")
@@ -135,6 +137,31 @@ def backtest(
 
     trial = Trial(config, predictions, labels, model, window, budget, tolerance, chart)
     _print((trial_lines if as_json else trial_report)(trial, _progress))
+
+
+@app.command()
+def validate(
+    config: ConfigFile = DEFAULT,
+    model: Annotated[str | None, typer.Option(help="Which model, where the configuration names several.")] = None,
+    champion: Annotated[Path | None, typer.Option(help="Table of what the model in use answered.")] = None,
+    challenger: Annotated[Path | None, typer.Option(help="Table of what the new one answered to the same ids.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="Table of labels, where neither has them.")] = None,
+    training: Annotated[Path | None, typer.Option(help="Table that the new model is trained on.")] = None,
+    live: Annotated[Path | None, typer.Option(help="Table of recent rows to compare its features with.")] = None,
+    metric: Annotated[str | None, typer.Option(help="What decides; the model's own where it is left out.")] = None,
+    margin: Annotated[
+        float | None, typer.Option(help="The difference that matters; the model's drop where it is left out.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Is a new model better than the one in use? Ends with 0 to promote it, 1 to keep the other or to wait."""
+    from monitor.runtime.validation import Validation
+    from monitor.runtime.validation_text import validation_json, validation_report
+
+    asked = Validation(config, model, champion, challenger, labels, training, live, metric, margin)
+    result = asked.run()
+    _print([validation_json(result)] if as_json else validation_report(asked, result))
+    raise typer.Exit(0 if result.passed else 1)
 
 
 @app.command()
@@ -235,6 +262,18 @@ def send_trigger(
     from monitor.runtime.requests import send_trigger as lines
 
     _print(lines(config, target, reason, version, force))
+
+
+@triggers.command("dry-run")
+def dry_run(
+    config: ConfigFile = DEFAULT,
+    model: Annotated[str | None, typer.Option(help="Only of this model.")] = None,
+    receiver: Annotated[str | None, typer.Option(help="To this one of `webhooks`, whomever the model asks.")] = None,
+) -> None:
+    """Print the exact requests that a trigger would bring, with *** for secrets; none is sent."""
+    from monitor.runtime.dry_run import dry_run as lines
+
+    _print(lines(config, model, receiver))
 
 
 def _scores(options: list[str]) -> str | dict[str, str] | None:

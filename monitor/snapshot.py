@@ -35,6 +35,23 @@ class Histogram:
     beyond: int
     total: float
 
+    @property
+    def count(self) -> int:
+        return sum(rows for _, rows in self.rows) + self.beyond
+
+    def quantile(self, share: float) -> float | None:
+        """As PromQL's `histogram_quantile`: straight between the ends of a cell, the last end for what lies beyond it;
+        None where there is no value.
+        """
+        if not self.count:
+            return None
+        rank, start = share * self.count, 0.0
+        for end, rows in self.rows:
+            if rows and rank <= rows:
+                return start + (end - start) * rank / rows
+            rank, start = rank - rows, end
+        return start
+
 
 @dataclass(frozen=True, slots=True)
 class WindowView:
@@ -126,7 +143,8 @@ class ModelView:
     them. decided: triggers in all, by (version, one of TRIGGER_RESULTS). in_flight: requests that the pipeline has not
     done with. labels: in all, by LABEL_RESULTS. label_delay_s: of the first label of
     each prediction, seconds. last_event_ms, watermark_ms: None before the first event. alarms: the settings in force.
-    watches: by version.
+    watches: by version. latency_s: of predictions that say how long they took, seconds; None where none does.
+    latencies_invalid: of those, how many said what can be no latency.
     """
 
     name: str
@@ -147,6 +165,8 @@ class ModelView:
     in_flight: int = 0
     alarms: AlarmSpec = field(default_factory=AlarmSpec)
     watches: Mapping[str, WatchView] = field(default_factory=dict)
+    latency_s: Histogram | None = None
+    latencies_invalid: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,8 @@ class ModelSpec:
     """One model. arrival: rows as they happen, or in batches that a `batch_end` or `idle_after_ms` closes.
 
     future_ms: how far event time may run ahead of the broker's clock. timezone: whose hours and days the model lives
-    by. retention_ms: how long a prediction waits for its label; labelled False keeps none waiting. made: how a model
+    by. retention_ms: how long a prediction waits for its label; retire_ms: how long a version may be silent, by event
+    time, before it counts as gone; labelled False keeps none waiting. made: how a model
     without a compiled reference comes by one. calendar: windows that are not judged. segments: categorical features by
     whose values parts of the traffic are watched by themselves, at most segments_max of them.
     """
@@ -118,6 +119,7 @@ class ModelSpec:
     arrival: Literal["stream", "batch"] = "stream"
     labelled: bool = True
     retention_ms: int = 90 * DAY_MS
+    retire_ms: int = 7 * DAY_MS
     alarms: AlarmSpec = AlarmSpec()
     timezone: str = "UTC"
     made: MadeSpec | None = None

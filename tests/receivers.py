@@ -23,6 +23,7 @@ WAIT_S = 60.0
 class Received:
     """One request as it arrived; header names in lower case."""
 
+    method: str
     target: str
     headers: dict[str, str]
     body: bytes
@@ -30,10 +31,11 @@ class Received:
 
 @dataclass(frozen=True)
 class Exchange:
-    """The connection on which an answer is due; `closing` is set when the test is over."""
+    """The connection on which an answer to `received` is due; `closing` is set when the test is over."""
 
     connection: socket.socket
     closing: threading.Event
+    received: Received
 
     def send(self, data: bytes) -> None:
         self.connection.sendall(data)
@@ -176,7 +178,7 @@ class Receiver:
                 behaviour = self._script[min(len(self._requests), len(self._script) - 1)]
                 self._requests.append(received)
                 self._changed.notify_all()
-            behaviour(Exchange(connection, self._closing))
+            behaviour(Exchange(connection, self._closing, received))
 
     def _secured(self, connection: socket.socket) -> socket.socket:
         return self._tls.wrap_socket(connection, server_side=True) if self._tls else connection
@@ -192,7 +194,7 @@ def read_request(connection: socket.socket) -> Received | None:
         while name_value := stream.readline().decode("latin-1").strip():
             name, _, value = name_value.partition(":")
             headers[name.lower()] = value.strip()
-        return Received(line[1], headers, stream.read(int(headers.get("content-length", "0"))))
+        return Received(line[0], line[1], headers, stream.read(int(headers.get("content-length", "0"))))
 
 
 def closed_port() -> int:

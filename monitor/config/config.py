@@ -18,6 +18,7 @@ from monitor.config.document import Document, Location
 from monitor.config.kafka import Kafka
 from monitor.config.models import Context, File, Made, Model
 from monitor.config.problems import Problem, problems_of, sentences
+from monitor.config.receivers import Pipeline, Webhook
 from monitor.config.references import References, kinds
 from monitor.config.server import Reachable, Server
 from monitor.errors import ConfigError
@@ -29,10 +30,10 @@ from monitor.windows.window import WindowSpec
 
 
 class Receiver(NamedTuple):
-    """A webhook with the texts of its secret files, the first of which signs."""
+    """A receiver with the texts of its secret files: of several that sign, the first is the current one."""
 
     name: str
-    url: str
+    settings: Webhook | Pipeline
     secrets: tuple[str, ...]
 
     def __repr__(self) -> str:
@@ -104,9 +105,7 @@ class Config:
         """Receivers with their secrets, read now; ConfigError names every file that cannot be used."""
         problems: list[Problem] = []
         receivers = [
-            Receiver(
-                name, webhook.url, tuple(self._secret(path, ("webhooks", name), problems) for path in webhook.files)
-            )
+            Receiver(name, webhook, tuple(self._secret(path, ("webhooks", name), problems) for path in webhook.files))
             for name, webhook in self.file.webhooks.items()
         ]
         self._raise(problems)
@@ -251,6 +250,7 @@ def _spec(model: Model, references: Mapping[str, Reference], segments_max: int) 
         arrival=model.arrival,
         labelled=model.labels == "late",
         retention_ms=model.retention,
+        retire_ms=model.retire_after,
         alarms=AlarmSpec(
             model.alarms.budget,
             model.alarms.tolerance,

@@ -37,7 +37,7 @@ from monitor.config.agreement import (
 from monitor.config.calendar import Entry, calendar_problems
 from monitor.config.kafka import Kafka
 from monitor.config.problems import near, refuse
-from monitor.config.receivers import Webhook
+from monitor.config.receivers import Receiver
 from monitor.config.references import References
 from monitor.config.server import Server
 from monitor.config.settings import Names, Settings, Text, one_or_more
@@ -242,6 +242,7 @@ class Model(Settings):
     columns: Columns = Columns()
     labels: Literal["late", "none"] = "late"
     retention: Span = units.duration_ms("90d")
+    retire_after: Span = units.duration_ms("7d")
     kafka_time: bool = False
     segments: Names = ()
     calendar: Annotated[tuple[Entry, ...], BeforeValidator(_listed)] = ()
@@ -311,7 +312,7 @@ class File(Settings):
     alarms: Alarms = Alarms()
     segments_max: int = Field(SEGMENTS_MAX, ge=2, le=SEGMENTS_MAX)
     models: Annotated[tuple[Model, ...], BeforeValidator(one_or_more), Field(min_length=1)]
-    webhooks: dict[str, Webhook] = Field(default_factory=dict)
+    webhooks: dict[str, Receiver] = Field(default_factory=dict)
     server: Server = Server()
 
     @model_validator(mode="after")

@@ -31,7 +31,7 @@ def receiver_url(url: str) -> str:
     if not usable or any(character.isspace() or not character.isprintable() for character in url):
         raise ValueError("is not an address: write http:// or https://, a host and a path")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("holds a user name or a password: remove them, requests are signed with secret_file")
+        raise ValueError("holds a user name or a password: remove them, secrets are named by files")
     if parts.fragment:
         raise ValueError("holds a fragment (#), which is never sent: remove it")
     return url

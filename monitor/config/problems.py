@@ -19,12 +19,8 @@ _LATER = frozenset(
     {
         "notify",
         "kafka.client",
-        "models.*.retire_after",
         "models.*.performance.window",
         "server.token_file",
-        "webhooks.*.preset",
-        "webhooks.*.dag",
-        "webhooks.*.token_file",
         "webhooks.*.url_file",
     }
 )

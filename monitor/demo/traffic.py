@@ -31,16 +31,22 @@ FEATURES: dict[str, Kind] = {
     "country": "categorical",
     "channel": "categorical",
 }
+LATENCY_MS = 18.0
+"""Median of the time that the model takes to answer."""
+
 SCHEMA = Schema(MODEL, "binary", FEATURES, positive="default")
 
 
 @dataclass(slots=True)
 class Applications:
-    """n applications: raw feature columns, the model's score and decision, and how each loan turned out."""
+    """n applications: raw feature columns, the model's score and decision, how many milliseconds it took, and how each
+    loan turned out.
+    """
 
     ids: list[str]
     features: dict[str, NDArray[Any]]
     score: NDArray[np.float64]
+    latency_ms: NDArray[np.float64]
     default: NDArray[np.bool_]
 
     def prediction_events(self, time_ms: NDArray[np.int64]) -> list[bytes]:
@@ -48,8 +54,8 @@ class Applications:
         names = list(self.features)
         columns = [column.tolist() for column in self.features.values()]
         events = []
-        for row, (identity, at, score, *values) in enumerate(
-            zip(self.ids, time_ms.tolist(), self.score.tolist(), *columns, strict=True)
+        for row, (identity, at, score, latency_ms, *values) in enumerate(
+            zip(self.ids, time_ms.tolist(), self.score.tolist(), self.latency_ms.tolist(), *columns, strict=True)
         ):
             event = {
                 "type": "prediction",
@@ -60,6 +66,7 @@ class Applications:
                 "features": dict(zip(names, values, strict=True)),
                 "prediction": CLASSES[int(self.score[row] >= 0.5)],
                 "score": score,
+                "latency_ms": latency_ms,
             }
             events.append(orjson.dumps(event))
         return events
@@ -103,10 +110,12 @@ class Traffic:
 
     seed: int
     _random: np.random.Generator = field(init=False)
+    _pace: np.random.Generator = field(init=False)
     _drawn: int = 0
 
     def __post_init__(self) -> None:
         self._random = np.random.default_rng(self.seed)
+        self._pace = self._random.spawn(1)[0]  # What is drawn of the world does not depend on how fast it is answered.
 
     def draw(self, rows: int, drifted: bool = False) -> Applications:
         """`rows` applications; the model scores them as it learned to, whatever has become of the world."""
@@ -133,6 +142,7 @@ class Traffic:
                 "channel": channel,
             },
             1.0 / (1.0 + np.exp(-learned)),
+            self._pace.lognormal(np.log(LATENCY_MS), 0.6, rows).round(3),
             random.random(rows) < 1.0 / (1.0 + np.exp(-actual)),
         )
 

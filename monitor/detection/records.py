@@ -117,6 +117,19 @@ class IncidentChange:
 
 
 @dataclass(frozen=True, slots=True)
+class VersionChange:
+    """One step in a version's life: it has come unregistered, was registered, or has retired. at_ms: event time.
+    detail: one sentence for people.
+    """
+
+    model: str
+    version: str
+    event: Literal["unregistered", "registered", "retired"]
+    at_ms: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class PerformanceEvidence:
     """The performance figures a trigger carries; `reference` is the figure the reference had."""
 

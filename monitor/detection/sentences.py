@@ -32,7 +32,7 @@ def describe_drift(drifting: Sequence[Verdict]) -> str:
     alone = [verdict for verdict in drifting if verdict.feature != CORRELATION]
     said = []
     if alone:
-        where = f"; of {spoken(alone[0].name)}, {_went(alone[0].moved[0])}" if alone[0].moved else ""
+        where = f"; of {spoken(alone[0].name)}, {went(alone[0].moved[0])}" if alone[0].moved else ""
         said.append(f"{listed([_with_effect(verdict) for verdict in alone])} drifted{where}")
     said += [_otherwise(verdict.moved) for verdict in drifting if verdict.feature == CORRELATION]
     return "; ".join(said)
@@ -51,7 +51,7 @@ def _from_to(pair: Moved) -> str:
     return f"{pair.usual:z.2f} to {pair.now:z.2f}"  # z: no minus before 0.00.
 
 
-def _went(cell: Moved) -> str:
+def went(cell: Moved) -> str:
     return f"{cell.cell} went from {cell.usual:.0%} of rows to {cell.now:.0%}"
 
 
@@ -68,7 +68,7 @@ def describe_skew(skew: Skew) -> str:
 
 
 def _with_cell(each: Differing) -> str:
-    return f"{spoken(each.feature)} (effect {each.effect:.2f}; {_went(each.moved[0])})"
+    return f"{spoken(each.feature)} (effect {each.effect:.2f}; {went(each.moved[0])})"
 
 
 def describe_data(wrong: Mapping[str, Sequence[Wrong]]) -> str:

@@ -3,7 +3,7 @@
 from monitor.engine.intake import Result
 from monitor.engine.labels import Due
 from monitor.engine.monitor import Monitor, Order
-from monitor.engine.orders import Acknowledge, Rebaseline
+from monitor.engine.orders import Acknowledge, Rebaseline, Register
 from monitor.engine.output import Output
 from monitor.engine.retraining import Approve, Report, Retrain
 
@@ -15,6 +15,7 @@ __all__ = [
     "Order",
     "Output",
     "Rebaseline",
+    "Register",
     "Report",
     "Result",
     "Retrain",

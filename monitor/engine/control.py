@@ -67,6 +67,20 @@ class Rebaselined:
 
 
 @dataclass(frozen=True, slots=True)
+class Registered:
+    """A version was given a reference of its own: its windows that start from `since_ms` on are compared with it.
+    closed_ms: windows that had closed by then. reference: its digest.
+    """
+
+    kind: ClassVar = "registered"
+    model: str
+    version: str
+    closed_ms: int
+    since_ms: int
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledged:
     """Somebody looks after an incident; closed_ms: windows that had closed by then."""
 
@@ -111,4 +125,4 @@ class Requested:
     trigger: str
 
 
-Note = Woke | Quarantined | Closed | Rebaselined | Acknowledged | Stepped | Requested
+Note = Woke | Quarantined | Closed | Rebaselined | Registered | Acknowledged | Stepped | Requested

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.engine.durations import Durations
 from monitor.engine.strays import Strays
 from monitor.events.batch import Matched
-from monitor.snapshot import Histogram
 from monitor.spec import DAY_MS, HOUR_MS, ModelSpec
 
 _NONE = 1 << 62
@@ -45,13 +45,12 @@ class LabelFlow:
     """Labels that are not settled, those that wait, and the delays of those that were matched.
 
     arrived: by the boundary from which they count. waiting: by the day in which the grid cell before it ends. delays:
-    first labels of predictions by cell of DELAYS_MS. delay_ms: sum of their delays. strays: whether labels match.
+    of the first labels of predictions, in cells of DELAYS_MS. strays: whether labels match.
     """
 
     arrived: dict[int, int] = field(default_factory=dict)
     waiting: dict[int, int] = field(default_factory=dict)
-    delays: list[int] = field(default_factory=lambda: [0] * (len(DELAYS_MS) + 1))
-    delay_ms: int = 0
+    delays: Durations = field(default_factory=lambda: Durations.empty([1_000 * end_ms for end_ms in DELAYS_MS]))
     strays: Strays = field(default_factory=Strays)
 
     def arrive(self, known_ms: NDArray[np.int64], grid_ms: int) -> None:
@@ -62,16 +61,7 @@ class LabelFlow:
 
     def match(self, delay_ms: NDArray[np.int64]) -> None:
         """Predictions have got their first label. delay_ms: int64[n], its time less theirs; it may have come before."""
-        delay = np.maximum(delay_ms, 0)
-        cells = np.bincount(np.searchsorted(DELAYS_MS, delay), minlength=len(self.delays))
-        self.delays = [before + rows for before, rows in zip(self.delays, cells.tolist(), strict=True)]
-        self.delay_ms += int(delay.sum())
-
-    def histogram(self) -> Histogram:
-        """The delays in seconds."""
-        *rows, beyond = self.delays
-        ends = (end_ms / 1000 for end_ms in DELAYS_MS)
-        return Histogram(tuple(zip(ends, rows, strict=True)), beyond, self.delay_ms / 1000)
+        self.delays.add(1_000 * np.maximum(delay_ms, 0))
 
     def settle(self, matched: Matched, spec: ModelSpec, since_ms: int, until_ms: int) -> tuple[int, int]:
         """Move on from one boundary to another; how many labels began to wait, and how many waiting ones expired.

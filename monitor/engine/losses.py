@@ -11,11 +11,7 @@ from monitor.detection.betting import LOSS_MAX, Stream, bearable
 from monitor.detection.performance import Fall
 from monitor.engine.ledger import Ledger, unpacked
 from monitor.profiles.reference import Reference
-from monitor.spec import DAY_MS
 from monitor.statistics.performance import Loss, losses
-
-SILENT_MS = 7 * DAY_MS
-"""A version that has had no window for so long begins its evidence anew."""
 
 
 class Worst(NamedTuple):
@@ -29,11 +25,10 @@ class Worst(NamedTuple):
 
 @dataclass(slots=True)
 class Followed:
-    """What is known of one version. streams: by name of the loss; fall: of the metric; end_ms: of its newest window."""
+    """What is known of one version. streams: by name of the loss; fall: of the metric."""
 
     streams: dict[str, Stream] = field(default_factory=dict)
     fall: Fall = field(default_factory=Fall)
-    end_ms: int = 0
 
     @property
     def risen(self) -> dict[str, Stream]:
@@ -73,12 +68,3 @@ class LossReader:
             stream.update(self.bearable[name], *seen[name], ledger.window.start_ms, limit)
         ratio, name = max((stream.ratio, name) for name, stream in mine.streams.items())
         return Worst(ratio, name)
-
-
-def forget_silent(versions: dict[str, Followed], bound_ms: int) -> None:
-    """Forget versions without a window after a bound, but for those that have alarmed: a client that makes up versions
-    must not fill the memory.
-    """
-    silent = [name for name, mine in versions.items() if mine.end_ms <= bound_ms and not mine.alarmed]
-    for name in silent:
-        del versions[name]

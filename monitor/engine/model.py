@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeVar
 
@@ -19,9 +19,11 @@ from monitor.engine.memory import Memory
 from monitor.engine.output import Output
 from monitor.engine.pane import OTHER, Pane, fold_parts, surplus
 from monitor.engine.performance import carried
-from monitor.engine.progress import Progress, surplus_views
+from monitor.engine.progress import Progress
 from monitor.engine.references import References
+from monitor.engine.retirement import gone, retire, retire_performance
 from monitor.engine.settlement import Changes, Settlement, changes_of, windows_of
+from monitor.engine.shown import Shown
 from monitor.engine.spans import Span, Totals
 from monitor.engine.watching import Watching
 from monitor.errors import StateError
@@ -37,7 +39,6 @@ from monitor.windows.window import Place, Window
 READ_AT_ONCE = 16
 """Windows that are read together: enough to share the cost of a call, few enough to stay in the processor's cache."""
 T = TypeVar("T")
-V = TypeVar("V", WindowView, PerformanceView)
 
 
 class ModelMonitor:
@@ -55,9 +56,9 @@ class ModelMonitor:
         self.seen: dict[int, Seen] = {}
         self.watching = Watching(spec, self.references)
         self.maker = Maker(spec, self.references, Memory(spec))
-        self.windows: dict[tuple[str, int], WindowView] = {}
-        self.performance: dict[tuple[str, int], PerformanceView] = {}
         self.dirty: set[tuple[str, str, int]] = set()
+        self.windows: Shown[WindowView] = Shown("window", self.dirty)
+        self.performance: Shown[PerformanceView] = Shown("performance", self.dirty)
         self.notes: list[Note] = []
         self.saved: bytes | None = None
 
@@ -133,7 +134,7 @@ class ModelMonitor:
         if len(accepted):
             rows = batch.take(accepted) if len(accepted) < len(batch) else batch
             self._fold(rows, judged.window_end_ms[accepted])
-            self.progress.count("predictions", len(accepted))
+            self.progress.predict(rows)
         return judged
 
     def _fold(self, rows: Predictions, window_end_ms: NDArray[np.int64]) -> None:
@@ -221,7 +222,7 @@ class ModelMonitor:
         output = Output()
         for part in _parts(self._closed(), 1 if self.maker.singly else READ_AT_ONCE):
             self._judge(part, output)
-        self._trim("window", self.windows, self.watching.states)
+        self.windows.trim(self.watching.states)
         return output
 
     def _closed(self) -> Iterator[tuple[Window, Pane]]:
@@ -256,6 +257,7 @@ class ModelMonitor:
             found = standard.drift.read([(window, pane.profile) for window, pane in mine])
             read |= zip((window for window, _ in mine), found, strict=True)
         for (window, pane), standard in zip(closed, standards, strict=True):
+            retire(self, window, pane.reference, output)
             verdicts, evidence = self.watching.judge(window, pane, standard, read[window], self.progress.incidents)
             own = self.references.owns(window.version, pane.reference)
             reader = self.references[pane.reference].performance.estimates
@@ -264,7 +266,7 @@ class ModelMonitor:
             held = (pane.profile.rows, pane.offsets, profile)
             view = WindowView.of(window, *held, tuple(read[window]), verdicts, estimates, ignored)
             self.settlement.open(window, pane, profile, ignored)
-            self._show("window", self.windows, view)
+            self.windows.show(view)
             self.dirty.add(("ledger", window.version, window.start_ms))
             output.windows.append(view)
             output.skews += self.watching.measured()
@@ -330,13 +332,14 @@ class ModelMonitor:
             self._settle_boundary(boundary, touched, output)
             boundary = self.settlement.boundary(labelled_ms, boundary)
         self.progress.boundary_ms = due.until_ms
-        self._trim("performance", self.performance)
+        self.performance.trim()
         return output
 
     def _settle_boundary(self, boundary_ms: int, touched: set[Window], output: Output) -> None:
         totals = Totals(self.settlement.between)
         for ledger, span, verdict in self.settlement.due(boundary_ms, touched):
-            self._read_performance(ledger, span, verdict, totals, output)
+            self._read_performance(ledger, span, verdict, totals, boundary_ms, output)
+        retire_performance(self, boundary_ms, output)
         output.begin(self.progress.decide(boundary_ms, self.spec, self.settlement))
         # At every boundary: what is forgotten no longer counts.
         for version, start in self.settlement.forget(boundary_ms):
@@ -345,7 +348,9 @@ class ModelMonitor:
         self.maker.settle(boundary_ms, self.settlement)
         self.tidy_references()
 
-    def _read_performance(self, ledger: Ledger, span: Span, verdict: bool, totals: Totals, output: Output) -> None:
+    def _read_performance(
+        self, ledger: Ledger, span: Span, verdict: bool, totals: Totals, boundary_ms: int, output: Output
+    ) -> None:
         window = ledger.window
         self.dirty.add(("ledger", window.version, window.start_ms))
         if not self.spec.labelled:
@@ -357,12 +362,14 @@ class ModelMonitor:
         newest = window.end_ms > self.progress.judged.get(window.version, NEVER)
         own = self.references.owns(window.version, ledger.reference)
         # What was accepted as a new normal is not held against the old one, however late its labels come.
-        past = ledger.ignored or self.references.leaving(window.version, window.start_ms)
+        left = gone(self, window.version, boundary_ms)
+        past = left or ledger.ignored or self.references.leaving(window.version, window.start_ms)
         judged = verdict and newest and own and not past
         before = self.performance.get((window.version, window.end_ms))
         view = reader.read(ledger, span, totals.of(ledger, span, reader.layout), ledger.settled or verdict, own)
         view = reader.follow(view, span, ledger, self.progress.followed) if judged else carried(view, before)
-        self._show("performance", self.performance, view)
+        if not left:
+            self.performance.show(view)
         output.performance.append(view)
         output.readings.extend(view.readings)
         if judged:
@@ -372,16 +379,6 @@ class ModelMonitor:
                 self.progress.arbiter.note(evidence)
                 output.changes.extend(evidence.changes)
                 self.progress.note(evidence.changes)
-
-    def _show(self, kind: str, views: dict[tuple[str, int], V], view: V) -> None:
-        version, end_ms = view.window.version, view.window.end_ms
-        views[(version, end_ms)] = view
-        self.dirty.add((kind, version, end_ms))
-
-    def _trim(self, kind: str, views: dict[tuple[str, int], V], standing: Container[str] = ()) -> None:
-        for version, end_ms in surplus_views([view.window for view in views.values()], standing):
-            del views[(version, end_ms)]
-            self.dirty.add((kind, version, end_ms))
 
     def _boundary_after(self, time_ms: int) -> int:
         """The first boundary at which what is known since `time_ms` counts."""

@@ -13,7 +13,7 @@ from monitor.detection.life import TriggerEvent
 from monitor.detection.sentences import listed
 from monitor.engine import retraining, state
 from monitor.engine.model import ModelMonitor
-from monitor.engine.orders import Acknowledge, Rebaseline, acknowledge, rebaseline
+from monitor.engine.orders import Acknowledge, Rebaseline, Register, acknowledge, rebaseline, register
 from monitor.engine.output import Output
 from monitor.engine.retraining import Approve, Report, Retrain
 from monitor.errors import NotFoundError
@@ -23,7 +23,7 @@ from monitor.spec import ModelSpec
 from monitor.windows.streams import NEVER
 from monitor.windows.window import Place
 
-Order = Rebaseline | Acknowledge | Retrain | Report | Approve
+Order = Rebaseline | Register | Acknowledge | Retrain | Report | Approve
 
 AHEAD_WINDOWS = 24
 """Open windows of a model that one partition may have passed while others hold them open.
@@ -59,10 +59,12 @@ class Monitor:
         match order:
             case Rebaseline():
                 return rebaseline(self._named(order.model), order)
-            case Retrain():
-                return retraining.request(self._named(order.model), order, now_ms)
+            case Register():
+                return register(self._named(order.model), order)
             case Acknowledge():
                 return acknowledge(self._of_incident(order.incident), order)
+            case Retrain():
+                return retraining.request(self._named(order.model), order, now_ms)
             case Report():
                 return retraining.report(self._of_trigger(order.trigger), order, now_ms)
             case Approve():
@@ -141,7 +143,7 @@ def _view(model: ModelMonitor) -> ModelView:
         watermark_ms=_time(progress.closed_ms),
         predictions=progress.counted.get("predictions", 0),
         labels={name: progress.counted.get(name, 0) for name in LABEL_RESULTS},
-        label_delay_s=progress.label_flow.histogram(),
+        label_delay_s=progress.label_flow.delays.histogram(),
         windows=tuple(part for view in windows for part in view.parts),
         performance=tuple(sorted(model.performance.values(), key=lambda view: view.window)),
         incidents=tuple(incidents),
@@ -149,6 +151,8 @@ def _view(model: ModelMonitor) -> ModelView:
         decided=dict(progress.decided),
         in_flight=int(progress.in_flight(spec.retrain) is not None),
         alarms=spec.alarms,
+        latency_s=progress.latencies.histogram(),
+        latencies_invalid=progress.latencies.invalid,
         watches={version: _watched(model, version, mine) for version, mine in by_version.items()},
     )
 

@@ -12,11 +12,11 @@ from typing import ClassVar
 
 from monitor.detection.incidents import Key
 from monitor.detection.past import shows_every_hour
-from monitor.detection.records import IncidentChange
+from monitor.detection.records import IncidentChange, VersionChange
 from monitor.detection.sentences import listed
 from monitor.detection.triggers import Evidence
 from monitor.engine import spans
-from monitor.engine.control import Acknowledged, Rebaselined
+from monitor.engine.control import Acknowledged, Rebaselined, Registered
 from monitor.engine.ledger import together
 from monitor.engine.making import ROWS_MIN, WINDOWS_MIN, enough, made_of, with_features
 from monitor.engine.model import ModelMonitor
@@ -47,6 +47,17 @@ class Rebaseline:
 
 
 @dataclass(frozen=True, slots=True)
+class Register:
+    """Compare a version, from its next window on, with a reference of its own. standard: of that version, from no time
+    on, with what takes long worked out.
+    """
+
+    kind: ClassVar = "register"
+    model: str
+    standard: Standard
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledge:
     """Somebody looks after an incident: what goes wrong from now on is another one."""
 
@@ -60,6 +71,33 @@ def acknowledge(model: ModelMonitor, order: Acknowledge) -> tuple[Output, str]:
     change = model.progress.incidents.acknowledge(order.incident, order.note)
     model.notes.append(Acknowledged(model.spec.name, order.incident, model.progress.closed_ms, order.note))
     return Output(changes=[change]), f"incident {order.incident} is acknowledged"
+
+
+def register(model: ModelMonitor, order: Register) -> tuple[Output, str]:
+    """RefusedError where the version has another reference; nothing changes where it has this one."""
+    version, reference = order.standard.version, order.standard.reference
+    named = f"version {version!r} of model {model.spec.name!r}"
+    own = [each for each in model.references.values() if each.version == version]
+    if own and own[-1].reference.digest == reference.digest:
+        return Output(), f"{named} has this reference already"
+    if own and version:
+        raise RefusedError(
+            f"{named} has another reference, {own[-1].reference.digest}: register the new one under a new version, or "
+            "accept recent data with `monitor rebaseline`"
+        )
+    since = _unopened_ms(model)
+    model.maker.add(order.standard.since(since))
+    model.notes.append(Registered(model.spec.name, version, model.progress.closed_ms, since, reference.digest))
+    model.tidy_references()
+    when = f"from {iso(since)} on" if since else "from its first window on"
+    said = f"{named} is compared with the reference that was registered for it, {when}"
+    return Output(versions=[VersionChange(model.spec.name, version, "registered", since, said)]), said
+
+
+def _unopened_ms(model: ModelMonitor) -> int:
+    """Start of the first windows that nothing has been counted in; 0 where nothing has come yet."""
+    grid = model.spec.window.grid_ms
+    return max([0, -(-model.progress.closed_ms // grid) * grid, *(end for end, _ in model.panes)])
 
 
 def rebaseline(model: ModelMonitor, order: Rebaseline) -> tuple[Output, str]:
@@ -121,8 +159,7 @@ def _versions(model: ModelMonitor, order: Rebaseline) -> list[str]:
 
 def _made(model: ModelMonitor, version: str, order: Rebaseline) -> Standard:
     spec, progress = model.spec, model.progress
-    grid, closed = spec.window.grid_ms, progress.closed_ms
-    since = max([-(-closed // grid) * grid, *(end for end, _ in model.panes)])
+    closed, since = progress.closed_ms, _unopened_ms(model)
     key = model.references.key(version, since)  # Of an order that came just before, where there was one.
     if key == SEED and model.references.seeded:
         raise RefusedError(f"model {spec.name!r} is still learning its first reference: wait until it has")

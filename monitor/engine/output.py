@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from monitor.detection.life import TriggerChange
-from monitor.detection.records import IncidentChange, Skew, Trigger
+from monitor.detection.records import IncidentChange, Skew, Trigger, VersionChange
 from monitor.snapshot import PerformanceView, WindowView
 from monitor.statistics.reading import Reading
 
@@ -24,6 +24,7 @@ class Output:
     windows: list[WindowView] = field(default_factory=list)
     performance: list[PerformanceView] = field(default_factory=list)
     skews: list[Skew] = field(default_factory=list)
+    versions: list[VersionChange] = field(default_factory=list)
 
     def begin(self, changes: Sequence[TriggerChange]) -> None:
         """Triggers that were made or withheld."""

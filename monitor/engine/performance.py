@@ -14,7 +14,7 @@ from monitor.detection.sentences import listed
 from monitor.detection.triggers import Evidence
 from monitor.engine.estimates import EstimateReader
 from monitor.engine.ledger import Ledger
-from monitor.engine.losses import SILENT_MS, Followed, LossReader, forget_silent
+from monitor.engine.losses import Followed, LossReader
 from monitor.engine.metric import MetricReader
 from monitor.engine.spans import Span, Total
 from monitor.events.timestamps import iso
@@ -101,9 +101,7 @@ class PerformanceReader:
         The budget is the model's: it is shared equally by its versions, and by the metric and the losses of each.
         """
         window = ledger.window
-        forget_silent(versions, self.spec.silent_since(window.end_ms, self.spec.performance.wait_ms + SILENT_MS))
         mine = versions.setdefault(window.version, Followed())
-        mine.end_ms = window.end_ms
         streams = len(self.losses.known) + (self.metric.bound is not None)
         share = PERFORMANCE_SHARE / (max(1, streams) * len(versions))
         limit = float(evidence_limit(windows_a_month(self.spec.window), self.spec.alarms.budget, share))

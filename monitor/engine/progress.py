@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from monitor.detection.incidents import Incidents
 from monitor.detection.life import Life, TriggerChange, TriggerState
 from monitor.detection.records import Incident, IncidentChange, Trigger
 from monitor.detection.triggers import Arbiter
+from monitor.engine import shown
 from monitor.engine.labels import LabelFlow
+from monitor.engine.latency import Latencies
 from monitor.engine.losses import Followed
 from monitor.engine.settlement import Settlement
+from monitor.events.batch import Predictions
 from monitor.spec import ModelSpec, RetrainSpec
 from monitor.windows.streams import NEVER, Streams
-from monitor.windows.window import Window, WindowSpec
-
-VIEWS_MAX = 100
-"""Closed windows, settled ones, and triggers, that the snapshot of a model shows."""
-
-
-def surplus_views(windows: Collection[Window], standing: Container[str]) -> list[tuple[str, int]]:
-    """Version and end of those not to be shown: all but the newest VIEWS_MAX, and but the newest of each version in
-    `standing`, whose states hold while it is quiet.
-    """
-    ordered = sorted(windows)
-    newest = {window.version: window for window in ordered if window.version in standing}
-    return [(each.version, each.end_ms) for each in ordered[:-VIEWS_MAX] if newest.get(each.version) != each]
+from monitor.windows.window import WindowSpec
 
 
 @dataclass(slots=True)
@@ -35,9 +26,10 @@ class Progress:
 
     window: how windows were cut. closed_ms: joint watermark of the predictions: windows up to it are closed. joint_ms:
     of predictions and labels. boundary_ms: performance is settled up to here. known_ms: the latest time that a label
-    counts from. counted: totals by name. lives: of triggers by id; these and resolved incidents: the newest, newest
-    last. decided: steps in the lives of triggers, by (version, requested or the state). judged: end of the newest
-    window with a verdict, by version. followed: the evidence that a version's metric has fallen, or a loss of it risen.
+    counts from. last: end of the newest closed window, by version, of those that have not retired. counted: totals by
+    name. lives: of triggers by id; these and resolved incidents: the newest, newest last. decided: steps in the lives
+    of triggers, by (version, requested or the state). judged: end of the newest window with a verdict, by version.
+    followed: the evidence that a version's metric has fallen, or a loss of it risen.
     """
 
     predictions: Streams
@@ -47,6 +39,7 @@ class Progress:
     joint_ms: int = NEVER
     boundary_ms: int = NEVER
     known_ms: int = NEVER
+    last: dict[str, int] = field(default_factory=dict)
     incidents: Incidents = field(default_factory=Incidents)
     arbiter: Arbiter = field(default_factory=Arbiter)
     counted: dict[str, int] = field(default_factory=dict)
@@ -56,6 +49,7 @@ class Progress:
     judged: dict[str, int] = field(default_factory=dict)
     followed: dict[str, Followed] = field(default_factory=dict)
     label_flow: LabelFlow = field(default_factory=LabelFlow)
+    latencies: Latencies = field(default_factory=Latencies)
 
     @property
     def known_incidents(self) -> list[Incident]:
@@ -65,7 +59,7 @@ class Progress:
     def note(self, changes: Sequence[IncidentChange]) -> None:
         """Remember the incidents that ended."""
         ended = [change.incident for change in changes if not change.incident.open]
-        self.resolved = [*self.resolved, *ended][-VIEWS_MAX:]
+        self.resolved = [*self.resolved, *ended][-shown.VIEWS_MAX :]
 
     def decide(self, boundary_ms: int, spec: ModelSpec, settlement: Settlement) -> list[TriggerChange]:
         """What is asked, or withheld, at a boundary."""
@@ -78,7 +72,7 @@ class Progress:
     def begin(self, trigger: Trigger, at_ms: int) -> TriggerChange:
         """A trigger was made, or withheld. Of the older ones, all but the newest request may be forgotten."""
         life = self.lives[trigger.id] = Life.begun(trigger, at_ms)
-        for old in [each for each in list(self.lives.values())[:-VIEWS_MAX] if each != self.requested]:
+        for old in [each for each in list(self.lives.values())[: -shown.VIEWS_MAX] if each != self.requested]:
             del self.lives[old.trigger.id]
         return self.stepped(None, life)
 
@@ -98,6 +92,12 @@ class Progress:
         if spec is None or not spec.expires_ms:
             return None
         return next((life for life in reversed(self.lives.values()) if life.in_flight), None)
+
+    def predict(self, accepted: Predictions) -> None:
+        """Count predictions, and how long they took where they say."""
+        self.count("predictions", len(accepted))
+        if accepted.latency is not None:
+            self.latencies.add(accepted.latency)
 
     def count(self, name: str, rows: int) -> None:
         self.counted[name] = self.counted.get(name, 0) + rows

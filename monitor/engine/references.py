@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -76,6 +76,12 @@ class Standard:
         digest = self.reference.profile.digest
         return codec.sha256("\0".join([digest, *self.segments.names]).encode()) if self.segments else digest
 
+    def since(self, since_ms: int) -> Standard:
+        """The same, of windows that start from then on; what has been worked out stays."""
+        other = replace(self, since_ms=since_ms)
+        other.__dict__.update({name: value for name, value in self.__dict__.items() if name not in _FIELDS})
+        return other
+
     def facing(self, profile: Profile, tally: Counts, pairs: Counts, windows: float, days: float) -> Standard:
         """With other rows instead, of so many windows and days, counted in the same cells; how much windows stray
         remains. tally, pairs: of these rows, as a `Watch` takes them.
@@ -107,6 +113,9 @@ class Standard:
         kept = codec.unpack("MADE", _VERSION, data, tuple[str, bytes, int, str, int])
         version, reference, since_ms, why, labels_until_ms = kept
         return cls(spec, version, Reference.load(reference), since_ms, why, labels_until_ms)
+
+
+_FIELDS = frozenset(field.name for field in fields(Standard))
 
 
 def key_of(version: str, since_ms: int) -> str:

@@ -189,6 +189,15 @@ class Settlement:
             if ledger.alike == alike:
                 yield ledger
 
+    def newest(self, version: str, boundary_ms: int) -> Window | None:
+        """The newest window of a version that ends by a boundary, where one is held."""
+        starts = self._starts.get(version, [])
+        for place in range(bisect_left(starts, boundary_ms) - 1, -1, -1):
+            window = self.ledgers[(version, starts[place])].window
+            if window.end_ms <= boundary_ms:
+                return window
+        return None
+
     def read(self, ledger: Ledger, span: Span, verdict: bool) -> None:
         """A window's reading has been given, and its verdict where there was one."""
         version, start = ledger.window.version, ledger.window.start_ms

@@ -23,7 +23,6 @@ from monitor.detection.units import Seen
 from monitor.detection.volume import Volume
 from monitor.detection.watch import Findings, Watch, WatchState
 from monitor.engine.learning import Learned, Lesson, fills_gaps, learn
-from monitor.engine.losses import SILENT_MS
 from monitor.engine.pane import Pane
 from monitor.engine.references import References, Standard
 from monitor.engine.verdicts import broken, of_rows, severity_of, unexplained, verdicts_of
@@ -35,8 +34,6 @@ from monitor.windows.season import days
 from monitor.windows.window import Window
 
 Counts = NDArray[np.int64]
-
-_SILENT_WINDOWS = 4  # At least as many, where windows are long.
 
 
 @dataclass(slots=True)
@@ -64,7 +61,6 @@ class Watching:
         """What a closed window says, windows in their order: of whole traffic, then of its segments. Evidence: of
         drift, then of causes in the data.
         """
-        self._forget_silent(window)
         version = window.version
         registered = self.references.owns(version, pane.reference)
         tally, identity = pane.tally(standard.reference.cells), standard.cells
@@ -301,18 +297,8 @@ class Watching:
             del self.lessons[version, start]
             self.touched.add(("lesson", version, start))
 
-    def _forget_silent(self, window: Window) -> None:
-        """Forget versions without a window for SILENT_MS, but for those that drift: a client that makes up versions
-        must not fill the memory.
-        """
-        silent_ms = max(SILENT_MS, _SILENT_WINDOWS * (window.end_ms - window.start_ms))
-        bound = self.spec.silent_since(window.end_ms, silent_ms)
-        newest = {version: starts[-1] for version, starts in self._starts.items()}
-        newest |= {version: state.end_ms for version, state in self.states.items()}
-        for version in [version for version, last in newest.items() if last <= bound]:
-            state = self.states.get(version)
-            if state is not None and state.drifting:
-                continue
-            if self.states.pop(version, None) is not None:
-                self.touched.add(("watch", version, 0))
-            self._forget_lessons(version)
+    def forget(self, version: str) -> None:
+        """All that was learned of a version, which has retired."""
+        if self.states.pop(version, None) is not None:
+            self.touched.add(("watch", version, 0))
+        self._forget_lessons(version)

@@ -117,7 +117,8 @@ class Predictions:
     received_ms: int64[n], the broker's append time, or -1 where the topic has only the producer's.
     prediction: classes (CategoricalColumn), numbers (regression), or None where no event carried one.
     scores: probability by class: the positive class alone for a binary task; empty where none is sent.
-    features holds a column for every feature of the model's schema.
+    features holds a column for every feature of the model's schema. latency: milliseconds that each answer took, not
+    negative; None where no event says.
     """
 
     model: str
@@ -130,6 +131,7 @@ class Predictions:
     features: Mapping[str, Column]
     prediction: Column | None
     scores: Mapping[str, NumericColumn]
+    latency: NumericColumn | None = None
 
     def __len__(self) -> int:
         return len(self.time_ms)
@@ -154,6 +156,7 @@ class Predictions:
             {name: column.take(rows) for name, column in self.features.items()},
             None if self.prediction is None else self.prediction.take(rows),
             {name: column.take(rows) for name, column in self.scores.items()},
+            None if self.latency is None else self.latency.take(rows),
         )
 
 

@@ -51,6 +51,9 @@ NO_LABEL = Flaw(Reason.MISSING_FIELD, "The label event has no label.")
 LABEL_CLASS_TYPE = Flaw(Reason.WRONG_TYPE, "The label must be the name of a class.")
 LABEL_NUMBER_TYPE = Flaw(Reason.WRONG_TYPE, "The label must be a finite number.")
 
+LATENCY_MAX_MS = 86_400_000
+"""Longest latency that is taken for one: a day. A time sent by mistake would drown all others in their sum."""
+
 
 @dataclass(frozen=True, slots=True)
 class Raw:
@@ -105,7 +108,7 @@ class _Flaws:
 
 
 def predictions(raw: Raw, records: RawRecords) -> Judged[Predictions]:
-    """Judge the predictions of `raw`. Those that are usable have a `prediction` column, be it of missing values."""
+    """Judge the predictions of `raw`. The usable have columns `prediction` and `latency`, be it of missing values."""
     flaws, schema = _Flaws(len(raw)), raw.schema
     origin, received_ms = _origin(raw, records)
     key, identified = _keys(raw, origin, flaws)
@@ -130,6 +133,7 @@ def predictions(raw: Raw, records: RawRecords) -> Judged[Predictions]:
         features,
         prediction,
         probabilities,
+        _latencies(raw.fields["latency_ms"]),
     )
     return _judged(decoded, raw, flaws)
 
@@ -207,6 +211,15 @@ def _versions(values: Values, flaws: _Flaws) -> CategoricalColumn:
     texts = column.values if "" in column.values else (*column.values, "")
     codes = np.where(column.codes == MISSING_CODE, np.int32(texts.index("")), column.codes)
     return CategoricalColumn(codes, texts)
+
+
+def _latencies(values: Values) -> NumericColumn:
+    """One that cannot be is invalid, and no flaw: how long an answer took says nothing about what it was."""
+    column = number_column(values)
+    impossible = (column.values < 0.0) | (column.values > LATENCY_MAX_MS)
+    if not impossible.any():
+        return column
+    return NumericColumn(np.where(impossible, 0.0, column.values), np.where(impossible, INVALID, column.state))
 
 
 def _outcomes(values: Values, schema: Schema, flaws: _Flaws, flaw: Flaw) -> Column:

@@ -62,8 +62,8 @@ def _ordered(events: Events, parts: Sequence[Judged[Events]]) -> Events:
 
 
 def _without_empty(events: Predictions) -> Predictions:
-    """Predictions and scores that no event carried are none, whatever the batch was decoded with."""
-    prediction = events.prediction
+    """Predictions, scores and latencies that no event carried are none, whatever the batch was decoded with."""
+    prediction, latency = events.prediction, events.latency
     return Predictions(
         events.model,
         events.origin,
@@ -75,6 +75,7 @@ def _without_empty(events: Predictions) -> Predictions:
         events.features,
         None if prediction is None or absent(prediction).all() else prediction,
         {name: column for name, column in events.scores.items() if not absent(column).all()},
+        None if latency is None or absent(latency).all() else latency,
     )
 
 
@@ -91,6 +92,7 @@ def _joined_predictions(parts: Sequence[Predictions]) -> Predictions:
         {name: _column([part.features[name] for part in parts]) for name in parts[0].features},
         _column([part.prediction for part in parts if part.prediction is not None]),
         {name: _score([part.scores.get(name) for part in parts], list(map(len, parts))) for name in classes},
+        NumericColumn.concatenate([part.latency for part in parts if part.latency is not None]),
     )
 
 

@@ -27,7 +27,7 @@ RECENT = 64
 """How many events are kept whole, for whoever wants to know what they look like."""
 
 FIELDS: Mapping[EventKind, tuple[str, ...]] = {
-    "prediction": ("id", "timestamp", "version", "prediction", "score"),
+    "prediction": ("id", "timestamp", "version", "prediction", "score", "latency_ms"),
     "label": ("id", "timestamp", "label"),
 }
 """The fields of an event that are read, its features aside."""
@@ -220,14 +220,15 @@ class _Batches:
         self._records: list[tuple[int, int]] = []
         self._fields: dict[str, list[object]] = {name: [] for name in FIELDS[kind]}
         self._features: dict[str, list[object]] = {name: [] for name in _features_of(schema, kind)}
+        # A feature that is named like a field of an event cannot be sent in a columnar batch, the optional one aside.
+        self._own = self._fields.keys() - ({"latency_ms"} & self._features.keys())
 
     def add(self, record: int, rows: int, columns: Mapping[str, Sequence[object]]) -> None:
         self._records.append((record, rows))
         for name, values in self._fields.items():
-            values.extend(columns.get(name, repeat(None, rows)))
+            values.extend(columns.get(name, repeat(None, rows)) if name in self._own else repeat(None, rows))
         for name, values in self._features.items():
-            # A feature that is named like a field of an event cannot be sent in a columnar batch.
-            values.extend(columns.get(name, repeat(None, rows)) if name not in self._fields else repeat(None, rows))
+            values.extend(columns.get(name, repeat(None, rows)) if name not in self._own else repeat(None, rows))
 
     def raw(self) -> Raw:
         records, rows = np.array(self._records, dtype=np.int64).T

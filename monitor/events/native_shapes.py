@@ -60,6 +60,8 @@ def _field(name: str, inferred: pa.DataType, schema: Schema) -> pa.DataType:
             return _category(inferred)
         case "score":
             return _widened(inferred) if pa.types.is_struct(inferred) else pa.float64()
+        case "latency_ms":
+            return _quantity(inferred)
         case "features":
             return _features(inferred, schema)
         case _:

@@ -40,6 +40,8 @@ def _column(values: pa.Array | Sequence[object], *, lenient: bool) -> NumericCol
             return _judged(floats.to_numpy(zero_copy_only=False), missing)
         values = values.to_pylist()
     kinds = set(map(type, values))
+    if kinds == {type(None)}:
+        return missing_column(len(values))
     if not kinds <= _NUMBERS:
         values = [_number(value, lenient) for value in values]
     missing = np.array([value is None for value in values], dtype=np.bool_) if type(None) in kinds else None

@@ -12,9 +12,9 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from monitor import __version__
 from monitor.detection.life import TriggerState
-from monitor.engine import Acknowledge, Approve, Order
+from monitor.engine import Acknowledge, Approve
 from monitor.events.batch import CORRELATION, OUTPUTS, ROWS
-from monitor.exports import decisions, orders, pages, problems, prometheus, reference, resources
+from monitor.exports import comparison, decisions, orders, pages, problems, prometheus, reference, resources
 from monitor.exports.guard import BODY_MAX_BYTES, Guard, own_names
 from monitor.exports.resource import Item, Page
 from monitor.exports.text import named
@@ -27,7 +27,8 @@ _Entry = TypeVar("_Entry")
 
 def create_app(
     current: Callable[[], Snapshot],
-    obey: Callable[[Order], str] = orders.nobody,
+    obey: orders.Obey = orders.nobody,
+    compare: comparison.Compare = comparison.nobody,
     *,
     host: str = "127.0.0.1",
     series_budget: int = prometheus.SERIES_BUDGET,
@@ -47,6 +48,7 @@ def create_app(
     )
     app.state.current = current
     app.state.obey = obey
+    app.state.compare = compare
     app.state.registry = prometheus.registry(current, series_budget)
     app.add_middleware(Guard, names=own_names(host), body_max_bytes=body_max_bytes)
     problems.add_handlers(app)
@@ -161,6 +163,18 @@ def show_feature(model: FoundModel, feature: str, paging: Paged) -> Page[resourc
     return paging.page(model.windows[::-1], lambda view: resources.FeatureWindow.of(view, feature))
 
 
+@_api.get("/models/{model:path}/comparison")
+def compare_versions(
+    model: FoundModel,
+    champion: Annotated[str, Query(description="Version in use.")],
+    challenger: Annotated[str, Query(description="Version that may take its place.")],
+    request: Request,
+) -> comparison.VersionComparison:
+    """Whether one version is better than another, on the labelled requests that both answered."""
+    found = orders.answered(lambda: request.app.state.compare(model.name, champion, challenger))
+    return comparison.VersionComparison.of(model.name, champion, challenger, found)
+
+
 @_api.get("/models/{model:path}")
 def show_model(model: FoundModel) -> resources.ModelDetail:
     """One model, with the standing of each version and segment."""
@@ -201,6 +215,12 @@ def acknowledge(incident: str, asked: orders.Acknowledgement, request: Request) 
 @_api.post("/models/{model:path}/rebaseline")
 def rebaseline(model: FoundModel, asked: orders.NewNormal, request: Request) -> orders.Done:
     """Accept a new normal: from the next window on, recent data is the reference, and evidence starts again."""
+    return orders.carried_out(request.app.state.obey, asked.of(model.name))
+
+
+@_api.post("/models/{model:path}/versions")
+def register(model: FoundModel, asked: orders.NewVersion, request: Request) -> orders.Done:
+    """Register a version with its reference: from its next window on it is judged by that."""
     return orders.carried_out(request.app.state.obey, asked.of(model.name))
 
 

@@ -1,4 +1,4 @@
-"""What the API answers with of performance, realised and expected."""
+"""What the API answers with of performance, realised and expected, and of latency."""
 
 from __future__ import annotations
 
@@ -8,8 +8,23 @@ from typing import Self
 from monitor.events.timestamps import utc
 from monitor.exports.latest import estimated
 from monitor.exports.resource import Resource, Text
-from monitor.snapshot import ESTIMATE, PerformanceView
+from monitor.snapshot import ESTIMATE, Histogram, PerformanceView
 from monitor.statistics.reading import Reading, Status
+
+
+class Latency(Resource):
+    """How long a model takes to answer, in seconds: of all predictions so far that say so. `/metrics` has it of now."""
+
+    predictions: int
+    mean: float | None
+    p50: float | None
+    p95: float | None
+    """Quantiles, read between the ends of the histogram's cells; 30 for all that is longer."""
+
+    @classmethod
+    def of(cls, latency: Histogram) -> Self:
+        mean = latency.total / latency.count if latency.count else None
+        return cls(predictions=latency.count, mean=mean, p50=latency.quantile(0.5), p95=latency.quantile(0.95))
 
 
 class Figure(Resource):

@@ -19,6 +19,9 @@ from monitor.exports.problems import problem
 
 BODY_MAX_BYTES = 1 << 20
 
+REFERENCE_MAX_BYTES = 64 << 20
+"""Of the body that brings a reference: some 10 kB a feature, and a third more in base64."""
+
 SECURITY_HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none';"
     " form-action 'none'; frame-ancestors 'none'",
@@ -54,12 +57,13 @@ class Guard:
             await self._app(scope, receive, send)
             return
         answer = _Answer(send)
-        refusal = self._refusal(scope["method"], Headers(scope=scope))
+        most = max(self._body_max_bytes, REFERENCE_MAX_BYTES) if _brings_a_reference(scope) else self._body_max_bytes
+        refusal = self._refusal(scope["method"], Headers(scope=scope), most)
         if refusal is not None:
             await refusal(scope, receive, answer.send)
             return
         try:
-            await self._app(scope, _Body(receive, self._body_max_bytes).receive, answer.send)
+            await self._app(scope, _Body(receive, most).receive, answer.send)
         except Exception:
             _log.exception("the answer to %s failed", scope["method"])
             if answer.begun:
@@ -67,7 +71,7 @@ class Guard:
             failed = problem(500, "an unexpected error; the service's log has its traceback")
             await failed(scope, receive, answer.send)
 
-    def _refusal(self, method: str, headers: Headers) -> Response | None:
+    def _refusal(self, method: str, headers: Headers, most: int) -> Response | None:
         if self._names is not None:
             if _name(headers.get("host", "")) not in self._names:
                 return problem(421, "the Host header names another server; ask for localhost or the bound address")
@@ -79,8 +83,8 @@ class Guard:
             if foreign and method not in ("GET", "HEAD"):
                 return problem(403, "requests from pages of another server are refused")
         length = headers.get("content-length", "0")
-        if not _LENGTH.fullmatch(length) or int(length) > self._body_max_bytes:
-            return problem(413, _too_large(self._body_max_bytes))
+        if not _LENGTH.fullmatch(length) or int(length) > most:
+            return problem(413, _too_large(most))
         return None
 
 
@@ -114,6 +118,11 @@ class _Body:
         if self._left < 0:
             raise HTTPException(413, _too_large(self._most))
         return message
+
+
+def _brings_a_reference(scope: Scope) -> bool:
+    path: str = scope["path"]
+    return bool(scope["method"] == "POST" and path.startswith("/api/v1/models/") and path.endswith("/versions"))
 
 
 def _name(host: str) -> str | None:

@@ -45,6 +45,18 @@ METRICS: tuple[Metric, ...] = (
     Metric("watermark_timestamp_seconds", "gauge", "Event time before which windows are closed.", ("model",)),
     Metric("predictions_total", "counter", "Predictions accepted.", ("model",)),
     Metric(
+        "prediction_latency_seconds",
+        "histogram",
+        "How long accepted predictions took, by the latency_ms of their events; absent until one carries it.",
+        ("model",),
+    ),
+    Metric(
+        "prediction_latency_invalid_total",
+        "counter",
+        "Accepted predictions whose latency_ms is no number from 0 to a day; no part of the histogram.",
+        ("model",),
+    ),
+    Metric(
         "labels_total",
         "counter",
         "Labels, by what became of them: matched with a prediction, waiting for one when they came, expired without"
@@ -115,7 +127,8 @@ _PREFACE = """\
 <!-- Made from monitor/exports/metrics.py by its function `page`; a test says when the two differ. -->
 
 `GET /metrics` answers in the Prometheus text format, or in OpenMetrics where the scraper asks for it. One scrape
-shows one committed snapshot, so its figures belong together.
+shows one committed snapshot, so its figures belong together; only `consumer_lag_records` and
+`poll_last_return_timestamp_seconds` are of now, so that a service that stands still is seen to.
 
 - Samples carry no timestamps. A window's figure is a gauge, and `window_end_timestamp_seconds` or
   `performance_window_end_timestamp_seconds` says which window it is of.
@@ -142,5 +155,9 @@ shows one committed snapshot, so its figures belong together.
 - At most 10,000 series are exported. The service, the models and their windows come first, then features: the gravest
   state first, of one state whole traffic before segments, then the most drifted. `series_dropped` counts what was left
   out, and `drift_features` counts every feature all the same.
+- `prediction_latency_seconds` is of the predictions that were accepted, as they are read. Its cells end at 1, 2.5, 5,
+  10, 25, 50, 100, 250, 500 ms, 1, 2.5, 5, 10 and 30 s, and a quantile is exact to within its cell. `predictions_total`
+  less its `_count` is how many did not say how long they took. Both are of all versions of a model: these are named by
+  who sends them, and come and go. `window_rows` has each version's part.
 - `commit_duration_seconds` is a summary without quantiles: `_sum` and `_count`.
 """

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal, TypeVar
 
 from fastapi import HTTPException
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    Base64Bytes,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 from monitor.engine import Order, Rebaseline, Report, Retrain
-from monitor.errors import NotFoundError, RefusedError, UnavailableError
+from monitor.errors import ConfigError, NotFoundError, RefusedError, UnavailableError
 
+T = TypeVar("T")
 TEXT_MAX = 1000
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=TEXT_MAX)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=TEXT_MAX)]
@@ -78,26 +88,58 @@ class Progress(_Body):
         return Report(trigger, self.state, self.version or "", " ".join(self.detail.split()), self.run)
 
 
+class NewVersion(_Body):
+    """A version, and the reference that it is to be compared with."""
+
+    version: Annotated[str, Field(min_length=1, max_length=128)]
+    """As its predictions name it."""
+    reference: Base64Bytes
+    """A compiled profile in base64, of the rows that this version was trained on."""
+
+    def of(self, model: str) -> Registration:
+        return Registration(model, self.version, self.reference)
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A version of a model is to have this compiled reference, the bytes of its file."""
+
+    model: str
+    version: str
+    reference: bytes
+
+
+Obey = Callable[[Order | Registration], str]
+"""Carries out what is asked, and says what came of it. ConfigError, NotFoundError, RefusedError, UnavailableError."""
+
+
 class Done(BaseModel):
     """What came of it."""
 
     detail: str
 
 
-def nobody(order: Order) -> str:
+def nobody(order: Order | Registration) -> str:
     """Where there is no loop that orders could be given to."""
     raise UnavailableError("this service only shows what was: it takes no orders")
 
 
-def carried_out(obey: Callable[[Order], str], order: Order) -> Done:
-    """404 where what it names does not exist, 409 where it cannot be done as things are, 503 where the service does not
-    come to it.
+def carried_out(obey: Obey, order: Order | Registration) -> Done:
+    """What came of an order."""
+    return Done(detail=answered(lambda: obey(order)))
+
+
+def answered(ask: Callable[[], T]) -> T:
+    """404 where what it names does not exist, 409 where it cannot be done as things are, 422 where what it brings does
+    not do, 503 where the service does not come to it.
     """
     try:
-        return Done(detail=obey(order))
+        return ask()
     except NotFoundError as error:
         raise HTTPException(404, str(error)) from None
     except RefusedError as error:
         raise HTTPException(409, str(error)) from None
+    except ConfigError as error:
+        raise HTTPException(422, str(error)) from None
     except UnavailableError as error:
         raise HTTPException(503, str(error)) from None

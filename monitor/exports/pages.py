@@ -76,6 +76,9 @@ def _glance(model: ModelView) -> Content:
     known = [model.task, counted(model.predictions, "prediction")]
     if model.versions:
         known.insert(1, f"{'version' if len(model.versions) == 1 else 'versions'} {', '.join(model.versions)}")
+    if model.latency_s is not None and model.latency_s.count:
+        median, longest = (_duration(model.latency_s.quantile(share) or 0.0) for share in (0.5, 0.95))
+        known.append(f"answers in {median}, 95 of 100 within {longest}")
     seen: Content = "no event yet" if model.last_event_ms is None else ("last event ", _time(model.last_event_ms))
     return [" · ".join(known), " · ", seen]
 
@@ -152,9 +155,9 @@ def _window(part: Slice) -> Content:
     if part.window is None:
         return None
     window = part.window.window
-    return tag(
-        "p", f"Last window: {counted(part.window.rows, 'row')}, ", _span(window.start_ms, window.end_ms), class_="quiet"
-    )
+    rate = 1000 * part.window.rows / (window.end_ms - window.start_ms)
+    rows = f"{counted(part.window.rows, 'row')}, {f'{rate:,.0f}' if rate >= 10 else f'{rate:.3g}'} a second"
+    return tag("p", f"Last window: {rows}, ", _span(window.start_ms, window.end_ms), class_="quiet")
 
 
 def _drift(part: Slice) -> Content:
@@ -344,6 +347,10 @@ def _badge(state: str) -> Markup:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
 
 
 def _span(start_ms: int, end_ms: int) -> Content:

@@ -182,6 +182,9 @@ def _model(model: ModelView) -> Iterator[Series]:
     if model.watermark_ms is not None:
         yield Series("watermark_timestamp_seconds", (name,), model.watermark_ms / 1000)
     yield Series("predictions_total", (name,), model.predictions)
+    if model.latency_s is not None:
+        yield from _histogram("prediction_latency_seconds", (name,), model.latency_s)
+        yield Series("prediction_latency_invalid_total", (name,), model.latencies_invalid)
     for result, count in (dict.fromkeys(LABEL_RESULTS, 0) | dict(model.labels)).items():
         yield Series("labels_total", (name, result), count)
     yield from _histogram("label_delay_seconds", (name,), model.label_delay_s)

@@ -10,7 +10,7 @@ from monitor.detection import records
 from monitor.detection.records import Aspect, State
 from monitor.events.schema import Task
 from monitor.events.timestamps import utc
-from monitor.exports.figures import ExpectedFigure, Performance
+from monitor.exports.figures import ExpectedFigure, Latency, Performance
 from monitor.exports.latest import Slice, learning, overall, slices
 from monitor.exports.resource import Resource, Span, Text
 from monitor.snapshot import ModelView, PerformanceView, WindowView
@@ -192,6 +192,8 @@ class Model(Resource):
     """Event time before which windows are closed."""
     predictions: int
     """Predictions accepted."""
+    latency: Latency | None
+    """Null until an event carries one."""
     labels: dict[Text, int]
     """Labels by what became of them: matched, conflict."""
     incidents_open: int
@@ -207,6 +209,7 @@ class Model(Resource):
             last_event=None if model.last_event_ms is None else utc(model.last_event_ms),
             watermark=None if model.watermark_ms is None else utc(model.watermark_ms),
             predictions=model.predictions,
+            latency=None if model.latency_s is None else Latency.of(model.latency_s),
             labels=dict(model.labels),
             incidents_open=sum(incident.open for incident in model.incidents),
         )

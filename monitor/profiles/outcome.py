@@ -71,12 +71,9 @@ class Outcome:
         return Outcome(_combine(operator.sub, self.summary, other.summary))
 
     def _apply(self, sign: Callable[[Any, Any], Any], layout: OutcomeLayout, pairs: Pairs) -> None:
-        label = pairs.label
-        labelled = label.codes >= 0 if isinstance(label, CategoricalColumn) else label.state == PRESENT
-        if layout.task == "binary":
-            labelled = labelled & ~unknown(layout, pairs)
-        if not labelled.all():
-            pairs = pairs.take(labelled)
+        counted = labelled(layout, pairs)
+        if not counted.all():
+            pairs = pairs.take(counted)
         for start in range(0, len(pairs), ROWS_MAX):
             part = pairs.take(np.arange(start, min(start + ROWS_MAX, len(pairs))))
             self.summary = _combine(sign, self.summary, tally(layout, part))
@@ -89,6 +86,13 @@ class Outcome:
     def of_plain(cls, plain: list[Any]) -> Outcome:
         kind, *values = plain
         return cls(_KINDS[kind](*(_of_plain(value) for value in values)))
+
+
+def labelled(layout: OutcomeLayout, pairs: Pairs) -> NDArray[np.bool_]:
+    """bool[n]: rows whose label counts."""
+    label = pairs.label
+    given: NDArray[np.bool_] = label.codes >= 0 if isinstance(label, CategoricalColumn) else label.state == PRESENT
+    return given & ~unknown(layout, pairs) if layout.task == "binary" else given
 
 
 def unknown(layout: OutcomeLayout, pairs: Pairs) -> NDArray[np.bool_]:

@@ -84,7 +84,9 @@ class Reference:
             name: _numeric(column) if isinstance(column, NumericColumn) else _categorical(column)
             for name, column in columns.items()
         }
-        layout = Layout(features, outcome or _outcome(schema, predictions, pairs, threshold))
+        layout = Layout(
+            features, outcome or scoring(schema, predictions, None if pairs is None else pairs.label, threshold)
+        )
         profile = Profile.empty(layout)
         profile.fold(predictions)
         for name, part in layout.features.items():
@@ -110,6 +112,10 @@ class Reference:
             return self
         segments = by if isinstance(by, Segments) else chosen(self.profile, by)
         return replace(self, segmented=Segmented.of_rows(self.cells, predictions, segments, self.history))
+
+    def of_version(self, version: str) -> Reference:
+        """The same rows, as those of a version."""
+        return self if version == self.version else replace(self, version=version)
 
     @cached_property
     def cells(self) -> DecisionCells:
@@ -245,15 +251,18 @@ def _expect_unseen(layout: CategoricalLayout, counts: Counts, column: Column) ->
     counts[-1] += len(once)
 
 
-def _outcome(schema: Schema, predictions: Predictions, pairs: Pairs | None, threshold: float | None) -> OutcomeLayout:
+def scoring(
+    schema: Schema, answers: Predictions | Pairs, label: Column | None, threshold: float | None
+) -> OutcomeLayout:
+    """How answers are scored against labels, of whatever classes they name, in the unit of these labels."""
     if schema.task == "regression":
-        label = pairs.label if pairs is not None else predictions.prediction
-        if not isinstance(label, NumericColumn) or not (label.state == PRESENT).any():
+        given = answers.prediction if label is None else label
+        if not isinstance(given, NumericColumn) or not (given.state == PRESENT).any():
             return OutcomeLayout(schema.task)
-        unit = _numeric(label)
+        unit = _numeric(given)
         return OutcomeLayout(schema.task, centre=unit.centre, scale=unit.scale)
-    named: set[str] = set(predictions.scores)
-    for column in (predictions.prediction, None if pairs is None else pairs.label):
+    named: set[str] = set(answers.scores)
+    for column in (answers.prediction, label):
         if isinstance(column, CategoricalColumn):
             named.update(column.values)
     if schema.positive is not None:

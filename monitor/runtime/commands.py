@@ -13,7 +13,7 @@ from kafka.errors import KafkaError
 from monitor.config import Config, describe, load
 from monitor.errors import UnavailableError
 from monitor.runtime.kafka_log import last_failure, limit_kafka_log
-from monitor.runtime.service import keys_of
+from monitor.runtime.receivers import receivers
 from monitor.runtime.standing import in_state
 
 _REACH_S = 5.0
@@ -27,8 +27,7 @@ def check(config: Path, offline: bool) -> Iterator[str]:
         yield f"warning: {warning}"
     for sentence in in_state(loaded):
         yield f"warning: {sentence}"
-    for receiver in loaded.webhooks():
-        keys_of(receiver)
+    receivers(loaded)
     if not offline:
         problems = [*_kafka_problems(loaded), *_receiver_problems(loaded)]
         if problems:
@@ -61,10 +60,10 @@ def _topics(settings: Mapping[str, object]) -> set[str]:
 
 
 def _receiver_problems(config: Config) -> Iterator[str]:
-    for receiver in config.webhooks():
-        url = urlsplit(receiver.url)
+    for name, settings in config.file.webhooks.items():
+        url = urlsplit(settings.url)
         port = url.port or (443 if url.scheme == "https" else 80)
         try:
             socket.create_connection((url.hostname or "", port), _REACH_S).close()
         except OSError as error:
-            yield f"webhook {receiver.name} cannot be reached ({error.strerror or error}): start it, or correct its url"
+            yield f"webhook {name} cannot be reached ({error.strerror or error}): start it, or correct its url"

@@ -11,6 +11,7 @@ import numpy as np
 
 from monitor.config import Config
 from monitor.engine import Monitor
+from monitor.engine.latency import Latencies
 from monitor.engine.learning import Lesson
 from monitor.engine.memory import Memory
 from monitor.engine.pane import Pane
@@ -89,8 +90,8 @@ class Rehearsal:
         return sum(1 for _ in within(_ANY_NUMBER, self.snapshot(config)))
 
     def snapshot(self, config: Config) -> Snapshot:
-        """What would be shown, with the performance that labels will bring."""
-        views = {name: _with_performance(view) for name, view in self._monitor.views().items()}
+        """What would be shown, with what labels and latencies will bring."""
+        views = {name: _with_everything(view) for name, view in self._monitor.views().items()}
         topics = {config.kafka.topics.predictions, config.kafka.topics.labels}
         service = ServiceView(
             events={(topic, EVENT_RESULTS[0]): 0 for topic in topics},
@@ -115,8 +116,8 @@ def _size(value: object) -> int:
     return len(codec.pack("STAT", 0, value))
 
 
-def _with_performance(view: ModelView) -> ModelView:
-    """With the figures of every metric of its task, as labels will bring."""
+def _with_everything(view: ModelView) -> ModelView:
+    """With the figures of every metric of its task, as labels will bring, and the latency that events may carry."""
     shown = []
     for window in view.windows:
         readings = tuple(
@@ -125,7 +126,8 @@ def _with_performance(view: ModelView) -> ModelView:
             if view.task in metric.tasks
         )
         shown.append(PerformanceView(window.window, window.window.start_ms, 0, 1.0, readings, settled=True))
-    return replace(view, performance=tuple(shown), last_event_ms=0, watermark_ms=0)
+    latency_s = Latencies().durations.histogram()
+    return replace(view, performance=tuple(shown), last_event_ms=0, watermark_ms=0, latency_s=latency_s)
 
 
 def _pending_million(reference: Reference) -> int:

@@ -32,7 +32,7 @@ Run = tuple[int, Sequence[Any]]
 
 
 class KafkaSource:
-    """A `monitor.runtime.source.Source`. All methods but `trouble` and `returned_ms` are for one thread.
+    """A `monitor.runtime.source.Source`. All methods but `lag`, `trouble` and `returned_ms` are for one thread.
 
     client: settings of kafka-python's consumer: `bootstrap_servers`, security, `group_id` (only to commit to).
     topics: the decoder of each. on_gap: where to go on when the broker no longer holds the next offset; "stop" reads
@@ -59,13 +59,12 @@ class KafkaSource:
         self._reader = Reader(client, frozenset(topics), on_gap, start_at, self._buffer, watchdog)
         self._next: dict[Place, int] = {}
         self._topic_ids: Mapping[Place, str] = {}
-        self._ends: Mapping[Place, int] = {}
         self._caught_up: Mapping[Place, int] = {}
 
     def start(self, positions: Mapping[Place, int], topic_ids: Mapping[Place, str]) -> None:
         """Begin (again) at these offsets; whatever was read and not yet polled is discarded."""
         self._next, self._topic_ids = dict(positions), {}
-        self._ends, self._caught_up = {}, {}
+        self._caught_up = {}
         self._reader.begin(positions, topic_ids)
 
     def poll(self, timeout_ms: int) -> Polled:
@@ -78,7 +77,7 @@ class KafkaSource:
                     runs.setdefault(part.topic, []).append((part.partition, records))
                     moved[part.topic, part.partition] = records[-1].offset + 1
             elif isinstance(item, Confirmed):
-                self._ends, self._caught_up = item.ends, item.caught_up
+                self._caught_up = item.caught_up
             elif isinstance(item, Begun):
                 self._topic_ids = item.topic_ids
                 moved.update(item.positions)
@@ -97,8 +96,8 @@ class KafkaSource:
         return self._reader.places
 
     def lag(self) -> dict[Place, int]:
-        """Records between what was polled and the end, as last confirmed; a place not yet confirmed is absent."""
-        return {place: max(0, end - self._next.get(place, end)) for place, end in self._ends.items()}
+        """Records between what was polled and the end as it is now; a place whose end is not known is absent."""
+        return {place: max(0, end - self._next.get(place, end)) for place, end in self._reader.ends.items()}
 
     def trouble(self) -> str | None:
         return self._reader.trouble()

@@ -52,9 +52,8 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """Where each place ends, and up to when (steady clock, ms) it is known to have been read whole: `Ends.note`."""
+    """Up to when (steady clock, ms) each place is known to have been read whole: `Ends.note`."""
 
-    ends: Mapping[Place, int]
     caught_up: Mapping[Place, int]
 
 
@@ -82,11 +81,15 @@ class Buffer:
             self._changed.notify_all()
             return self.generation
 
-    def put(self, generation: int, item: Item, records: int = 0, size: int = 0) -> bool:
-        """Wait for room, then add; False where the generation is over. An item larger than the bounds goes alone."""
+    def put(self, generation: int, item: Item, records: int = 0, size: int = 0, timeout_s: float | None = None) -> bool:
+        """Wait for room, then add; False where the generation is over, or none was made in time. An item larger than
+        the bounds goes alone.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: generation != self.generation or self._has_room(records, size))
-            if generation != self.generation:
+            room = self._changed.wait_for(
+                lambda: generation != self.generation or self._has_room(records, size), timeout_s
+            )
+            if not room or generation != self.generation:
                 return False
             if isinstance(item, Confirmed) and self._items and isinstance(self._items[-1], Confirmed):
                 self._items.pop()
@@ -150,6 +153,7 @@ class Reader:
         self._failures = 0
         self._failure: str | None = f"connecting to Kafka at {self._servers}"
         self._missing: str | None = None
+        self._ends: tuple[int, Mapping[Place, int]] = (0, {})
         self.places: frozenset[Place] = frozenset()
         self.returned_ms: int | None = None
 
@@ -175,6 +179,12 @@ class Reader:
 
     def trouble(self) -> str | None:
         return self._failure or self._missing
+
+    @property
+    def ends(self) -> Mapping[Place, int]:
+        """Where each place ends, as the broker said at most a second or two ago; empty where it does not say."""
+        generation, ends = self._ends
+        return ends if generation == self._buffer.generation else {}
 
     def close(self) -> None:
         self._closing = True
@@ -217,7 +227,8 @@ class Reader:
                 topics = self._open(client, generation)
             self._read(client, generation, topics)
         finally:
-            self._buffer.put(generation, Confirmed({}, {}))
+            self._ends = generation, {}
+            self._buffer.put(generation, Confirmed({}))
 
     def _open(self, client: Client, generation: int) -> dict[str, Topic]:
         """Find the partitions, decide where to begin in those that need it, and go there; the topics that exist."""
@@ -290,23 +301,33 @@ class Reader:
         if records:
             number = sum(map(len, records.values()))
             size = sum(sum(map(_VALUE_BYTES, part)) for part in records.values())
-            if not self._buffer.put(generation, Fetched(records), number, size):
-                return False
-            for part, batch in records.items():
-                self._positions[part.topic, part.partition] = batch[-1].offset + 1
+            read = {(part.topic, part.partition): batch[-1].offset + 1 for part, batch in records.items()}
+            while not self._buffer.put(generation, Fetched(records), number, size, _CONFIRM_S):
+                if generation != self._buffer.generation:
+                    return False
+                # What waits for a loop that is slow, or stuck, is not to be mistaken for all there is.
+                self._ask(client, generation, {**self._positions, **read})
+            self._positions |= read
         return True
 
     def _confirm(self, client: Client, generation: int, known: Ends) -> None:
         """Ask the broker where the partitions end: that it answers is what ends a trouble."""
         asked_ms = steady_clock_ms()
-        with self._watchdog:
-            ends, reached = client.ends(), client.positions()
-        caught_up = known.note(asked_ms, ends, reached)
-        # Markers of transactions are skipped, not delivered: what lies behind the last record is no lag.
-        ends |= {place: self._positions[place] for place, end in ends.items() if reached[place] >= end}
-        self._buffer.put(generation, Confirmed(ends, caught_up))
+        caught_up = known.note(asked_ms, *self._ask(client, generation, self._positions))
+        self._buffer.put(generation, Confirmed(caught_up))
         if self._failed_at is None or self._passed(*self._failed_at):
             self._failed_at, self._failures, self._failure = None, 0, None
+
+    def _ask(
+        self, client: Client, generation: int, read: Mapping[Place, int]
+    ) -> tuple[dict[Place, int], dict[Place, int]]:
+        """High-water marks, and positions of the next fetch. read: behind the last record that was fetched."""
+        with self._watchdog:
+            ends, reached = client.ends(), client.positions()
+        # Markers of transactions are skipped, not delivered: what lies behind the last record is no lag.
+        skipped = {place: read[place] for place, end in ends.items() if reached[place] >= end}
+        self._ends = generation, {**ends, **skipped}
+        return ends, reached
 
     def _passed(self, failing: frozenset[Place], positions: Mapping[Place, int]) -> bool:
         return all(self._positions.get(place) != positions.get(place) for place in failing)

@@ -8,13 +8,12 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
-from monitor.actions.signing import parse_secret
-from monitor.actions.webhook import Webhook
-from monitor.config import Config, Receiver
-from monitor.engine import Monitor, Output
+from monitor.config import Config
+from monitor.engine import Monitor, Order, Output
 from monitor.events.decoder import Decoder
 from monitor.events.native import NativeDecoder
 from monitor.exports.api import create_app
+from monitor.exports.orders import Registration
 from monitor.exports.server import HttpServer
 from monitor.runtime.clock import now
 from monitor.runtime.delivery import Delivery
@@ -23,9 +22,12 @@ from monitor.runtime.kafka import KafkaSource
 from monitor.runtime.kafka_dead_letters import KafkaDeadLetters
 from monitor.runtime.loop import Loop
 from monitor.runtime.outgoing import Outgoing
+from monitor.runtime.receivers import receivers
 from monitor.runtime.standing import overruled
 from monitor.runtime.store import Store
+from monitor.runtime.versions import compared, registered
 from monitor.snapshot import Snapshot
+from monitor.statistics.comparison import Comparison
 from monitor.windows.streams import Now
 
 _log = logging.getLogger(__name__)
@@ -43,11 +45,12 @@ class Service:
         self._stop = threading.Event()
         self._trouble: str | None = None
         specs, references = config.specs(), config.references()
+        self._config, self._specs = config, specs
         self._receivers = {name: spec.retrain.receiver for name, spec in specs.items() if spec.retrain}
         client = config.kafka_settings()
-        webhooks = [Webhook(each.name, each.url, keys_of(each)) for each in config.webhooks()]
+        webhooks = receivers(config)
         try:
-            store = Store.open(config.state)
+            self._store = store = Store.open(config.state)
             self._closing.callback(store.close)
             self._source = KafkaSource(
                 client, _decoders(config), start_at=config.kafka.start_at, on_gap=config.kafka.on_gap
@@ -75,18 +78,19 @@ class Service:
                 for sentence in overruled(references[name], model.references.made.values()):
                     _log.warning(sentence)
             self._delivery.start()
-            self.server.start(create_app(self.snapshot, self._loop.orders.give, host=config.server.host))
+            self.server.start(create_app(self.snapshot, self._obey, self._compare, host=config.server.host))
         except BaseException:
             self._closing.close()
             raise
 
     def snapshot(self) -> Snapshot:
-        """What the API shows: the last commit, and whether Kafka can be read now. For any thread."""
+        """What the API shows: the last commit, and how Kafka is read now. For any thread."""
         snapshot = self._loop.snapshot
         live = replace(
             snapshot.service,
             not_ready=self._source.trouble() or self._loop.stalled(),
             poll_returned_ms=self._source.returned_ms,
+            lag=self._source.lag(),
             outbox_pending={**dict.fromkeys(self._receivers.values(), 0), **snapshot.service.outbox_pending},
         )
         return replace(snapshot, service=live)
@@ -106,10 +110,23 @@ class Service:
         """Ask `run` to return; from any thread or a signal handler."""
         self._stop.set()
 
+    def _obey(self, order: Order | Registration) -> str:
+        """What somebody asks over HTTP, on a thread of the server."""
+        if isinstance(order, Registration):
+            order = registered(self._config, self._specs, order)
+        return self._loop.orders.give(order)
+
+    def _compare(self, model: str, champion: str, challenger: str) -> Comparison:
+        """Two versions as of the last commit, on a thread of the server."""
+        references = self._loop.monitor.models[model].references
+        return compared(self._specs[model], references, self._store, champion, challenger)
+
     def _tell(self, outputs: Sequence[Output]) -> None:
         """Log what changed: incidents, and whether Kafka can be read."""
         for change in (change for output in outputs for change in output.changes):
             _log.warning("%s incident %s: %s", change.incident.cause, change.event, change.reason)
+        for version in (version for output in outputs for version in output.versions):
+            _log.warning("%s", version.detail)
         trouble = self._source.trouble()
         if trouble != self._trouble:
             _log.warning(trouble or "Kafka can be read")
@@ -126,8 +143,3 @@ def _decoders(config: Config) -> dict[str, Decoder]:
         topics.predictions: NativeDecoder(schemas, "prediction"),
         topics.labels: NativeDecoder(schemas, "label"),
     }
-
-
-def keys_of(receiver: Receiver) -> tuple[bytes, ...]:
-    """The signing keys of a receiver; ConfigError, without the secret, where one is none."""
-    return tuple(parse_secret(secret, f"the secret of webhook {receiver.name}") for secret in receiver.secrets)

@@ -99,8 +99,37 @@ def table_of(frame: Frame, schema: Schema, columns: Columns, timezone: str = "UT
     )
     value = reader.outcome("label")
     labels = None if value is None else _present(Labels(schema.model, origin, time_ms, nobody, key, value))
-    absent = {name: near(name, frame.columns) for name in schema.features if name not in frame.columns}
-    return Table(predictions, labels, by_row, absent)
+    return Table(predictions, labels, by_row, _absent(frame, schema))
+
+
+def read_answers(path: Path, schema: Schema, columns: Columns, timezone: str = "UTC") -> Table:
+    """What one of several models answered, by id, and the labels beside it: no features, and of the roles that
+    `columns` maps those that the file has.
+    """
+    frame = read_frame(path)
+    given = frame.columns.keys()
+    lacking = [role for role, named in columns.model_dump(exclude_none=True).items() if not _names(named) <= given]
+    answers = replace(schema, features={})
+    kept = columns.model_copy(update=dict.fromkeys(lacking))
+    _Reader(frame, answers, kept if "id" not in lacking else columns, timezone).require_roles(("id",))
+    return table_of(frame, answers, kept, timezone)
+
+
+def read_features(path: Path, schema: Schema) -> Table:
+    """The features of a file and nothing else of it, row by row."""
+    frame = read_frame(path)
+    features = {name: values for name, values in frame.columns.items() if name in schema.features}
+    table = table_of(replace(frame, columns=features), schema, Columns())
+    return replace(table, absent=_absent(frame, schema))
+
+
+def _absent(frame: Frame, schema: Schema) -> dict[str, str]:
+    """As of `Table`."""
+    return {name: near(name, frame.columns) for name in schema.features if name not in frame.columns}
+
+
+def _names(value: str | Mapping[str, str]) -> set[str]:
+    return {value} if isinstance(value, str) else set(value.values())
 
 
 def read_labels(path: Path, schema: Schema, columns: Columns, table: Table, timezone: str = "UTC") -> Labels:

@@ -44,7 +44,7 @@ class Trial:
         """ConfigError where an option or a table is wrong; draws the chart, if there is to be one."""
         kind = None if self.chart is None else kind_of(self.chart.name)
         loaded = load(self.config)
-        name = _only_model(loaded, self.model)
+        name = only_model(loaded, self.model)
         spec, chosen = loaded.specs()[name], loaded.models[name]
         spec = replace(spec, alarms=self._alarms(spec.alarms))
         if self.window is not None:
@@ -82,7 +82,8 @@ def trial_lines(trial: Trial, progress: Progress) -> Iterator[str]:
     yield orjson.dumps(summary(result, Findings(result))).decode()
 
 
-def _only_model(config: Config, model: str | None) -> str:
+def only_model(config: Config, model: str | None) -> str:
+    """The model of this name; without one, the only one there is."""
     names = list(config.models)
     if model is None and len(names) == 1:
         return names[0]

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor.config import Receiver, describe, load
+from monitor.config import describe, load
 from monitor.errors import ConfigError
 from monitor.spec import AlarmSpec, CalendarSpec, FeatureSpec, MadeSpec, RetrainSpec
 from monitor.windows.window import WindowSpec
@@ -220,7 +220,8 @@ def test_secrets_are_read_from_files_and_stripped(write: Write, tmp_path: Path) 
     config = load(write(WHOLE))
     secrets(tmp_path)
     airflow, pipeline = config.webhooks()
-    assert airflow == Receiver("airflow", "https://airflow.example/run?token=abc", ("secret-1-hunter2",))
+    assert (airflow.name, airflow.secrets) == ("airflow", ("secret-1-hunter2",))
+    assert airflow.settings.url == "https://airflow.example/run?token=abc"
     assert pipeline.secrets == ("secret-2-hunter2", "secret-1-hunter2")
     assert config.kafka_settings()["sasl_plain_password"] == "kafka-password-hunter2"
     assert config.warnings() == []

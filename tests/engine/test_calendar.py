@@ -11,7 +11,6 @@ import pytest
 
 from monitor.detection.records import IncidentChange, Verdict
 from monitor.engine import Monitor
-from monitor.engine.losses import SILENT_MS
 from monitor.engine.making import ROWS_MIN
 from monitor.events.batch import ROWS, NumericColumn
 from monitor.events.schema import Schema
@@ -225,7 +224,7 @@ def test_too_few_rows_before_it_are_too_few_until_it_is_over() -> None:
 
 def test_a_version_is_not_forgotten_for_what_was_ignored() -> None:
     """It drifts in nothing, and has half of the evidence that it takes."""
-    weeks = 3 * SILENT_MS // (2 * HOUR_MS)
+    weeks = 3 * 7 * DAY_MS // (2 * HOUR_MS)
     run = Run(between(20, 20 + weeks)).feed(range(18)).feed((18, 19), shift=0.17)
     known = run.engine.models["m"].watching.states["3"]
     run.feed(range(20, 20 + weeks), rows=10, shift=1.0).feed((20 + weeks,))

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from monitor.engine import Monitor
-from monitor.engine.losses import SILENT_MS
 from monitor.profiles.reference import Reference
 from monitor.spec import DAY_MS, AlarmSpec, ModelSpec
 from monitor.windows.streams import Now
@@ -165,7 +164,7 @@ def test_evidence_survives_a_restart_between_the_windows_that_an_alarm_takes() -
 def test_a_version_that_was_silent_for_a_week_begins_anew() -> None:
     engine = restored(learned())
     assert engine.models["m"].watching.lessons
-    week = SILENT_MS // HOUR_MS
+    week = 7 * DAY_MS // HOUR_MS
     assert feed(engine, [FORTNIGHT + 4 + week - 1], version="3") == ["learning"]
     assert {version for version, _ in engine.models["m"].watching.lessons} == {"3", "4"}
     feed(engine, [FORTNIGHT + 4 + week], version="3")
@@ -175,13 +174,19 @@ def test_a_version_that_was_silent_for_a_week_begins_anew() -> None:
     assert feed(after, [FORTNIGHT + 5 + week], version="4") == ["learning"]
 
 
-def test_a_version_that_drifts_is_not_forgotten_however_long_it_is_silent() -> None:
+def test_a_version_that_drifts_retires_with_its_incident_and_begins_anew_when_it_comes_back() -> None:
     trusted = replace(SPEC, alarms=AlarmSpec(learning_ms=0))
     engine = monitor(trusted)
     assert feed(engine, range(3), shift=1.5)[-1] == "drifting"
-    later = 2 + 3 * SILENT_MS // HOUR_MS
-    feed(engine, [later], version="4")
-    assert feed(restarted(engine), [later + 1], shift=1.5) == ["drifting"]
+    (incident,) = engine.models["m"].progress.incidents.standing
+    later = 3 + 7 * 24
+    feed(engine, [later - 2], version="4")
+    assert engine.models["m"].progress.incidents.standing == [incident]
+    feed(engine, [later - 1], version="4")
+    assert engine.models["m"].progress.incidents.standing == []
+    assert [each.id for each in engine.models["m"].progress.resolved] == [incident.id]
+    assert "3" not in engine.views()["m"].versions
+    assert feed(restarted(engine), [later, later + 1], shift=1.5) == ["watch", "drifting"]
 
 
 def test_a_version_is_not_forgotten_between_two_windows_of_a_week() -> None:

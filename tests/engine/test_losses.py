@@ -16,7 +16,7 @@ from monitor.detection.incidents import Incidents
 from monitor.detection.records import IncidentChange
 from monitor.engine import Output
 from monitor.engine.ledger import Ledger
-from monitor.engine.losses import Followed, forget_silent
+from monitor.engine.losses import Followed
 from monitor.engine.performance import PerformanceReader
 from monitor.events.batch import CategoricalColumn, Column, NumericColumn, Origin, Pairs, Predictions
 from monitor.events.ids import digests
@@ -344,14 +344,3 @@ def test_labels_of_no_class_of_the_model_are_no_negatives_and_are_counted() -> N
         "200 labels name no class of the model (no, yes) and count for nothing: write labels as the predictions or the "
         "reference do"
     ]
-
-
-def test_silent_versions_are_forgotten_but_for_those_that_have_risen() -> None:
-    risen, calm = Stream(alarmed=True), Stream()
-    versions = {
-        "new": Followed({"brier": calm}, end_ms=200),
-        "old": Followed({"brier": calm}, end_ms=100),
-        "risen": Followed({"brier": risen}, end_ms=50),
-    }
-    forget_silent(versions, 100)
-    assert versions.keys() == {"new", "risen"}

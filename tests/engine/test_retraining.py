@@ -9,7 +9,7 @@ import pytest
 
 from monitor.detection.life import TriggerChange, TriggerState
 from monitor.engine import Approve, Monitor, Output, Rebaseline, Report, Retrain
-from monitor.engine.progress import VIEWS_MAX
+from monitor.engine.shown import VIEWS_MAX
 from monitor.errors import NotFoundError, RefusedError
 from monitor.events.batch import NumericColumn, Predictions
 from monitor.profiles.reference import Reference

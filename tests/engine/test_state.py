@@ -58,6 +58,15 @@ def test_everything_saved_comes_back() -> None:
     assert saved(reopened(after)) == saved(after)
 
 
+def test_state_of_an_older_format_is_refused_in_one_sentence() -> None:
+    before = monitor()
+    ingest(before, 0, 100)
+    pieces = saved(before)
+    pieces["m/progress//0"] = codec.pack("STAT", 2, before.models["m"].progress)
+    with pytest.raises(StateError, match=r"the state of model 'm' cannot be read .*: run the version of this program"):
+        monitor().restore(pieces)
+
+
 def test_a_shorter_lateness_takes_effect_with_the_next_start() -> None:
     patient = replace(SPEC, lateness_ms=HOUR_MS)
     before = monitor(patient)

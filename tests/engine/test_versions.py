@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
+from monitor.engine import Register
 from monitor.engine.model import ModelMonitor
 from monitor.engine.monitor import Monitor
 from monitor.engine.pane import OTHER, VERSIONS_MAX
+from monitor.engine.references import Standard
+from monitor.errors import NotFoundError, RefusedError
 from monitor.events.batch import CategoricalColumn
 from monitor.profiles.reference import Reference
 from monitor.spec import AlarmSpec, ModelSpec, PerformanceSpec
 from monitor.windows.streams import Now
 from monitor.windows.window import WindowSpec
+from tests.engine.saved import saved
 from tests.profiles.rows import SCHEMA, predictions
 
 MINUTE_MS = 60_000
@@ -102,3 +107,38 @@ def test_a_client_that_makes_up_versions_does_not_fill_the_memory() -> None:
     assert len(versions - {OTHER}) == VERSIONS_MAX
     assert OTHER in versions
     assert sum(pane.profile.rows for pane in model.panes.values()) == 500
+
+
+def register(engine: Monitor, reference: Reference) -> str:
+    return engine.obey(Register("m", Standard(SPEC, reference.version, reference, why="registered")), 0)[1]
+
+
+def test_a_version_registered_in_the_running_engine_is_judged_by_its_own_from_its_next_window_on() -> None:
+    engine = Monitor([SPEC], {"m": {"3": OLD}})
+    assert feed(engine.models["m"], 0, "4", shift=2.0) == []
+    said = register(engine, NEW)
+    assert said.endswith("from 1970-01-01T00:01:00Z on")
+    assert register(engine, NEW) == "version '4' of model 'm' has this reference already"
+    states = [state for minute in range(1, 4) for state in feed(engine.models["m"], minute, "4", shift=2.0)]
+    assert states == ["learning", "ok", "ok"]
+    note = engine.models["m"].noted()[-1]
+    assert (note.kind, note.version, note.since_ms, note.reference) == ("registered", "4", MINUTE_MS, NEW.digest)
+    again = Monitor([SPEC], {"m": {"3": OLD}})
+    again.restore(saved(engine))
+    assert feed(again.models["m"], 4, "4", shift=2.0) == ["ok"]
+
+
+def test_a_version_may_be_registered_before_its_first_event() -> None:
+    engine = Monitor([SPEC], {"m": {"3": OLD}})
+    assert register(engine, NEW).endswith("from its first window on")
+    states = [state for minute in range(3) for state in feed(engine.models["m"], minute, "4", shift=2.0)]
+    assert states == ["ok", "ok"]
+
+
+def test_a_version_keeps_the_reference_that_it_has() -> None:
+    engine = Monitor([SPEC], {"m": {"3": OLD, "4": NEW}})
+    with pytest.raises(RefusedError, match=r"has another reference, sha256:.*register the new one under a new version"):
+        register(engine, reference(5, "4"))
+    assert register(engine, NEW).endswith("already")
+    with pytest.raises(NotFoundError):
+        engine.obey(Register("x", Standard(SPEC, "4", NEW, why="registered")), 0)

@@ -10,7 +10,7 @@ import pytest
 from monitor.detection.records import Verdict
 from monitor.detection.watch import Watch
 from monitor.engine import Monitor
-from monitor.engine.progress import VIEWS_MAX
+from monitor.engine.shown import VIEWS_MAX
 from monitor.profiles.reference import Reference
 from monitor.snapshot import WatchView
 from monitor.spec import AlarmSpec, ModelSpec, PerformanceSpec

@@ -132,7 +132,9 @@ def joined(parts: Sequence[Decoded]) -> dict[str, Any]:
 
 def _prediction_rows(events: Any) -> list[object]:
     n = len(events)
-    columns = [values(column, n) for column in (events.version, *events.features.values(), events.prediction)]
+    columns = [
+        values(column, n) for column in (events.version, *events.features.values(), events.prediction, events.latency)
+    ]
     scores = [(name, values(column, n)) for name, column in sorted(events.scores.items())]
     said = [{name: told[row] for name, told in scores if told[row] is not None} for row in range(n)]
     return list(zip(*_places(events), events.identified.tolist(), *columns, said, strict=True))

@@ -12,10 +12,12 @@ from monitor.events.batch import MISSING, BatchEnd, Labels, Predictions
 from monitor.events.decoder import BYTES_MAX, Decoded
 from monitor.events.ids import digest, position_digests
 from monitor.events.native import GROUP_MIN
+from monitor.events.native_columns import LATENCY_MAX_MS
 from monitor.events.native_rows import ROWS_MAX
 from monitor.events.native_scores import CLASSES_MAX
 from monitor.events.reject import Reason
 from tests.events.records import (
+    FRAUD,
     KAFKA_MS,
     SPECIES,
     TIME_ISO,
@@ -106,8 +108,12 @@ def test_the_brokers_time_is_kept_where_the_broker_set_it() -> None:
 
 
 def test_a_list_and_a_columnar_batch_hold_what_single_events_hold() -> None:
-    events = [prediction(id=f"e{i}", features={"amount": i, "country": "PL"}, score=i / 10, tags=...) for i in range(4)]
-    columns = {name: [event[name] for event in events] for name in ("id", "timestamp", "prediction", "score")}
+    events = [
+        prediction(id=f"e{i}", features={"amount": i, "country": "PL"}, score=i / 10, latency_ms=12.5 * i, tags=...)
+        for i in range(4)
+    ]
+    names = ("id", "timestamp", "prediction", "score", "latency_ms")
+    columns = {name: [event[name] for event in events] for name in names}
     columns |= {"amount": [0, 1, 2, 3], "country": ["PL"] * 4}
     batch = {"type": "predictions", "model": "fraud", "version": "3", "columns": columns}
     singles, listed, columnar = (_rows_without_place(decode(*each)) for each in (events, [events], [batch]))
@@ -117,6 +123,51 @@ def test_a_list_and_a_columnar_batch_hold_what_single_events_hold() -> None:
     batch = {"type": "labels", "model": "fraud", "columns": columns}
     singles, listed, columnar = (_rows_without_place(decode(*each)) for each in (events, [events], [batch]))
     assert singles == listed == columnar
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        (..., None),
+        (None, None),
+        (0, "0.0"),
+        (-0.0, "0.0"),
+        (12.5, "12.5"),
+        (LATENCY_MAX_MS, "86400000.0"),
+        (LATENCY_MAX_MS + 1, ...),
+        (TIME_MS, ...),
+        (-0.001, ...),
+        (float("nan"), ...),
+        (float("inf"), ...),
+        (10**400, ...),
+        ("12.5", ...),
+        (True, ...),
+        ([1], ...),
+        ({"p50": 1}, ...),
+    ],
+)
+def test_a_latency_that_can_be_none_is_invalid_and_no_flaw_of_its_event(said: object, meant: object) -> None:
+    decoded = decode(prediction(latency_ms=said), prediction(latency_ms=1))
+    assert values(predicted(decoded).latency, 2) == [meant, "1.0"]
+    assert decoded.unknown_keys == 0
+    columns = {"timestamp": [TIME_MS] * 2, "latency_ms": [None if said is ... else said, 1]}
+    batch = {"type": "predictions", "model": "fraud", "columns": columns}
+    assert values(predicted(decode(batch)).latency, 2) == [meant, "1.0"]
+
+
+def test_events_that_carry_no_latency_have_no_column_of_it() -> None:
+    assert predicted(decode(*[prediction()] * (GROUP_MIN + 1), [prediction(latency_ms=None)])).latency is None
+
+
+def test_a_feature_keeps_the_name_of_the_latency_in_a_columnar_batch() -> None:
+    schema = replace(FRAUD, features={"latency_ms": "numeric", "score": "numeric"})
+    columns = {"timestamp": [TIME_MS], "latency_ms": [7], "score": [0.5]}
+    batch = json.dumps({"type": "predictions", "model": "fraud", "columns": columns}).encode()
+    event = json.dumps(prediction(features={"latency_ms": 7}, latency_ms=9)).encode()
+    found = [predicted(decoder(schemas={"fraud": schema}).decode(poll(each))) for each in (batch, event)]
+    assert [values(each.features["latency_ms"], 1) for each in found] == [["7.0"], ["7.0"]]
+    assert [values(each.latency, 1) for each in found] == [[None], ["9.0"]]
+    assert values(found[0].features["score"], 1) == [None], "what every event may have is never a feature's there"
 
 
 def _rows_without_place(decoded: Decoded) -> list[object]:

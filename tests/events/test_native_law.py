@@ -27,7 +27,9 @@ SPELLINGS = r"""
 "labels" "batch_end" "other" {"fraud":NaN}
 """
 LITERALS = st.sampled_from(SPELLINGS.split())
-NAMES = r"type id model version timestamp features features prediction score tags label columns new mo\u0064el"
+NAMES = (
+    r"type id model version timestamp features features prediction score latency_ms tags label columns new mo\u0064el"
+)
 KEYS = st.sampled_from(NAMES.split())
 WHITESPACE = st.sampled_from([" ", "\n", "\t", "\r\n", "\f"])
 
@@ -35,7 +37,8 @@ BASES = [
     {"type": '"prediction"', "id": '"a"', "model": '"fraud"', "timestamp": "1795428000120", "score": "0.5"},
     {"type": '"prediction"', "id": "7", "model": '"fraud"', "timestamp": '"2026-11-23T10:00:00.120Z"', "version": '"3"',
      "features": '{"amount":1.5,"country":"PL"}', "prediction": '"ok"'},
-    {"model": '"fraud"', "timestamp": "1795428000120", "features": '{"amount":"7","country":1}', "extra": '{"a":[1]}'},
+    {"model": '"fraud"', "timestamp": "1795428000120", "features": '{"amount":"7","country":1}', "extra": '{"a":[1]}',
+     "latency_ms": "12.5"},
     {"type": '"prediction"', "model": '"species"', "prediction": '"cat"', "score": '{"a":0.25,"b":0.75}',
      "features": "[1,2,0]"},
     {"type": '"prediction"', "model": '"price"', "timestamp": "1795428000120", "prediction": "1.5",
@@ -45,7 +48,7 @@ BASES = [
     {"type": '"batch_end"', "id": "5", "model": '"price"'},
     {"type": '"predictions"', "model": '"fraud"', "version": "3",
      "columns": '{"id":["a","b",7],"timestamp":[1795428000120,null,1795428000120],"amount":[1,"x",null],'
-     '"new":[1,null,2],"score":[0.5,{"fraud":1},2]}'},
+     '"new":[1,null,2],"score":[0.5,{"fraud":1},2],"latency_ms":[1,"x",-1]}'},
     {"type": '"labels"', "model": '"price"',
      "columns": '{"id":["a",null],"timestamp":[1795428000120,1795428000120],"label":[1,"a"]}'},
 ]  # fmt: skip
@@ -122,6 +125,7 @@ FIELDS = {
     "timestamp": "%s",
     "prediction": "%s",
     "score": "%s",
+    "latency_ms": "%s",
     "tags": '{"a":[%s]}',
     "amount": '{"amount":%s,"country":"PL"}',
     "country": '{"amount":1.5,"country":%s}',
@@ -129,7 +133,7 @@ FIELDS = {
 
 
 def with_value(field: str, literal: str) -> bytes:
-    key = field if field in USUAL or field in ("prediction", "tags") else "features"
+    key = field if field in USUAL or field in ("prediction", "latency_ms", "tags") else "features"
     return written(list((USUAL | {key: FIELDS[field] % literal}).items())).encode()
 
 

@@ -38,7 +38,9 @@ def test_nothing_is_parsed_before_anything_is_learned() -> None:
             prediction(score={"fraud": 1, "ok": 0}),
             [prediction(score={"fraud": 0.5}), prediction(score=None)],
         ),
-        (PREDICTIONS, {"type": "prediction", "model": "fraud"}, [prediction(tags=...)]),
+        (PREDICTIONS, prediction(latency_ms=7), [prediction(latency_ms=0.5), prediction(latency_ms=None)]),
+        (PREDICTIONS, prediction(latency_ms="7"), [prediction(latency_ms="x"), prediction()]),
+        (PREDICTIONS, {"type": "prediction", "model": "fraud"}, [prediction(tags=..., latency_ms=1)]),
         (Shape(FRAUD, "label", implied=True), label(), [label(type=...), label(label="fraud")]),
         (
             Shape(SPECIES, "prediction", implied=False),

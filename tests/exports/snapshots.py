@@ -141,6 +141,7 @@ def model_view(
     incidents: Iterable[Incident] = (),
     triggers: Sequence[Life] = (),
     watches: Mapping[str, WatchView] = MappingProxyType({}),
+    latency: Histogram | None = None,
 ) -> ModelView:
     return ModelView(
         name=name,
@@ -163,6 +164,8 @@ def model_view(
         in_flight=sum(each.in_flight for each in triggers),
         alarms=AlarmSpec(budget=0.5, tolerance=0.03, persistence=3),
         watches=watches,
+        latency_s=latency,
+        latencies_invalid=4 if latency else 0,
     )
 
 
@@ -239,6 +242,7 @@ def drifting() -> Snapshot:
     withheld = trigger("trg_0", first, evidence, withheld="too few labels")
     fraud = model_view(
         delays=Histogram(((1.0, 500), (3_600.0, 70), (7_776_000.0, 5)), 2, 16_000_000.25),
+        latency=Histogram(((0.01, 900), (0.1, 600), (1.0, 100)), 20, 95.5),
         labels={"matched": 577, "waiting": 40, "expired": 3, "conflict": 1},
         windows=windows,
         performance=[performance_view(first, 0.84), performance_view(second, None, settled=False)],

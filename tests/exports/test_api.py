@@ -85,10 +85,12 @@ def test_models_are_listed_by_name() -> None:
         "last_event": "2026-11-23T11:00:00.120000Z",
         "watermark": "2026-11-23T11:00:00Z",
         "predictions": 1624,
+        "latency": {"predictions": 1620, "mean": 95.5 / 1620, "p50": 0.009, "p95": pytest.approx(0.451)},
         "labels": {"matched": 577, "waiting": 40, "expired": 3, "conflict": 1},
         "incidents_open": 1,
     }
     assert page["items"][0]["last_event"] is None
+    assert page["items"][0]["latency"] is None
     assert page["items"][0]["state"] == "learning"
 
 
@@ -439,7 +441,9 @@ def test_the_openapi_document_describes_every_route_and_field() -> None:
         "/api/v1/incidents",
         "/api/v1/incidents/{incident}",
         "/api/v1/incidents/{incident}/acknowledge",
+        "/api/v1/models/{model}/comparison",
         "/api/v1/models/{model}/rebaseline",
+        "/api/v1/models/{model}/versions",
         "/api/v1/triggers",
         "/api/v1/triggers/{trigger}",
         "/api/v1/triggers/{trigger}/approve",

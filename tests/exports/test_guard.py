@@ -145,5 +145,5 @@ def test_an_answer_that_fails_after_it_began_is_torn_not_mended() -> None:
         return {"type": "http.request"}
 
     with pytest.raises(RuntimeError):
-        asyncio.run(Guard(torn, None)({"type": "http", "method": "GET", "headers": []}, receive, send))
+        asyncio.run(Guard(torn, None)({"type": "http", "method": "GET", "path": "/", "headers": []}, receive, send))
     assert [message["type"] for message in sent] == ["http.response.start"]

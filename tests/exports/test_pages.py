@@ -73,6 +73,8 @@ def test_the_page_shows_what_drifts_performs_and_was_decided() -> None:
     for shown in (
         "2 models, 1 open incident",
         "No window has closed yet.",
+        "1,624 predictions · answers in 9 ms, 95 of 100 within 451 ms · last event",
+        "Last window: 812 rows, 0.226 a second, 2026-11-23 11:00 to 12:00 UTC",
         "amount drifting out of range: 25.0% 100 to 250: 5% → 14% 0.310 chance 0.019 420% 0.085",
         "country ok 0.012 chance 0.020 0.2% –",
         "0.840 0.830 to 0.850",

@@ -112,6 +112,16 @@ def test_a_histogram_has_cumulative_buckets_in_order_a_count_and_a_sum() -> None
     assert family.type == "histogram"
 
 
+def test_latency_is_of_the_model_that_sends_it_alone() -> None:
+    exported = scraped(drifting())
+    buckets = {float(labels["le"]): value for labels, value in exported["prediction_latency_seconds_bucket"]}
+    assert buckets == {0.01: 900, 0.1: 1_500, 1: 1_600, inf: 1_620}
+    fraud = {"model": "fraud"}
+    assert exported["prediction_latency_seconds_count"] == [(fraud, 1_620)]
+    assert exported["prediction_latency_seconds_sum"] == [(fraud, 95.5)]
+    assert exported["prediction_latency_invalid_total"] == [(fraud, 4)]
+
+
 def test_a_service_that_has_read_nothing_exports_no_figure_of_a_model() -> None:
     exported = scraped(snapshot(model_view(versions=()), service=ServiceView()))
     assert not {name for name in exported if name.startswith(("drift", "performance", "window", "feature"))}

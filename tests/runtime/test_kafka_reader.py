@@ -34,7 +34,7 @@ def putting(buffer: Buffer, generation: int, records: int, size: int) -> tuple[t
 def test_items_come_out_in_the_order_they_went_in() -> None:
     buffer = Buffer(100, 100)
     generation = buffer.renew()
-    items = [Begun({}, (), {}), fetched(1), Confirmed({}, {}), fetched(2)]
+    items = [Begun({}, (), {}), fetched(1), Confirmed({}), fetched(2)]
     assert all(buffer.put(generation, item, 1, 1) for item in items)
     assert buffer.drain(0) == items
     assert buffer.drain(0) == []
@@ -67,7 +67,7 @@ def test_what_is_no_record_never_waits() -> None:
     buffer = Buffer(1, 1)
     generation = buffer.renew()
     assert buffer.put(generation, fetched(), 5, 5)
-    assert buffer.put(generation, Confirmed({}, {}))
+    assert buffer.put(generation, Confirmed({}))
 
 
 def test_a_new_generation_empties_the_buffer_and_turns_the_old_one_away() -> None:
@@ -88,8 +88,8 @@ def test_only_the_newest_of_consecutive_confirmations_is_kept() -> None:
     buffer = Buffer(10, 100)
     generation = buffer.renew()
     for ms in range(1000):
-        buffer.put(generation, Confirmed({}, {("t", 0): ms}))
-    assert buffer.drain(0) == [Confirmed({}, {("t", 0): 999})]
+        buffer.put(generation, Confirmed({("t", 0): ms}))
+    assert buffer.drain(0) == [Confirmed({("t", 0): 999})]
 
 
 def test_a_drain_waits_for_the_first_item() -> None:

@@ -68,6 +68,7 @@ class Meaning:
     figures: list[Figure] = field(default_factory=list)
     labels: dict[str, int] = field(default_factory=dict)
     delays: list[int] = field(default_factory=list)
+    latencies: list[object] = field(default_factory=list)
 
     @property
     def rows(self) -> dict[Span, int]:
@@ -271,6 +272,7 @@ def meaning(
     closed = min(predicted) if clocked is None else clocked.closed
     joint = min([closed, *labelled]) if clocked is None else clocked.joint
     found.members = _windows(accepted, closed, spec)
+    found.latencies = [said for each in accepted if (said := each.event.get("latency_ms")) is not None]
     if spec.labelled:
         evidence = Evidence(spec, *good) if good else None
         _settle(found.members, accepted, labels, joint, spec, found, evidence)

@@ -54,6 +54,12 @@ def test_the_engine_agrees_with_a_recomputation_from_the_whole_log(fraud: ModelS
     assert [ratio for ratio, _ in map(evidence, said)] == pytest.approx([ratio for ratio, _ in map(evidence, meant)])
     assert view.labels == meanings["fraud"].labels
     assert view.label_delay_s == histogram(meanings["fraud"].delays, [end for end, _ in view.label_delay_s.rows])
+    possible = [each for each in meanings["fraud"].latencies if type(each) in (int, float) and 0 <= each <= 86_400_000]
+    assert view.latencies_invalid == len(meanings["fraud"].latencies) - len(possible) > 20
+    assert view.latency_s is not None
+    microseconds = [round(1_000 * each) for each in possible]
+    assert view.latency_s == histogram(microseconds, [end for end, _ in view.latency_s.rows], per_second=1_000_000)
+    assert observed.views["churn"].latency_s is None
     for spec in (fraud, CHURN):
         expected = Judgements.of(meanings[spec.name], spec, references()[spec.name])
         assert verdicts(outputs, spec.name) == expected.verdicts
@@ -111,10 +117,10 @@ def evidence(figure: oracle.Figure) -> tuple[float, str]:
     return ratio, of if ratio < 999 else ""
 
 
-def histogram(delays_ms: list[int], ends_s: list[float]) -> Histogram:
-    up_to = [sum(delay <= end * 1_000 for delay in delays_ms) for end in ends_s]
+def histogram(durations: list[int], ends_s: list[float], per_second: int = 1_000) -> Histogram:
+    up_to = [sum(each <= end * per_second for each in durations) for end in ends_s]
     rows = [high - low for low, high in pairwise([0, *up_to])]
-    return Histogram(tuple(zip(ends_s, rows, strict=True)), len(delays_ms) - up_to[-1], sum(delays_ms) / 1_000)
+    return Histogram(tuple(zip(ends_s, rows, strict=True)), len(durations) - up_to[-1], sum(durations) / per_second)
 
 
 def test_the_script_is_worth_recomputing() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.engine import progress
+from monitor.engine import shown
 from monitor.windows.window import WindowSpec
 from tests.engine.saved import saved
 from tests.simulation.scripted import POINTS
@@ -36,7 +36,7 @@ def uninterrupted(log: Log) -> Observed:
 @pytest.mark.parametrize("window", [FRAUD.window, WindowSpec(400, "rows", MINUTE_MS)], ids=["minutes", "400 rows"])
 def test_after_every_step_the_store_holds_the_whole_state(window: WindowSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what changed is written: nothing that changed may be forgotten, nor anything that is gone be kept."""
-    monkeypatch.setattr(progress, "VIEWS_MAX", 5)
+    monkeypatch.setattr(shown, "VIEWS_MAX", 5)
     world = World(Traffic(3).log(), (replace(FRAUD, window=window), CHURN), seed=SEED)
     while not world.source.exhausted:
         world.step()

@@ -106,7 +106,7 @@ STEADY, LATER = 40, 120
 def test_what_is_kept_does_not_grow_with_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In months of new versions, categories, ids, incidents and broken records."""
     monkeypatch.setattr("monitor.runtime.loop.KEEP_MS", 20 * DAY_MS)
-    monkeypatch.setattr("monitor.engine.progress.VIEWS_MAX", 8)
+    monkeypatch.setattr("monitor.engine.shown.VIEWS_MAX", 8)
     any_version = {"fraud": {"": replace(references()["fraud"]["1"], version="")}}
     clock = Clock(START_MS)
     with Store.open(tmp_path) as store:

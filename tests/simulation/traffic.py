@@ -9,6 +9,7 @@ that disagree.
 from __future__ import annotations
 
 import random
+import zlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -203,7 +204,15 @@ def fraud_event(random: random.Random, identity: str, at: int, drifted: bool) ->
         },
         "prediction": CLASSES[score >= 0.5],
         "score": score,
+        "latency_ms": latency(identity),
     }
+
+
+def latency(identity: str) -> Payload:
+    """Milliseconds, from a few to half a minute; of one in ten, something that can be none."""
+    number = zlib.crc32(identity.encode())
+    odd = (None, -1, "12.5", True, 86_400_001)
+    return odd[number % 5] if number % 50 < 5 else round(10 ** (number % 4_500 / 1_000), 3)
 
 
 def truth(random: random.Random, score: float, drifted: bool) -> str:

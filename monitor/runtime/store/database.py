@@ -163,6 +163,11 @@ class Database:
         with self._translated(), self._readers.cursor() as reader:
             return reader.execute(sql, parameters).fetchall()
 
+    def committed_table(self, sql: str, parameters: Parameters) -> pa.Table:
+        """The same as Arrow columns."""
+        with self._translated(), self._readers.cursor() as reader:
+            return reader.sql(sql, params=parameters).to_arrow_table()
+
     def checkpoint(self) -> None:
         """Move the log into the database file and let deleted space be used again.
 

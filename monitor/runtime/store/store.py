@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from monitor.actions.outbox import Attempt, Message
 from monitor.detection.records import IncidentChange, Trigger
-from monitor.events.batch import Labels, Matched, Predictions
+from monitor.events.batch import Labels, Matched, Pairs, Predictions
 from monitor.runtime.dead_letters import DeadLetter
 from monitor.runtime.store import database, history, pieces, queues
 from monitor.runtime.store.database import Database
 from monitor.runtime.store.directory import DATABASE, Identity, StateDirectory
 from monitor.runtime.store.join import Join, OpenKeys
+from monitor.runtime.store.paired import paired
 from monitor.runtime.store.queues import ControlEvent
 from monitor.snapshot import DeliveryView
 from monitor.statistics.reading import Reading
@@ -41,8 +42,8 @@ class Store:
     """Everything durable, written by one thread.
 
     Every `add_`, `put_` and the like belongs inside `with store.transaction():`, and is visible to `matched`, `recent`
-    and the other methods of the loop at once. `readings`, `incident_changes`, `triggers` and `deliveries` may be called
-    from any thread and show what was last committed.
+    and the other methods of the loop at once. `readings`, `incident_changes`, `triggers`, `deliveries` and `paired` may
+    be called from any thread and show what was last committed.
     """
 
     def __init__(self, db: Database, directory: StateDirectory | None = None) -> None:
@@ -192,6 +193,10 @@ class Store:
         (time_ms, version, key, label_time_ms, label_digest). Without any pair the labels are classes.
         """
         return self._join.matched(model, since_ms, until_ms)
+
+    def paired(self, model: str, champion: str, challenger: str) -> tuple[Pairs, Pairs]:
+        """What two versions answered to the same labelled requests, in order of time. For any thread."""
+        return paired(self._database, model, champion, challenger)
 
     def expire(self, model: str, predictions_before_ms: int, labels_before_ms: int) -> tuple[int, int]:
         """Delete the predictions of windows that end at or before the one bound, and the labels known before the other.

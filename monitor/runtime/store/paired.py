@@ -1,0 +1,56 @@
+"""What two versions answered to the same requests, beside what turned out. For any thread."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from monitor.events.batch import Pairs
+from monitor.runtime.store import columns
+from monitor.runtime.store.database import Database
+
+PAIRS_MAX = 1_000_000
+"""The oldest that are read: more are never needed to decide."""
+
+# Of each id the first answer of either version counts, as in performance, and the newest label.
+_PAIRED = """
+WITH label AS (
+    SELECT key, class AS label_class, number AS label_number FROM labels_{number}
+    QUALIFY row_number() OVER (PARTITION BY key ORDER BY time_ms DESC, digest DESC) = 1),
+first AS (
+    SELECT * FROM predictions_{number} WHERE version IN ($champion, $challenger) AND key IN (SELECT key FROM label)
+    QUALIFY row_number() OVER (PARTITION BY version, key ORDER BY window_end_ms, partition, log_offset, log_row) = 1),
+common AS (
+    SELECT key, max(time_ms) AS at_ms FROM first GROUP BY key HAVING count(*) = 2 ORDER BY at_ms, key LIMIT {most})
+SELECT first.*, label_class, label_number FROM first JOIN common USING (key) JOIN label USING (key)
+ORDER BY first.version = $challenger, at_ms, key
+"""
+
+
+def paired(database: Database, model: str, champion: str, challenger: str) -> tuple[Pairs, Pairs]:
+    """Labelled requests that both answered, the same rows in both, in order of time."""
+    known = database.committed("SELECT number, classes FROM model WHERE name = ?", [model])
+    if not known:
+        return _pairs(_NOTHING, ()), _pairs(_NOTHING, ())
+    ((number, classes),) = known
+    sql = _PAIRED.format(number=number, most=PAIRS_MAX)
+    rows = database.committed_table(sql, {"champion": champion, "challenger": challenger})
+    half = len(rows) // 2
+    return _pairs(rows.slice(0, half), classes), _pairs(rows.slice(half), classes)
+
+
+_NOTHING = pa.table(
+    {
+        **dict.fromkeys(("class", "label_class"), pa.array([], pa.string())),
+        **dict.fromkeys(("number", "label_number"), pa.array([], pa.float64())),
+    }
+)
+
+
+def _pairs(rows: pa.Table, classes: tuple[str, ...]) -> Pairs:
+    scores = {name: rows[f"score_{position}"] for position, name in enumerate(classes)}
+    label = columns.to_outcome(rows["label_class"], rows["label_number"])
+    return Pairs(
+        prediction=columns.to_outcome(rows["class"], rows["number"]),
+        scores={name: columns.to_numbers(score) for name, score in scores.items() if score.null_count < len(rows)},
+        label=columns.to_categories(rows["label_class"]) if label is None else label,
+    )
