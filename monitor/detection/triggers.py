@@ -96,7 +96,7 @@ class Arbiter:
     def send(self, trigger: Trigger, boundary_ms: int) -> None:
         """A trigger is sent, as of a boundary: its incident asks no more, unless this comes to nothing."""
         self.sent_ms = [*self._counted(boundary_ms), boundary_ms]
-        if trigger.incident in self.open:
+        if trigger.incident:
             self.asked[trigger.incident] = trigger.id
             self.withheld.pop(trigger.incident, None)
 

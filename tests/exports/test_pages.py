@@ -255,3 +255,18 @@ def test_a_window_too_small_to_judge_is_said_so() -> None:
     assert "No feature drifts." not in text
     assert "No feature could be judged yet: every window held too few rows." in text
     assert "earlier ones" not in text
+
+
+def test_a_trigger_is_shown_with_what_became_of_it() -> None:
+    begun = drifting().models["fraud"].triggers[1]
+    running = begun.after("running", 0, "epoch 2 of 9")
+    for life, said in (
+        (begun.after("delivered", 0, "HTTP 202."), "accepted: HTTP 202."),
+        (running, "running: epoch 2 of 9"),
+        (running.after("succeeded", 0, "", "", "4"), "succeeded: version 4"),
+        (running.after("succeeded", 0), "succeeded Effects"),
+        (running.after("failed", 0, "no memory"), "failed: no memory"),
+        (running.after("expired", 0, "nothing was heard of it"), "expired: nothing was heard of it"),
+    ):
+        text = read(snapshot(model_view(triggers=[life]))).text
+        assert f"amount drifted , 2026-11-23 12:00 UTC , {said}" in text
