@@ -33,8 +33,7 @@ def ask(config: Path, path: str, body: Mapping[str, Any] | None = None) -> Any:
         detail = "" if answer.is_success else said["detail"]
     except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
         raise UnavailableError(
-            f"no service answers at {base} ({type(error).__name__}): start it with `monitor run`, as only it knows "
-            "recent data"
+            f"no service answers at {base} ({type(error).__name__}): start it with `monitor run`, as only it can answer"
         ) from error
     match answer.status_code:
         case 200:
