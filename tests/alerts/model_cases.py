@@ -167,7 +167,8 @@ FLOW = (
         5 + 30 * 60,
         MODEL,
         "fraud: no prediction of it has ever arrived",
-        "It is configured, and a day has passed. Is it in service, do its events carry this name, and is it this topic?",
+        "It is configured, and a day has passed. Is it in service, do its events carry this name, and is it this "
+        "topic?",
         step=5,
     ),
     Case(
@@ -183,21 +184,25 @@ FLOW = (
         108 * 60 + 15,
         MODEL,
         "fraud: its labels no longer arrive",
-        "None came in the last day or week, though some did in each before, and predictions go on. Performance is judged "
-        "by what came until then: a fall would not be seen. Drift is watched as ever.",
+        "None came in the last day or week, though some did in each before, and predictions go on. Performance is "
+        "judged by what came until then: a fall would not be seen. Drift is watched as ever.",
         step=15,
         lingers=24 * 60,
     ),
     Case(
         "ModelLabelCoverageLow",
         "warning",
-        {named("label_coverage_ratio", **VERSION, segment=""): [0.9] * (48 * _H) + [0.4] * (12 * _H) + [0.9] * (3 * _H)},
+        {
+            named("label_coverage_ratio", **VERSION, segment=""): [0.9] * (48 * _H)
+            + [0.4] * (12 * _H)
+            + [0.9] * (3 * _H)
+        },
         48 * 60,
         60 * 60,
         VERSION,
         "fraud version 3: fewer labels than usual",
-        "40% of the predictions in the span that performance is of have a label: less than half of last week's share. If "
-        "those that are missing are not like the others, its figures mislead.",
+        "40% of the predictions in the span that performance is of have a label: less than half of last week's share. "
+        "If those that are missing are not like the others, its figures mislead.",
         step=5,
     ),
     Case(
@@ -229,8 +234,8 @@ FLOW = (
         66 * 5,
         VERSION,
         "fraud version 3: performance has fallen, and nobody was asked to retrain it",
-        "The request was withheld, and none was made in the last day. /api/v1/triggers says why: too few labels, broken "
-        "data, or a request shortly before. If it is not over by itself, a person has to decide.",
+        "The request was withheld, and none was made in the last day. /api/v1/triggers says why: too few labels, "
+        "broken data, or a request shortly before. If it is not over by itself, a person has to decide.",
         step=5,
     ),
 )

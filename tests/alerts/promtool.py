@@ -116,7 +116,9 @@ def check(
     path, its_rules = directory / "test.yml", directory / "rules.yml"
     mine = [rule for rule in rules() if rule["alert"] == alert]
     its_rules.write_text(yaml.safe_dump({"groups": [{"name": alert, "rules": mine}]}))
-    path.write_text(yaml.safe_dump({"rule_files": [str(its_rules)], "evaluation_interval": f"{step}m", "tests": [test]}))
+    path.write_text(
+        yaml.safe_dump({"rule_files": [str(its_rules)], "evaluation_interval": f"{step}m", "tests": [test]})
+    )
     run(tool("promtool"), "test", "rules", path)
 
 

@@ -23,8 +23,8 @@ SERVICE_CASES = (
         40,
         TARGET,
         f"{WHO} is down: no model of it is watched",
-        "Prometheus cannot scrape it. Nothing is lost as long as Kafka keeps the events: it goes on where it stopped. What "
-        "its models' alerts said before stands until it is back.",
+        "Prometheus cannot scrape it. Nothing is lost as long as Kafka keeps the events: it goes on where it stopped. "
+        "What its models' alerts said before stands until it is back.",
         also={BUILD: [*[1] * 10, "stale"]},
     ),
     Case(
@@ -35,8 +35,8 @@ SERVICE_CASES = (
         40,
         {},
         "model-monitor is nowhere to be seen: no model is watched",
-        "Prometheus has no metric of it from any target. It is not scraped at all (gone from service discovery, or another "
-        "address), or it has been down since.",
+        "Prometheus has no metric of it from any target. It is not scraped at all (gone from service discovery, or "
+        "another address), or it has been down since.",
         stale=False,
     ),
     Case(
@@ -54,8 +54,8 @@ SERVICE_CASES = (
         40,
         TARGET,
         f"{WHO} cannot read from Kafka: no model of it is watched",
-        "The last read was at 1970-01-01 00:09:00 UTC. /readyz says what is wrong. Nothing is lost as long as Kafka keeps "
-        "the events.",
+        "The last read was at 1970-01-01 00:09:00 UTC. /readyz says what is wrong. Nothing is lost as long as Kafka "
+        "keeps the events.",
     ),
     Case(
         "ModelMonitorNotCommitting",
@@ -72,8 +72,8 @@ SERVICE_CASES = (
         40,
         TARGET,
         f"{WHO} takes in nothing, though events wait",
-        "7 records wait, and no step was kept for five minutes: the disk of its state may be full or slow, or one step does "
-        "not end. Nothing is lost as long as Kafka keeps the events.",
+        "7 records wait, and no step was kept for five minutes: the disk of its state may be full or slow, or one step "
+        "does not end. Nothing is lost as long as Kafka keeps the events.",
     ),
     Case(
         "ModelMonitorLagGrowing",
@@ -92,8 +92,8 @@ SERVICE_CASES = (
         80,
         LAG,
         f"{WHO} falls behind in topic predictions",
-        "1146 records wait, more than were read in the last ten minutes, and they grow. What it shows is as old as that. "
-        "Before Kafka's retention takes what was not read, it has to catch up.",
+        "1146 records wait, more than were read in the last ten minutes, and they grow. What it shows is as old as "
+        "that. Before Kafka's retention takes what was not read, it has to catch up.",
     ),
     Case(
         "ModelMonitorDataGap",
@@ -103,8 +103,8 @@ SERVICE_CASES = (
         70,
         TARGET,
         f"{WHO} lost events: Kafka no longer held them",
-        "Retention, or a topic that was made anew, took what had not been read. Windows of that time hold fewer rows than "
-        "came; the log names topic, partition and offsets.",
+        "Retention, or a topic that was made anew, took what had not been read. Windows of that time hold fewer rows "
+        "than came.",
         lingers=60,
     ),
     Case(
@@ -118,8 +118,8 @@ SERVICE_CASES = (
         135,
         LAG,
         "topic predictions: 1.818% of its events cannot be read",
-        "They are in the dead-letter topic, each with its reason, and are missing in windows. Most often a producer was "
-        "changed, or sends a model that is not configured.",
+        "They are in the dead-letter topic, each with its reason, and are missing in windows. Most often a producer "
+        "was changed, or sends a model that is not configured.",
         lingers=60,
     ),
     Case(
@@ -133,8 +133,8 @@ SERVICE_CASES = (
         141,
         LAG,
         "topic predictions: 10% of its events come too late",
-        "Their windows had closed, so that they count nowhere. A back-fill does so; else a producer is slow or its clock is "
-        "wrong, or `lateness` is too short for it.",
+        "Their windows had closed, so that they count nowhere. A back-fill does so; else a producer is slow or its "
+        "clock is wrong, or `lateness` is too short for it.",
         lingers=60,
     ),
     Case(
@@ -145,8 +145,8 @@ SERVICE_CASES = (
         60,
         {**TARGET, "receiver": "airflow"},
         "receiver airflow does not take what model-monitor sends",
-        "2 messages, retrain requests among them, have waited for half an hour. They are sent again for three days under "
-        "the same id.",
+        "2 messages, retrain requests among them, have waited for half an hour. They are sent again for three days "
+        "under the same id.",
     ),
     Case(
         "ModelMonitorDeliveryFailed",
@@ -160,8 +160,8 @@ SERVICE_CASES = (
         70,
         {**TARGET, "receiver": "airflow"},
         "receiver airflow: a message was given up, and a retraining may not happen",
-        "It was refused, or not taken for three days, or the receiver has answered that it is gone (410). It is not sent "
-        "again: /api/v1/triggers shows which request it was and the receiver's answer.",
+        "It was refused, or not taken for three days, or the receiver has answered that it is gone (410). It is not "
+        "sent again: /api/v1/triggers shows which request it was and the receiver's answer.",
         lingers=60,
     ),
     Case(
@@ -172,7 +172,7 @@ SERVICE_CASES = (
         60,
         TARGET,
         f"{WHO} does not show 120 series",
-        "It has more than its budget of 10,000: the least drifted features are missing in Prometheus. They are watched all "
-        "the same, and alarms are complete.",
+        "It has more than its budget of 10,000: the least drifted features are missing in Prometheus. They are watched "
+        "all the same, and alarms are complete.",
     ),
 )

@@ -1,11 +1,13 @@
 """A real Prometheus and a real Alertmanager with our files, in quick motion: a minute of the files is a second here.
 
 What is changed of them, and nothing else: every duration is divided by 60, secrets are read from other files, templates
-from where they stand in the repository, and PagerDuty is on loopback. Prometheus scrapes and evaluates twice a second.
+from where they stand in the repository, and PagerDuty is on loopback. Prometheus scrapes, evaluates and sends again once a
+minute, as by default.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import time
@@ -19,7 +21,7 @@ import httpx
 import yaml
 
 from tests.alerts.promtool import ALERTS, RULES, tool
-from tests.receivers import closed_port
+from tests.receivers import Receiver, closed_port
 
 QUICKER = 60
 LOOK_S = 0.1
@@ -31,11 +33,12 @@ _MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = r"(\d+)([smhd])"
 
 Found = TypeVar("Found")
+Message = dict[str, Any]
 
 
-def quickened(text: str) -> str:
+def quickened(text: str, quicker: int = QUICKER) -> str:
     """A duration as Prometheus writes it: 2m becomes 2000ms."""
-    return re.sub(_DURATION, lambda found: f"{int(found[1]) * _MS[found[2]] // QUICKER}ms", text)
+    return re.sub(_DURATION, lambda found: f"{int(found[1]) * _MS[found[2]] // quicker}ms", text)
 
 
 def quick_rules() -> dict[str, Any]:
@@ -47,14 +50,16 @@ def quick_rules() -> dict[str, Any]:
     return content
 
 
-def quick_alertmanager(directory: Path, slack_url: str, pagerduty_url: str) -> dict[str, Any]:
+def quick_alertmanager(directory: Path, slack_url: str, pagerduty_url: str, quicker: int = QUICKER) -> dict[str, Any]:
     """Our configuration: its waits are shorter, its secrets are in `directory`."""
     (directory / "slack-url").write_text(slack_url)
     (directory / "pagerduty-key").write_text(KEY)
     content: dict[str, Any] = yaml.safe_load((ALERTS / "alertmanager.yml").read_text())
     content["templates"] = [str(ALERTS / Path(name).name) for name in content["templates"]]
     for route in (content["route"], *content["route"]["routes"]):
-        route |= {name: quickened(value) for name, value in route.items() if name.endswith(("_wait", "_interval"))}
+        route |= {
+            name: quickened(value, quicker) for name, value in route.items() if name.endswith(("_wait", "_interval"))
+        }
     for receiver in content["receivers"]:
         for slack in receiver.get("slack_configs", ()):
             slack["api_url_file"] = str(directory / Path(slack["api_url_file"]).name)
@@ -62,6 +67,31 @@ def quick_alertmanager(directory: Path, slack_url: str, pagerduty_url: str) -> d
             pagerduty["routing_key_file"] = str(directory / Path(pagerduty["routing_key_file"]).name)
             pagerduty["url"] = pagerduty_url
     return content
+
+
+def first(receiver: Receiver, wanted: Callable[[Message], bool]) -> Message:
+    """The first message that is wanted, once it has arrived."""
+    count = 1
+    while True:
+        receiver.wait_for_requests(count)
+        arrived = messages(receiver)
+        found = next(filter(wanted, arrived), None)
+        if found is not None:
+            return found
+        count = len(arrived) + 1
+
+
+def messages(receiver: Receiver) -> list[Message]:
+    return [json.loads(request.body) for request in receiver.requests]
+
+
+def titled(title: str) -> Callable[[Message], bool]:
+    """A message of Slack whose title ends so."""
+    return lambda message: message["attachments"][0]["title"].endswith(title)
+
+
+def titles(slack: Receiver) -> list[str]:
+    return [message["attachments"][0]["title"] for message in messages(slack)]
 
 
 def awaited(look: Callable[[], Found | None]) -> Found:
@@ -114,11 +144,11 @@ def _get(url: str, **params: str) -> Any:
 
 
 @contextmanager
-def alertmanager(directory: Path, slack_url: str, pagerduty_url: str) -> Iterator[str]:
+def alertmanager(directory: Path, slack_url: str, pagerduty_url: str, quicker: int = QUICKER) -> Iterator[str]:
     """Alertmanager alone; where it is."""
     address = f"127.0.0.1:{closed_port()}"
     path = directory / "alertmanager.yml"
-    path.write_text(yaml.safe_dump(quick_alertmanager(directory, slack_url, pagerduty_url)))
+    path.write_text(yaml.safe_dump(quick_alertmanager(directory, slack_url, pagerduty_url, quicker)))
     command = (
         tool("prometheus-alertmanager"),
         f"--config.file={path}",
@@ -138,7 +168,7 @@ def running(directory: Path, target: str, slack_url: str, pagerduty_url: str) ->
         scraped = {"targets": [target], "labels": {"instance": "monitor-0"}}
         told = {"targets": [alerts.removeprefix("http://")]}
         content = {
-            "global": {"scrape_interval": "500ms", "evaluation_interval": "500ms"},
+            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
             "rule_files": [str(directory / "rules.yml")],
             "alerting": {"alertmanagers": [{"static_configs": [told]}]},
             "scrape_configs": [{"job_name": "model-monitor", "static_configs": [scraped]}],

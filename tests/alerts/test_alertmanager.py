@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ import pytest
 import yaml
 
 from tests.alerts.promtool import ALERTS, rules, run, tool
-from tests.alerts.stack import alertmanager, awaited, quick_alertmanager, standing
+from tests.alerts.stack import alertmanager, awaited, first, quick_alertmanager, standing, titled, titles
+from tests.receivers import Receiver, answers
 
 NOWHERE = "http://127.0.0.1:9"
 PAGED = "model-monitor-pagerduty,model-monitor-slack"
@@ -103,6 +106,48 @@ def state(url: str, labels: Labels) -> str | None:
     """Of one alert: active or suppressed; None while it is not there."""
     states = {frozenset(each["labels"].items()): each["status"]["state"] for each in standing(url)}
     return states.get(frozenset(labels.items()))
+
+
+def test_an_outage_is_told_once_and_ends_nothing(tmp_path: Path) -> None:
+    """Drift, the service goes, drift ends in Prometheus as nobody exports it any more, and both come back."""
+    with ExitStack() as parts:
+        slack = parts.enter_context(Receiver(answers(200, b"ok")))
+        pagerduty = parts.enter_context(Receiver(answers(202, b"{}")))
+        urls = (f"http://127.0.0.1:{receiver.port}" for receiver in (slack, pagerduty))
+        url = parts.enter_context(alertmanager(tmp_path, *urls, quicker=600))
+
+        post(url, DRIFT)
+        first(slack, titled("ModelDrift fraud"))
+        post(url, DOWN)
+        first(slack, titled("ModelMonitorDown "))
+        post(url, DRIFT, over=True)
+        a_round_passes(url, slack, "one")
+        post(url, DRIFT)
+        post(url, DOWN, over=True)
+        first(slack, titled("Over: ModelMonitorDown "))
+        a_round_passes(url, slack, "two")
+        assert [title for title in titles(slack) if "ModelDrift fraud" in title] == [":warning: ModelDrift fraud"]
+
+        post(url, DRIFT, over=True)
+        first(slack, titled("Over: ModelDrift fraud"))
+
+
+def post(url: str, labels: Labels, over: bool = False) -> None:
+    """As Prometheus does: an alert that fires, or one that has ended."""
+    there = {name: value for name, value in labels.items() if value}
+    summary = f"{labels['alertname']} {labels.get('model', '')}"
+    body = {"labels": there, "annotations": {"summary": summary}, "generatorURL": "http://g"}
+    times = {"endsAt": datetime.now(UTC).isoformat()} if over else {}
+    awaited(lambda: httpx.post(f"{url}/api/v2/alerts", json=[body | times], trust_env=False).is_success)
+
+
+def a_round_passes(url: str, slack: Receiver, name: str) -> None:
+    """Another alert is told and ends: meanwhile Alertmanager has gone through every group once more."""
+    witness = WITNESS | {"severity": "warning", "model": name}
+    post(url, witness)
+    first(slack, titled(f"ModelWitness {name}"))
+    post(url, witness, over=True)
+    first(slack, titled(f"Over: ModelWitness {name}"))
 
 
 def shown(template: str, data: dict[str, Any], directory: Path) -> str:

@@ -1,4 +1,4 @@
-"""From the demo's model that goes wrong to the messages that people get, through the real Prometheus and Alertmanager."""
+"""From the demo's model that goes wrong to what people are told, through the real Prometheus and Alertmanager."""
 
 from __future__ import annotations
 
@@ -21,13 +21,11 @@ from monitor.demo.receiver import RetrainReceiver
 from monitor.demo.traffic import Applications, Traffic
 from monitor.runtime.service import Service
 from tests.alerts.promtool import RUNBOOKS, rules, tool
-from tests.alerts.stack import KEY, Stack, awaited, running
+from tests.alerts.stack import KEY, Message, Stack, awaited, first, messages, running, titled, titles
 from tests.receivers import Receiver, answers
 
 CLEAN_S = 6
 """Windows of a second that have to pass without an alert."""
-
-Message = dict[str, Any]
 
 
 class Breakable(Traffic):
@@ -79,27 +77,6 @@ def demo(directory: Path) -> Iterator[Demo]:
         yield Demo(service, simulation, traffic, stop)
 
 
-def messages(receiver: Receiver) -> list[Message]:
-    return [json.loads(request.body) for request in receiver.requests]
-
-
-def first(receiver: Receiver, wanted: Callable[[Message], bool]) -> Message:
-    """The first message that is wanted, once it has arrived."""
-    count = 1
-    while True:
-        receiver.wait_for_requests(count)
-        arrived = messages(receiver)
-        found = next(filter(wanted, arrived), None)
-        if found is not None:
-            return found
-        count = len(arrived) + 1
-
-
-def titled(title: str) -> Callable[[Message], bool]:
-    """A message of Slack whose title ends so."""
-    return lambda message: message["attachments"][0]["title"].endswith(title)
-
-
 def paged(action: str, summary: str) -> Callable[[Message], bool]:
     """An event of PagerDuty whose summary ends so."""
     return lambda event: event["event_action"] == action and event["payload"]["summary"].endswith(summary)
@@ -133,12 +110,14 @@ def test_what_goes_wrong_in_the_demo_is_told_once_and_understood(tmp_path: Path)
         shown.drifted.set()
         awaited(lambda: stack.suppressed("ModelDrift", by="ModelDataBroken"))
         awaited(lambda: stack.suppressed("ModelPerformanceFallen", by="ModelDataBroken"))
-        assert {message["attachments"][0]["title"] for message in messages(slack)} == {f":rotating_light: {BROKEN}"}
+        assert titles(slack) == [f":rotating_light: {BROKEN}"]
         assert [event["payload"]["class"] for event in messages(pagerduty)] == ["ModelDataBroken"]
 
         shown.broken.clear()
         over = first(slack, titled(f"Over: {BROKEN}"))["attachments"][0]
-        assert re.fullmatch(r"From 20\d\d-\d\d-\d\d \d\d:\d\d to 20\d\d-\d\d-\d\d \d\d:\d\d UTC, critical", over["text"].strip())
+        assert re.fullmatch(
+            r"From 20\d\d-\d\d-\d\d \d\d:\d\d to 20\d\d-\d\d-\d\d \d\d:\d\d UTC, critical", over["text"].strip()
+        )
         assert over["color"] == "good"
         assert first(pagerduty, paged("resolve", BROKEN))["dedup_key"] == page["dedup_key"]
 
@@ -150,9 +129,9 @@ def test_what_goes_wrong_in_the_demo_is_told_once_and_understood(tmp_path: Path)
         first(pagerduty, paged("trigger", DOWN))
         awaited(lambda: stack.suppressed("ModelDrift", by="ModelMonitorDown"))
         first(slack, titled(DOWN))
-        titles = [message["attachments"][0]["title"] for message in messages(slack)]
-        assert titles.count(f":warning: {DRIFT}") == 1, titles
-        assert sorted(titles) == sorted({*titles}), "something was told twice"
+        told_in_all = titles(slack)
+        assert told_in_all.count(f":warning: {DRIFT}") == 1
+        assert sorted(told_in_all) == sorted({*told_in_all}), "something was told twice"
         # Which of two groups is flushed first is Alertmanager's affair.
         actions = sorted((event["event_action"], event["payload"]["summary"]) for event in messages(pagerduty))
         pages = [("resolve", f"Over: {BROKEN}"), *(("trigger", summary) for summary in (BROKEN, FALLEN, DOWN))]
@@ -165,7 +144,9 @@ def a_clean_service_is_silent(stack: Stack, *receivers: Receiver) -> None:
     ends = "model_monitor_window_end_timestamp_seconds"
     start = awaited(lambda: stack.value(ends))
     awaited(lambda: (stack.value(ends) or 0) >= start + CLEAN_S)
-    assert stack.query("ALERTS_FOR_STATE{alertname!='ModelMonitorAbsent'}") == []
+    # On a busy machine a scrape may fail: that is waited for, and fires no alert.
+    assert stack.query("ALERTS_FOR_STATE{alertname!~'ModelMonitorAbsent|ModelMonitorDown'}") == []
+    assert stack.query("ALERTS{alertstate='firing'}") == []
     assert {(rule["name"], rule["health"]) for rule in stack.rules()} == {(rule["alert"], "ok") for rule in rules()}
     assert not any(receiver.requests for receiver in receivers)
 
@@ -177,7 +158,7 @@ def drift_is_told(message: dict[str, Any]) -> None:
     assert message["title_link"] == f"{RUNBOOKS}ModelDrift.md"
     assert message["color"] == "warning"
     since, what, links = message["text"].strip().split("\n")
-    assert re.fullmatch(r"\*Since 20\d\d-\d\d-\d\d \d\d:\d\d UTC, warning\*, version 1, seen by monitor-0", since)
+    assert re.fullmatch(r"\*Since 20\d\d-\d\d-\d\d \d\d:\d\d UTC, warning\*, seen by monitor-0", since)
     effects = re.fullmatch(
         r"Drifting: (.+); 0\.1 is moderate, 0\.25 major\. Newest window: to 20\d\d-[\d :-]+ UTC, \d+ rows\.", what
     )

@@ -48,7 +48,9 @@ def test_every_metric_of_a_rule_is_scraped_with_its_labels(rule: dict[str, Any],
         assert metric in scraped
         for label, wanted in _MATCHER.findall(matchers):
             assert label in TARGET or any(label in labels for labels in scraped[metric]), (metric, label)
-            there = {labels.get(label) for labels in scraped[metric]} | (set(PERFORMANCE) if label == "metric" else set())
+            there = {labels.get(label) for labels in scraped[metric]} | (
+                set(PERFORMANCE) if label == "metric" else set()
+            )
             assert not wanted or set(wanted.split("|")) <= there, (metric, label, wanted)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def labels(rates: list[float]) -> Series:
 
 NIGHTS = ([100.0] * 64 + [0.0] * 32) * 3
 WORKING_DAYS = ([50.0] * 5 * DAY + [0.0] * 2 * DAY) * 2
-ONE_AN_HOUR = [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0] * 24
+SOME_AN_HOUR = [float(draw.random() < 0.25) for draw in [random.Random(1)] for _ in range(3 * DAY)]
 DAILY_BATCHES = [
     rate for late in (0, 4, 1, 12, 0, 8) for rate in [0.0] * (8 + late) + [500.0] + [0.0] * (DAY - 9 - late)
 ]
@@ -46,8 +47,12 @@ def lag(values: list[float], rate: float) -> Series:
 
 STORIES: dict[str, tuple[str, int, Series]] = {
     "a model without traffic at night": ("ModelSilent", 15, predictions(NIGHTS)),
-    "a model without traffic on weekends, from its second on": ("ModelSilent", 15, predictions(WORKING_DAYS[5 * DAY :])),
-    "a model of few predictions": ("ModelSilent", 15, predictions(ONE_AN_HOUR)),
+    "a model without traffic on weekends, from its second on": (
+        "ModelSilent",
+        15,
+        predictions(WORKING_DAYS[5 * DAY :]),
+    ),
+    "a model of few predictions": ("ModelSilent", 15, predictions(SOME_AN_HOUR)),
     "a new model": ("ModelSilent", 15, predictions([0.0] * 40 + [5.0] * 40)),
     "labels in daily batches, up to three hours late": ("ModelLabelsStopped", 15, labels(DAILY_BATCHES)),
     "labels in weekly batches": ("ModelLabelsStopped", 60, labels(WEEKLY_BATCHES)),

@@ -8,7 +8,20 @@ from typing import Any
 import pytest
 
 from tests.alerts.model_cases import MODEL_CASES
-from tests.alerts.promtool import ALERTS, RULES, RUNBOOKS, Case, Series, check, firing, minutes, rule_of, rules, run, tool
+from tests.alerts.promtool import (
+    ALERTS,
+    RULES,
+    RUNBOOKS,
+    Case,
+    Series,
+    check,
+    firing,
+    minutes,
+    rule_of,
+    rules,
+    run,
+    tool,
+)
 from tests.alerts.service_cases import SERVICE_CASES
 
 CASES = (*MODEL_CASES, *SERVICE_CASES)
@@ -29,6 +42,15 @@ def test_promtool_takes_the_rules() -> None:
 def test_every_rule_has_its_cases() -> None:
     ours = {(rule["alert"], rule["labels"]["severity"]) for rule in rules()}
     assert ours == {(case.alert, case.severity) for case in CASES}
+
+
+def test_what_fires_outlasts_the_time_until_an_outage_is_told() -> None:
+    """Else it would be called over because nobody looks. The outage itself ends soon after it has."""
+    outages = ("ModelMonitorDown", "ModelMonitorAbsent")
+    told = max(minutes(rule_of(outage, "critical")["for"]) for outage in outages)
+    for rule in rules():
+        keeps = minutes(rule["keep_firing_for"])
+        assert keeps <= 2 if rule["alert"] in outages else keeps > told + 2
 
 
 @cases
