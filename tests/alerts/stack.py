@@ -1,8 +1,8 @@
 """A real Prometheus and a real Alertmanager with our files, in quick motion: a minute of the files is a second here.
 
 What is changed of them, and nothing else: every duration is divided by 60, secrets are read from other files, templates
-from where they stand in the repository, and PagerDuty is on loopback. Prometheus scrapes, evaluates and sends again once a
-minute, as by default.
+from where they stand in the repository, and PagerDuty is on loopback. Prometheus scrapes, evaluates and sends again
+once a minute, as by default.
 """
 
 from __future__ import annotations
