@@ -32,7 +32,7 @@ OUTAGES = ("ModelMonitorDown", "ModelMonitorAbsent")
 
 
 def cases(wanted: Callable[[Case], bool] = lambda _: True) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("case", filter(wanted, CASES), ids=lambda case: case.id)
+    return pytest.mark.parametrize("case", [*filter(wanted, CASES)], ids=lambda case: case.id)
 
 
 def spans(case: Case) -> tuple[int, int]:
@@ -94,7 +94,7 @@ def test_it_fires_after_its_time_and_ends_after_holding_on(case: Case, tmp_path:
 @cases(lambda case: case.alert not in OUTAGES)
 def test_it_holds_while_the_service_restarts(case: Case, tmp_path: Path) -> None:
     """Ten minutes without a sample, from the moment in which it fires."""
-    waits, keeps = spans(case)
+    waits, _ = spans(case)
     fires = case.starts + waits
     first, last = fires // case.step + 1, (fires + 10) // case.step
     gap = {
