@@ -29,7 +29,7 @@ def always(metric: str, value: float, /, **labels: str) -> Series:
 
 
 PERFORMANCE = (
-    always("performance", 0.84, metric="roc_auc")
+    {named("performance", **VERSION, segment="", metric="roc_auc"): [0.91] * 5 + [0.84] * 95}
     | always("performance_lower", 0.83, metric="roc_auc")
     | always("performance_upper", 0.85, metric="roc_auc")
     | always("performance", 0.7, metric="accuracy")
@@ -67,7 +67,8 @@ INCIDENTS = (
         60,
         VERSION,
         "fraud version 3: performance has fallen",
-        "Labels say: accuracy 0.7, roc_auc 0.84 (0.83 to 0.85); 577 labels, to 2025-11-30 11:00:00 UTC. "
+        "Labels say: accuracy 0.7 (median of 7 days 0.7), roc_auc 0.84 (0.83 to 0.85; median of 7 days 0.91); "
+        "577 labels, to 2025-11-30 11:00:00 UTC. "
         "Drifting too: amount (effect 0.31), age in country=PL (effect 0.20), score.",
         also=PERFORMANCE | DRIFTING,
     ),

@@ -181,9 +181,10 @@ def the_fall_pages(event: Message) -> None:
         "model-monitor",
     )
     said = payload["custom_details"]["firing"]
-    roc_auc = re.search(r"roc_auc (0\.\d+) \((0\.\d+) to (0\.\d+)\)", said)
+    roc_auc = re.search(r"roc_auc (0\.\d+) \((0\.\d+) to (0\.\d+); median of 7 days (0\.\d+)\)", said)
     assert roc_auc, said
-    low, value, high = (float(roc_auc[group]) for group in (2, 1, 3))
+    value, low, high, usual = map(float, roc_auc.groups())
     assert low < value < high < 0.78
+    assert 0.5 < usual < 0.9  # Half of the run was before the fall, and half is after it.
     assert "Drifting too: " in said
     assert event["links"][0]["href"] == f"{RUNBOOKS}ModelPerformanceFallen.md"
