@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
-from prometheus_client import generate_latest
-from prometheus_client.parser import text_string_to_metric_families
 
-from monitor.exports.metrics import METRICS, PREFIX
-from monitor.exports.prometheus import registry
-from monitor.snapshot import Snapshot
-from monitor.spec import AlarmSpec
+from monitor.exports.metrics import METRICS
 from monitor.statistics.registry import DRIFT
-from tests.simulation.traffic import Shape, Traffic
-from tests.simulation.world import SPECS, World
-
-Samples = dict[str, list[dict[str, str]]]
+from tests.exports.scrapes import Samples, scraped_run
 
 
 @pytest.fixture(scope="module")
 def scraped() -> Samples:
-    """The samples of all scrapes of a run, one after each window that closed."""
-    samples: Samples = {}
-    trusting = tuple(replace(spec, alarms=AlarmSpec(learning_ms=0)) for spec in SPECS)
-    world = World(Traffic(1, Shape(minutes=8)).log(), trusting)
-    while not world.source.exhausted:
-        if any(output.windows for output in world.step()):
-            scrape(world.loop.snapshot, samples)
-    world.close()
-    return samples
-
-
-def scrape(snapshot: Snapshot, samples: Samples) -> None:
-    whole = replace(snapshot, service=replace(snapshot.service, poll_returned_ms=1))  # The service adds that.
-    for family in text_string_to_metric_families(generate_latest(registry(lambda: whole)).decode()):
-        for sample in family.samples:
-            samples.setdefault(sample.name.removeprefix(PREFIX), []).append(sample.labels)
+    return scraped_run()
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
