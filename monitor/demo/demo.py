@@ -37,50 +37,6 @@ SEED = 20261123
 Say = Callable[[str], None]
 
 
-class Simulation(threading.Thread):
-    """Sends the model's predictions, and each one's label a few seconds later, at the pace of the clock."""
-
-    def __init__(self, bootstrap_servers: str, drift_s: float, traffic: Traffic) -> None:
-        super().__init__(name="simulated model", daemon=True)
-        self._producer = Producer({"bootstrap.servers": bootstrap_servers, "linger.ms": 5, "log_level": 0})
-        self._drift_s = drift_s
-        self._traffic = traffic
-        self._ended = threading.Event()
-        self.drifted = threading.Event()
-
-    def run(self) -> None:
-        delays = np.random.default_rng(SEED)
-        waiting: list[tuple[float, str, bytes]] = []
-        started = time.monotonic()
-        while not self._ended.wait(TICK_S):
-            elapsed = time.monotonic() - started
-            if elapsed >= self._drift_s:
-                self.drifted.set()
-            now_ms = wall_clock_ms()
-            drawn = self._traffic.draw(int(RATE * TICK_S), self.drifted.is_set())
-            times = now_ms - np.linspace(TICK_S * 1000, 0, len(drawn.ids)).astype(np.int64)
-            for identity, event in zip(drawn.ids, drawn.prediction_events(times), strict=True):
-                self._send("predictions", identity, event)
-            due = elapsed + delays.uniform(*LABEL_DELAY_S, len(drawn.ids))
-            labels = drawn.label_events((now_ms + 1000 * (due - elapsed)).astype(np.int64).tolist())
-            waiting += zip(due.tolist(), drawn.ids, labels, strict=True)
-            arrived = [each for each in waiting if each[0] <= elapsed]
-            waiting = [each for each in waiting if each[0] > elapsed]
-            for _, identity, event in arrived:
-                self._send("labels", identity, event)
-            self._producer.poll(0)
-        self._producer.flush(5)
-
-    def stop(self) -> None:
-        self._ended.set()
-        self.join(10)
-
-    def _send(self, topic: str, identity: str, event: bytes) -> None:
-        """The key keeps an id's events in one partition."""
-        number = int(identity.rpartition("-")[2])
-        self._producer.produce(topic, event, key=identity.encode(), partition=number % PARTITIONS)
-
-
 def write_config(directory: Path, kafka: dict[str, Any], receiver_url: str, secret: str) -> Path:
     """A whole configuration as a user would have it: `monitor.yaml`, the compiled reference, the secret's file."""
     predictions, pairs = Traffic(SEED - 1).draw(TRAINING_ROWS).table()

@@ -1,12 +1,13 @@
 """A simulated credit model: applications, scores, and loans that default weeks (here: seconds) later.
 
-Once it has drifted, incomes have risen, as after an inflation, and protect from default no more: the inputs drift, and
-so does what they mean, so drift shows at once and performance falls as the labels arrive.
+Once it has drifted, incomes have risen, as after an inflation, and protect from default no more, while a steady job does:
+the inputs drift, and so does what they mean, so drift shows at once and performance falls as the labels arrive, and a
+model that is trained on what has come since is better.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,34 +38,62 @@ LATENCY_MS = 18.0
 SCHEMA = Schema(MODEL, "binary", FEATURES, positive="default")
 
 
+TERMS = ("log income", "log loan_amount", "age", "months_employed")
+"""What a model weighs: features, or their logarithms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """A logistic regression. weights: by term; log-odds of default a unit of it."""
+
+    intercept: float
+    weights: Mapping[str, float]
+
+    def score(self, features: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
+        """float64[n]: probability of default."""
+        logit = np.full(len(features["income"]), self.intercept)
+        for term, weight in self.weights.items():
+            name = term.removeprefix("log ")
+            values = features[name].astype(np.float64)
+            logit += weight * (np.log(values) if name != term else values)
+        return 1.0 / (1.0 + np.exp(-logit))
+
+
+LEARNED = Scorer(-0.58, {"log income": -1.6, "log loan_amount": 1.6, "age": -0.02, "months_employed": -0.01})
+"""Version 1: right about the world that it was trained in."""
+
+DRIFTED = Scorer(1.38, {"log income": -0.25, "log loan_amount": 0.25, "age": -0.02, "months_employed": -0.03})
+"""What is true of the world that has drifted."""
+
+
 @dataclass(slots=True)
 class Applications:
-    """n applications: raw feature columns, the model's score and decision, how many milliseconds it took, and how each
-    loan turned out.
-    """
+    """n applications: raw feature columns, how many milliseconds the model takes for each, and how each loan turned out."""
 
     ids: list[str]
     features: dict[str, NDArray[Any]]
-    score: NDArray[np.float64]
     latency_ms: NDArray[np.float64]
     default: NDArray[np.bool_]
 
-    def prediction_events(self, time_ms: NDArray[np.int64]) -> list[bytes]:
+    def prediction_events(
+        self, time_ms: NDArray[np.int64], version: str = VERSION, scorer: Scorer = LEARNED
+    ) -> list[bytes]:
         """Native JSON, one event an application."""
         names = list(self.features)
         columns = [column.tolist() for column in self.features.values()]
+        scores = scorer.score(self.features).tolist()
         events = []
-        for row, (identity, at, score, latency_ms, *values) in enumerate(
-            zip(self.ids, time_ms.tolist(), self.score.tolist(), self.latency_ms.tolist(), *columns, strict=True)
+        for identity, at, score, latency_ms, *values in zip(
+            self.ids, time_ms.tolist(), scores, self.latency_ms.tolist(), *columns, strict=True
         ):
             event = {
                 "type": "prediction",
                 "id": identity,
                 "model": MODEL,
-                "version": VERSION,
+                "version": version,
                 "timestamp": at,
                 "features": dict(zip(names, values, strict=True)),
-                "prediction": CLASSES[int(self.score[row] >= 0.5)],
+                "prediction": CLASSES[int(score >= 0.5)],
                 "score": score,
                 "latency_ms": latency_ms,
             }
@@ -86,8 +115,9 @@ class Applications:
             for name, column in self.features.items()
         }
         ints = np.zeros(rows, dtype=np.int32)
-        decision = CategoricalColumn((self.score >= 0.5).astype(np.int32), CLASSES)
-        scores = {"default": NumericColumn.of(self.score)}
+        score = LEARNED.score(self.features)
+        decision = CategoricalColumn((score >= 0.5).astype(np.int32), CLASSES)
+        scores = {"default": NumericColumn.of(score)}
         predictions = Predictions(
             MODEL,
             Origin("training", ints, np.arange(rows), ints),
@@ -118,7 +148,7 @@ class Traffic:
         self._pace = self._random.spawn(1)[0]  # What is drawn of the world does not depend on how fast it is answered.
 
     def draw(self, rows: int, drifted: bool = False) -> Applications:
-        """`rows` applications; the model scores them as it learned to, whatever has become of the world."""
+        """`rows` applications, of the world before or after it has drifted."""
         random = self._random
         income = random.lognormal(8.0 + 0.4 * drifted, 0.5, rows)
         age = random.normal(42, 12, rows).clip(18, 90).round()
@@ -126,24 +156,21 @@ class Traffic:
         employed = random.exponential(48, rows).round()
         country = random.choice(COUNTRIES, rows, p=(0.4, 0.3, 0.2, 0.1))
         channel = random.choice(CHANNELS, rows, p=(0.6, 0.3, 0.1))
-        burden = np.log(amount / income)
-        learned = 1.6 * burden - 0.02 * (age - 42) - 0.01 * (employed - 48) - 1.9
-        actual = 0.25 * burden - 0.02 * (age - 42) - 0.9 if drifted else learned
+        features = {
+            "income": income.round(2),
+            "age": age,
+            "loan_amount": amount.round(2),
+            "months_employed": employed,
+            "country": country,
+            "channel": channel,
+        }
         first = self._drawn
         self._drawn += rows
         return Applications(
             [f"{self.seed}-{number}" for number in range(first, first + rows)],
-            {
-                "income": income.round(2),
-                "age": age,
-                "loan_amount": amount.round(2),
-                "months_employed": employed,
-                "country": country,
-                "channel": channel,
-            },
-            1.0 / (1.0 + np.exp(-learned)),
+            features,
             self._pace.lognormal(np.log(LATENCY_MS), 0.6, rows).round(3),
-            random.random(rows) < 1.0 / (1.0 + np.exp(-actual)),
+            random.random(rows) < (DRIFTED if drifted else LEARNED).score(features),
         )
 
 
