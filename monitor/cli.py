@@ -45,6 +45,8 @@ triggers = typer.Typer(
     no_args_is_help=True, help="Requests to retrain: what became of them, by hand, and what would be sent."
 )
 app.add_typer(triggers, name="triggers")
+versions = typer.Typer(no_args_is_help=True, help="Versions of a model that a running service watches.")
+app.add_typer(versions, name="versions")
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 DEFAULT = Path("monitor.yaml")
 
@@ -79,12 +81,15 @@ def options(
 def demo(
     duration: Annotated[float | None, typer.Option(min=5, help="Seconds; without it, until you interrupt.")] = None,
     port: Annotated[int, typer.Option(help="Port of pages and metrics; 0 takes any free one.")] = 8000,
+    loop: Annotated[
+        bool, typer.Option("--loop", help="With a pipeline that retrains, validates, registers and promotes.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="End with one JSON object that says what happened.")] = False,
 ) -> None:
     """Show the whole service at work on an embedded broker, with a model that goes wrong part-way."""
     from monitor.demo.demo import run_demo
 
-    summary = run_demo(duration, port, lambda text: typer.echo(text, err=as_json))
+    summary = run_demo(duration, port, lambda text: typer.echo(text, err=as_json), loop=loop)
     typer.echo(json.dumps(summary) if as_json else _story_end(summary))
 
 
@@ -235,6 +240,23 @@ def rebaseline(
     from monitor.runtime.asking import rebaseline as lines
 
     _print(lines(config, model, reason, [] if features is None else features.split(","), version, since))
+
+
+@versions.command("register")
+def register_version(
+    model: Annotated[str, typer.Argument(help="Name of the model.")],
+    version: Annotated[str, typer.Argument(help="The version, as its predictions name it.")],
+    config: ConfigFile = DEFAULT,
+    reference: Annotated[Path | None, typer.Option(help="Its compiled profile.")] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="Or rows that it answered, such as those held out of its training.")
+    ] = None,
+    url: Annotated[str | None, typer.Option(help="Where the service is reached, if not where it listens.")] = None,
+) -> None:
+    """Give a new version a reference of its own, from its next window on."""
+    from monitor.runtime.registering import register_version as lines
+
+    _print(lines(config, model, version, reference, table, url))
 
 
 @triggers.command("list")

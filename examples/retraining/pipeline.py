@@ -93,7 +93,7 @@ class Pipeline:
         servers = settings["kafka"]["bootstrap_servers"]
         servers = servers if isinstance(servers, str) else ",".join(servers)
         model, champion = asked["model"], asked["version"]
-        rows = labelled_rows(servers, topics, asked["data"]["offsets"], model, champion, ROWS)
+        rows = labelled_rows(servers, topics, asked, ROWS)
         held_out = len(rows) * 2 // 3
         candidate = trained(rows[:held_out])
         version = str(int(champion) + 1)
@@ -107,12 +107,19 @@ class Pipeline:
             verdict = json.loads(found.stdout.splitlines()[-1])["verdict"]
             if verdict == "keep":
                 return "failed", "the new version is no better on held-out rows", None
-            self.monitor("versions", "register", model, version, "--table", ours, check=True)
+            url = asked["links"]["status"].partition("/api/")[0]
+            found = self.monitor("versions", "register", model, version, "--table", ours, "--url", url)
+            if found.returncode:
+                return "failed", f"version {version} could not be registered: {found.stderr.strip()}", None
         log.info("version %s is registered; on held-out rows: %s", version, verdict)
         verdict = self.shadowed(asked, candidate, champion, version)
         if verdict != "promote":
             httpx.delete(f"{self.serving}/versions/{version}").raise_for_status()
-            return "failed", f"version {version} answered beside version {champion}, and the verdict is: {verdict}", None
+            return (
+                "failed",
+                f"version {version} answered beside version {champion}, and the verdict is: {verdict}",
+                None,
+            )
         httpx.put(f"{self.serving}/versions/{version}", json=candidate | {"live": True}).raise_for_status()
         return "succeeded", f"version {version} is better than version {champion}, and has taken its place", version
 
@@ -129,10 +136,10 @@ class Pipeline:
             verdict = answer.json()["verdict"]
         return verdict
 
-    def monitor(self, *arguments: object, check: bool = False) -> subprocess.CompletedProcess[str]:
+    def monitor(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         """A command of model-monitor."""
         command = [sys.executable, "-m", "monitor.cli", *map(str, arguments), "--config", str(self.config)]
-        return subprocess.run(command, capture_output=True, text=True, check=check)
+        return subprocess.run(command, capture_output=True, text=True, check=False)
 
     def report(self, asked: dict[str, Any], state: str, detail: str = "", version: str | None = None) -> None:
         """Tell the monitor how it goes; it asks for another run only once this one has ended."""
@@ -154,6 +161,7 @@ def create_app(pipeline: Pipeline, secret: str) -> FastAPI:
     async def retrain(request: Request) -> dict[str, str]:
         body = await request.body()
         if not is_genuine(secret, request.headers, body, time.time()):
+            log.warning("refused: the signature is wrong or too old")
             raise HTTPException(401, "the signature is wrong or too old")
         pipeline.take(request.headers["webhook-id"], body)
         return {"status": "accepted"}

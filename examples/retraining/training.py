@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pandas as pd
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -24,23 +24,21 @@ TERMS = {
 """What the model weighs, made of an application's features."""
 
 
-def labelled_rows(
-    servers: str, topics: Mapping[str, str], offsets: Mapping[str, Any], model: str, version: str, at_least: int
-) -> pd.DataFrame:
-    """Predictions of one version with their labels, in order of time: from the window that asked for retraining on.
-
-    offsets: `data.offsets` of the request, {"predictions": {partition: [first, end]}, "labels": ...}. What has come
-    since is of the changed world too, so reading goes on until there are rows enough. TimeoutError after a minute.
+def labelled_rows(servers: str, topics: Mapping[str, str], asked: Mapping[str, Any], at_least: int) -> pd.DataFrame:
+    """Predictions of the model's version with their labels, in order of time: from the window that asked for retraining
+    on, by the offsets of the request. What has come since is of the changed world too, so reading goes on until there
+    are rows enough. TimeoutError after a minute.
     """
+    model, version, offsets = asked["model"], asked["version"], asked["data"]["offsets"]
     predictions: dict[str, dict[str, Any]] = {}
     labels: dict[str, str] = {}
     consumer = Consumer({"bootstrap.servers": servers, "group.id": "retraining", "enable.auto.commit": False})
     try:
         consumer.assign(
             [
-                TopicPartition(topics[kind], int(partition), first)
-                for kind in ("predictions", "labels")
-                for partition, (first, _) in offsets[kind].items()
+                TopicPartition(topics[kind], partition, offsets[kind].get(str(partition), [OFFSET_BEGINNING])[0])
+                for kind in ("predictions", "labels")  # Of a window whose labels have not come, none are named.
+                for partition in consumer.list_topics(topics[kind], 10).topics[topics[kind]].partitions
             ]
         )
         deadline = time.monotonic() + 60

@@ -21,9 +21,13 @@ START_S = 30.0
 class ExamplePipeline:
     """Listens on loopback while its context is open. say: is told each line of its log."""
 
-    def __init__(self, directory: Path, config: Path, secret_file: Path, serving: str, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, directory: Path, config: Path, secret_file: Path, serving: str, say: Callable[[str], None]
+    ) -> None:
         if not EXAMPLE.exists():
-            raise ConfigError(f"--loop runs {EXAMPLE.parent}, which is not there: run it from a checkout of the project")
+            raise ConfigError(
+                f"--loop runs {EXAMPLE.parent}, which is not there: run it from a checkout of the project"
+            )
         if importlib.util.find_spec("sklearn") is None:
             raise ConfigError("--loop trains with scikit-learn, which is not installed: pip install scikit-learn")
         self._port = _free_port()
@@ -31,11 +35,21 @@ class ExamplePipeline:
             *(sys.executable, str(EXAMPLE), "--config", str(config), "--secret-file", str(secret_file)),
             *("--serving", serving, "--port", str(self._port), "--runs", str(directory / "runs")),
         ]
-        self._say = say
+        self._say, self._runs, self._refused = say, directory / "runs", 0
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}/retrain"
+
+    @property
+    def taken(self) -> int:
+        """Number of requests that it has written down."""
+        return len([each for each in self._runs.glob("*") if each.suffix != ".new"]) if self._runs.exists() else 0
+
+    @property
+    def refused(self) -> int:
+        """Number of requests whose signature was wrong, by its log."""
+        return self._refused
 
     def __enter__(self) -> ExamplePipeline:
         self._process = subprocess.Popen(  # noqa: S603 - our own example, with our own arguments.
@@ -65,6 +79,7 @@ class ExamplePipeline:
         assert self._process.stdout is not None
         with self._process.stdout as lines:
             for line in lines:
+                self._refused += line.startswith("refused")
                 self._say(f"pipeline: {line.rstrip()}")
 
 

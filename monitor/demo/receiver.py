@@ -47,6 +47,11 @@ class RetrainReceiver:
             return tuple(self._received.values())
 
     @property
+    def taken(self) -> int:
+        """Number of requests, each `webhook-id` once."""
+        return len(self.received())
+
+    @property
     def repeats(self) -> int:
         """Number of requests whose `webhook-id` had been seen before."""
         return self._repeats

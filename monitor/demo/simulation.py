@@ -38,7 +38,7 @@ class Deployed(BaseModel):
 
 
 class Simulation(threading.Thread):
-    """Sends the predictions of each version, and each application's label a few seconds later, at the pace of the clock.
+    """Sends each version's predictions, and each application's label a few seconds later, at the pace of the clock.
 
     versions: those that answer now; replaced whole, so that any thread may.
     """

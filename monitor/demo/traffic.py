@@ -1,8 +1,8 @@
 """A simulated credit model: applications, scores, and loans that default weeks (here: seconds) later.
 
-Once it has drifted, incomes have risen, as after an inflation, and protect from default no more, while a steady job does:
-the inputs drift, and so does what they mean, so drift shows at once and performance falls as the labels arrive, and a
-model that is trained on what has come since is better.
+Once it has drifted, incomes have risen, as after an inflation, and protect from default no more, while a steady job
+does: the inputs drift, and so does what they mean, so drift shows at once and performance falls as the labels arrive,
+and a model that is trained on what has come since is better.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ class Scorer:
             name = term.removeprefix("log ")
             values = features[name].astype(np.float64)
             logit += weight * (np.log(values) if name != term else values)
-        return 1.0 / (1.0 + np.exp(-logit))
+        probability: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-logit))
+        return probability
 
 
 LEARNED = Scorer(-0.58, {"log income": -1.6, "log loan_amount": 1.6, "age": -0.02, "months_employed": -0.01})
@@ -68,7 +69,7 @@ DRIFTED = Scorer(1.38, {"log income": -0.25, "log loan_amount": 0.25, "age": -0.
 
 @dataclass(slots=True)
 class Applications:
-    """n applications: raw feature columns, how many milliseconds the model takes for each, and how each loan turned out."""
+    """n applications: raw feature columns, how many milliseconds the model takes for each, and how each loan ended."""
 
     ids: list[str]
     features: dict[str, NDArray[Any]]

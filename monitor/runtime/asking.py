@@ -14,13 +14,11 @@ from monitor.errors import ConfigError, RefusedError, UnavailableError
 from monitor.runtime.orders import ANSWER_S
 
 
-def ask(config: Path, path: str, body: Mapping[str, Any] | None = None) -> Any:
-    """The answer to a POST of a body, or to a GET without one. path: below /api/v1/. RefusedError, UnavailableError or
-    ConfigError as the service answers.
+def ask(config: Path, path: str, body: Mapping[str, Any] | None = None, url: str | None = None) -> Any:
+    """The answer to a POST of a body, or to a GET without one. path: below /api/v1/. url: where the service is
+    reached; None: where the configuration has it listen. RefusedError, UnavailableError or ConfigError as it answers.
     """
-    server = load_server(config)
-    host = f"[{server.host}]" if ":" in server.host else server.host
-    base = f"http://{host}:{server.port}"
+    base = _listening(config) if url is None else url.rstrip("/")
     try:
         answer = httpx.request(
             "GET" if body is None else "POST",
@@ -44,6 +42,12 @@ def ask(config: Path, path: str, body: Mapping[str, Any] | None = None) -> Any:
             raise RefusedError(detail)
         case _:
             raise UnavailableError(detail)
+
+
+def _listening(config: Path) -> str:
+    server = load_server(config)
+    host = f"[{server.host}]" if ":" in server.host else server.host
+    return f"http://{host}:{server.port}"
 
 
 def rebaseline(

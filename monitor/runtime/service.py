@@ -78,7 +78,7 @@ class Service:
                 for sentence in overruled(references[name], model.references.made.values()):
                     _log.warning(sentence)
             self._delivery.start()
-            self.server.start(create_app(self.snapshot, self._obey, self._compare, host=config.server.host))
+            self.server.start(create_app(self.snapshot, self._obey, self.compare, host=config.server.host))
         except BaseException:
             self._closing.close()
             raise
@@ -116,8 +116,8 @@ class Service:
             order = registered(self._config, self._specs, order)
         return self._loop.orders.give(order)
 
-    def _compare(self, model: str, champion: str, challenger: str) -> Comparison:
-        """Two versions as of the last commit, on a thread of the server."""
+    def compare(self, model: str, champion: str, challenger: str) -> Comparison:
+        """Two versions as of the last commit. For any thread."""
         references = self._loop.monitor.models[model].references
         return compared(self._specs[model], references, self._store, champion, challenger)
 

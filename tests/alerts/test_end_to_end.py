@@ -13,11 +13,12 @@ from urllib.parse import unquote
 
 import pytest
 
-from monitor.actions.signing import generate_secret, parse_secret
+from monitor.actions.signing import parse_secret
 from monitor.config import load
 from monitor.demo.broker import EmbeddedBroker
-from monitor.demo.demo import PARTITIONS, SEED, Simulation, write_config
+from monitor.demo.demo import write_config, write_secret
 from monitor.demo.receiver import RetrainReceiver
+from monitor.demo.simulation import PARTITIONS, SEED, Simulation
 from monitor.demo.traffic import Applications, Traffic
 from monitor.runtime.service import Service
 from tests.alerts.promtool import RUNBOOKS, rules, tool
@@ -58,10 +59,9 @@ def demo(directory: Path) -> Iterator[Demo]:
         broker = parts.enter_context(EmbeddedBroker())
         for topic in ("predictions", "labels", "monitor-dead-letters"):
             broker.create_topic(topic, PARTITIONS)
-        secret = generate_secret()
-        pipeline = parts.enter_context(RetrainReceiver([parse_secret(secret)]))
+        pipeline = parts.enter_context(RetrainReceiver([parse_secret(write_secret(directory))]))
         kafka = {name: list(value) if isinstance(value, tuple) else value for name, value in broker.client.items()}
-        service = Service(load(write_config(directory, kafka, pipeline.url, secret)), port=0)
+        service = Service(load(write_config(directory, kafka, pipeline.url)))
         worker = threading.Thread(target=service.run, name="service")
 
         def stop() -> None:
