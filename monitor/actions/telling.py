@@ -121,7 +121,7 @@ def summary(event: Event) -> str:
         # When it began stands beside it.
         return _sentence(event.data["summary"].partition("; it began about ")[0])
     reason = event.data["reason"]
-    return " ".join(_sentence(text) for text in (reason, f"asked for because {event.data['summary']}") if text)
+    return " ".join(_sentence(text) for text in (reason, f"It was asked for because {event.data['summary']}") if text)
 
 
 def moved(event: Event) -> Iterator[tuple[str, str]]:
