@@ -71,10 +71,12 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What else was known when an incident changed. verdicts: of the features concerned, worst first. performance: the
-    newest settled figure. trigger: the retraining that was last decided because of it.
+    """What else was known when an incident changed. since_ms: when it is estimated to have begun. verdicts: of the
+    features concerned, worst first. performance: the newest settled figure. trigger: the retraining that was last
+    decided because of it.
     """
 
+    since_ms: int
     verdicts: Sequence[Verdict] = ()
     performance: PerformanceEvidence | None = None
     course: Course | None = None
@@ -116,7 +118,7 @@ def incident_message(
         "features": [spoken(name) for name in incident.features[:FEATURES_MAX]],
         "inputs": [name for name in incident.features[:FEATURES_MAX] if spoken(name) == name],
         "summary": change.reason,
-        "since": iso(min(change.onset_ms, incident.opened.start_ms)),
+        "since": iso(scene.since_ms),
         "opened": iso(incident.opened.end_ms),
         "window": {"start": iso(window.start_ms), "end": iso(window.end_ms)},
         "evidence": [_evidence(verdict) for verdict in scene.verdicts[:EVIDENCE_MAX]],

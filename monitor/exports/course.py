@@ -63,14 +63,18 @@ def concerned(model: ModelView, incident: Incident, window: Window) -> list[Verd
     )
 
 
-def line(model: ModelView, incident: Incident, window: Window, began_ms: int | None = None) -> Line | None:
-    """Up to a window: the metric, or the worst feature concerned; None where there is nothing to draw. began_ms: where
-    the caller knows it.
+def began_ms(model: ModelView, incident: Incident) -> int:
+    """When an incident is estimated to have begun, as the verdicts of the window that opened it say; with that window
+    where they do not, or are no longer held.
     """
+    verdicts = concerned(model, incident, incident.opened)
+    onsets = [each.onset_ms for each in verdicts if each.onset_ms >= 0 and each.name in incident.features]
+    return min([*onsets, incident.opened.start_ms])
+
+
+def line(model: ModelView, incident: Incident, window: Window, began_ms: int) -> Line | None:
+    """Up to a window: the metric, or the worst feature concerned; None where there is nothing to draw."""
     verdicts = concerned(model, incident, window)
-    if began_ms is None:
-        onsets = [each.onset_ms for each in verdicts if each.onset_ms >= 0 and each.name in incident.features]
-        began_ms = min([*onsets, incident.opened.start_ms])
     if incident.cause == "performance":
         return _metric(model, window, began_ms)
     worst = next(iter(verdicts), None)

@@ -14,7 +14,7 @@ import resvg_py
 from monitor.detection.records import Incident
 from monitor.detection.sentences import listed, spoken
 from monitor.events.timestamps import utc
-from monitor.exports.course import Line, line
+from monitor.exports.course import Line, began_ms, line
 from monitor.exports.markup import Markup, tag
 from monitor.exports.svg import number as _n
 from monitor.exports.svg import points as _points
@@ -40,7 +40,7 @@ _FOREIGN = re.compile("[\u0900-\u1dff\u2e80-\U0010ffff]")
 
 def picture(model: ModelView, incident: Incident) -> bytes | None:
     """PNG; None where no window is held any more of which there is something to draw."""
-    found = line(model, incident, incident.latest)
+    found = line(model, incident, incident.latest, began_ms(model, incident))
     if found is None or not found.steps:
         return None
     return png(svg(model, incident, found))

@@ -15,7 +15,7 @@ from monitor.actions.webhook import Webhook
 from monitor.config.notify import Notified
 from monitor.detection.records import IncidentChange, PerformanceEvidence
 from monitor.engine import Monitor, Output
-from monitor.exports.course import concerned, figure, line
+from monitor.exports.course import began_ms, concerned, figure, line
 from monitor.runtime.apprise import check_addresses, need_apprise
 from monitor.snapshot import ModelView
 from monitor.windows.window import Window
@@ -103,17 +103,13 @@ def scene_of(model: ModelView, change: IncidentChange) -> Scene:
     """What is known beside the change itself."""
     incident = change.incident
     verdicts = [] if change.event == "resolved" else concerned(model, incident, change.window)
-    found = line(model, incident, change.window, _began_ms(change))
+    since_ms = min(change.onset_ms, began_ms(model, incident))  # What joins may have begun later than the others.
+    found = line(model, incident, change.window, since_ms)
     course = None
     if found is not None and found.steps:
         course = Course(found.name, found.values[-COURSE_MAX:], found.limits[-1][1] if found.limits else None)
     trigger = next((each for each in reversed(model.triggers) if each.incident == incident.id), None)
-    return Scene(verdicts, _performance(model, change.window), course, trigger)
-
-
-def _began_ms(change: IncidentChange) -> int:
-    """What joins may have begun later than the incident."""
-    return min(change.onset_ms, change.incident.opened.start_ms)
+    return Scene(since_ms, verdicts, _performance(model, change.window), course, trigger)
 
 
 def _performance(model: ModelView, window: Window) -> PerformanceEvidence | None:

@@ -54,7 +54,8 @@ PAIRS = Verdict(WINDOW, "@correlation", 812, "drifting", 0.1, moved=(Moved("amou
 COUNTRY = Verdict(WINDOW, "country", 812, "ok", 0.01, wrong=("missing", "unseen"))
 FIGURES = PerformanceEvidence("roc_auc", 0.84, 0.82, 0.86, 0.91, 0.71)
 COURSE = Course("roc_auc", (0.91, 0.9, 0.92, 0.86, 0.84), 0.88)
-SCENE = Scene((AMOUNT,), FIGURES, COURSE)
+SINCE_MS = at("2026-11-23T09:14:00Z")
+SCENE = Scene(SINCE_MS, (AMOUNT,), FIGURES, COURSE)
 EVERYBODY = Audience("chat")
 BASE = "https://monitor.example/"
 SAID = "roc_auc fell from 0.91 to 0.84 (0.82 to 0.86), 71% labelled; it began about 2026-11-23T09:14:00Z"
@@ -81,7 +82,7 @@ def named(name: str, number: int = 0) -> Message:
     incident = Incident(f"inc_{number}", "drift", "major", window, window, (name,) * 30)
     told = IncidentChange(incident, "opened", window, name * 3, window.start_ms)
     asked = replace(TRIGGER, withheld=name)
-    return message(told, Scene((verdict,) * 9, FIGURES, replace(COURSE, of=name), asked))
+    return message(told, Scene(SINCE_MS, (verdict,) * 9, FIGURES, replace(COURSE, of=name), asked))
 
 
 TRIGGER = Trigger(

@@ -22,6 +22,7 @@ from tests.actions.notices import (
     FELL,
     HOSTILE,
     SCENE,
+    SINCE_MS,
     TRIGGER,
     Life,
     change,
@@ -201,5 +202,5 @@ def test_more_features_than_find_room_leave_whole_lines() -> None:
 
 
 def test_what_is_not_known_is_left_out() -> None:
-    [body] = said(message(scene=Scene())).accepted
+    [body] = said(message(scene=Scene(SINCE_MS))).accepted
     assert [block["type"] for block in body["attachments"][0]["blocks"]] == ["section", "section", "context"]

@@ -6,7 +6,19 @@ from hypothesis import strategies as st
 
 from monitor.actions.notification import Scene
 from monitor.actions.telling import Event, bars, headline, plain, span
-from tests.actions.notices import AMOUNT, BROKEN, COUNTRY, CREATED_MS, DRIFTED, FELL, FIGURES, PAIRS, change, message
+from tests.actions.notices import (
+    AMOUNT,
+    BROKEN,
+    COUNTRY,
+    CREATED_MS,
+    DRIFTED,
+    FELL,
+    FIGURES,
+    PAIRS,
+    SINCE_MS,
+    change,
+    message,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +37,7 @@ def test_the_first_line_says_how_bad_what_and_of_which_version(incident: object,
 
 
 def test_the_whole_of_it_as_text() -> None:
-    scene = Scene((AMOUNT, PAIRS, COUNTRY), FIGURES)
+    scene = Scene(SINCE_MS, (AMOUNT, PAIRS, COUNTRY), FIGURES)
     told = change(DRIFTED, reason="amount (effect 0.31) drifted")
     assert plain(Event.of(message(told, scene)), CREATED_MS + 3_600_000) == (
         "amount (effect 0.31) drifted.\n"

@@ -14,7 +14,8 @@ models: [{name: fraud, reference: references/fraud.profile}]
 notify:
   slack: {url_file: slack}
   pagerduty: {routing_key_file: pagerduty, url: "https://events.eu.pagerduty.com"}
-  team: {webhook: "https://team.example/in?token=hunter2", secret_files: [new, old], severity_min: major, resolved: false}
+  team: {webhook: "https://team.example/in?token=hunter2", secret_files: [new, old], severity_min: major,
+         resolved: false}
   mail: {apprise_file: mail, models: fraud, runbook: "https://wiki.example/fraud"}
 """
 SECRETS = {
