@@ -137,7 +137,7 @@ def test_the_image_is_a_png_of_its_size() -> None:
 
 @pytest.mark.parametrize("name", ["fraud", "Ωμέγα", "Мошенничество"])
 def test_its_letters_come_from_the_font_that_is_shipped(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A text in the picture's own style leaves ink; without the shipped font, and none of the machine's, it does not."""
+    """A text in the style of the picture leaves ink; without the shipped font, and none of the machine, it does not."""
 
     def drawn(text: str) -> bytes:
         style = f"<style>{module._STYLE}</style>"
