@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import orjson
 import pytest
 
@@ -11,8 +12,10 @@ from monitor import cli
 from monitor.actions import signing
 from monitor.config import load
 from monitor.errors import ConfigError, UnavailableError
-from monitor.runtime.commands import _receiver_problems
+from monitor.runtime import apprise
+from monitor.runtime.commands import _receiver_problems, check
 from monitor.runtime.notify_test import notify_test
+from monitor.runtime.service import Service
 from tests.config.conftest import compiled
 from tests.receivers import Receiver, answers, closed_port
 
@@ -92,3 +95,36 @@ def test_check_tries_to_reach_them_and_names_no_address(tmp_path: Path) -> None:
     [problem] = _receiver_problems(load(path))
     assert problem.startswith("notify.chat cannot be reached (")
     assert "hunter2" not in problem
+
+
+def test_the_service_shows_an_outbox_for_each_of_them(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        f"{{chat: {{url_file: slack}}, page: {{routing_key_file: key, url: 'http://127.0.0.1:{closed_port()}'}}}}",
+        slack=f"http://127.0.0.1:{closed_port()}/",
+        key="R0123",
+    )
+    path.write_text(path.read_text().replace("localhost:9092", f"127.0.0.1:{closed_port()}"))
+    service = Service(load(path), port=0)
+    try:
+        assert service.snapshot().service.outbox_pending == {"chat": 0, "page": 0}
+        shown = httpx.get(f"{service.server.url}/metrics", trust_env=False).text
+        assert 'model_monitor_outbox_pending{receiver="page"} 0.0' in shown
+    finally:
+        service.stop()
+        service.run()
+
+
+def test_the_service_and_the_test_do_not_begin_without_the_library_that_they_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, "{mail: {apprise_file: mail}}", mail="mailto://u:p@example.org")
+    monkeypatch.setattr(apprise, "find_spec", lambda name: None)
+    for begin in (
+        lambda: Service(load(path), port=0),
+        lambda: list(notify_test(path, None)),
+        lambda: list(check(path, True)),
+    ):
+        with pytest.raises(ConfigError, match=r"notify\.mail needs the Apprise library"):
+            begin()
+    assert not (tmp_path / "state").exists()
