@@ -90,6 +90,10 @@ def test_only_what_was_up_to_a_window_is_told() -> None:
     found = line(view, incident, window(9), 0)
     assert found is not None
     assert len(found.steps) == 10
+    drifted, cause, _ = of("drift")
+    upto = line(drifted, cause, window(9), 0)
+    assert upto is not None
+    assert upto.steps[-1].window == window(9)
     assert [each.feature for each in concerned(view, incident, window(9))] == ["amount", "country"]
     assert concerned(view, incident, window(3)) == []
 

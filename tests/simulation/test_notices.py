@@ -19,8 +19,10 @@ from tests.actions.test_slack import SLACK
 from tests.chats import PagerDuty as PagerStub
 from tests.chats import Slack as SlackStub
 from tests.chats import talk
+from tests.simulation.story import PLAIN
+from tests.simulation.test_requests import fallen
 from tests.simulation.traffic import LABELS, MINUTE_MS, PREDICTIONS, START_MS, Log, fraud_event, record
-from tests.simulation.world import FRAUD, Observed, World
+from tests.simulation.world import FRAUD, Observed, World, known_good
 
 SPEC = replace(FRAUD, labelled=False, retrain=None, lateness_ms=0)
 EVENTS = 200
@@ -134,3 +136,19 @@ def test_a_backlog_that_is_read_at_once_does_not_tell_its_history() -> None:
     assert len(observed.changes["fraud", "drift"]) == 3
     assert len(told(observed, "chat")) < 3
     assert told(observed, "chat")[-1][0] == "model.incident.resolved"
+
+
+def test_a_fall_of_performance_is_told_beside_what_the_reference_had() -> None:
+    lived = fallen().world(PLAIN)
+    lived.audiences = (PAGE,)
+    observed = lived.run()
+    lived.close()
+    [(kind, data)] = told(observed, "page")
+    assert kind == "model.incident.opened"
+    events, labels = known_good()
+    right = sum(event["prediction"] == label["label"] for event, label in zip(events, labels, strict=True))
+    assert data["level"] == "critical"
+    assert data["performance"]["metric"] == "accuracy"
+    assert data["performance"]["reference"] == pytest.approx(right / len(events))
+    assert data["performance"]["value"] < right / len(events)
+    assert data["course"]["values"][-1] == data["performance"]["value"]
