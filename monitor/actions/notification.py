@@ -36,7 +36,7 @@ TEXT_MAX = 1_000
 
 
 WAITS_FOR_APPROVAL = "waits for approval"
-"""Why a trigger is withheld that only a person may send."""
+"""How the reason of a trigger begins that only a person may send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Scene:
 
 
 class TriggerChange(Protocol):
-    """One step in the life of a retrain request. reason: one sentence for people; of a success, the new version."""
+    """One step in the life of a retrain request. reason: one sentence for people. version: that the pipeline made."""
 
     @property
     def trigger(self) -> Trigger: ...
@@ -92,6 +92,8 @@ class TriggerChange(Protocol):
     def after(self) -> str: ...
     @property
     def reason(self) -> str: ...
+    @property
+    def version(self) -> str: ...
 
 
 def last_of_each(changes: Sequence[IncidentChange]) -> list[IncidentChange]:
@@ -137,7 +139,7 @@ def trigger_message(change: TriggerChange, audience: Audience, base_url: str, cr
     """
     trigger, state = change.trigger, change.after
     window = trigger.window
-    if state == "withheld" and change.reason == WAITS_FOR_APPROVAL:
+    if state == "withheld" and change.reason.startswith(WAITS_FOR_APPROVAL):
         state = "waiting"
     if state not in ("waiting", "failed", "expired", "succeeded"):
         return None
@@ -152,6 +154,7 @@ def trigger_message(change: TriggerChange, audience: Audience, base_url: str, cr
         "level": trigger.severity,
         "summary": trigger.summary,
         "reason": change.reason,
+        "new_version": change.version,
         "since": iso(trigger.onset_ms),
         "window": {"start": iso(window.start_ms), "end": iso(window.end_ms)},
         "links": _links(base_url, audience.runbook, incident=trigger.incident, trigger=trigger.id),

@@ -120,8 +120,12 @@ def summary(event: Event) -> str:
     if event.of_incident or event.state == "test":
         # When it began stands beside it.
         return _sentence(event.data["summary"].partition("; it began about ")[0])
-    reason = event.data["reason"]
-    return " ".join(_sentence(text) for text in (reason, f"It was asked for because {event.data['summary']}") if text)
+    made = f"the new version is {event.data['new_version']}" if event.data["new_version"] else ""
+    return " ".join(
+        _sentence(text)
+        for text in (made, event.data["reason"], f"It was asked for because {event.data['summary']}")
+        if text
+    )
 
 
 def moved(event: Event) -> Iterator[tuple[str, str]]:

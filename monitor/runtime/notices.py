@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from monitor.actions.apprise import Apprise
-from monitor.actions.notification import Audience, Course, Scene, incident_message, last_of_each
+from monitor.actions.notification import (
+    Audience,
+    Course,
+    Scene,
+    TriggerChange,
+    incident_message,
+    last_of_each,
+    trigger_message,
+)
 from monitor.actions.outbox import Message
 from monitor.actions.pagerduty import HOST, PagerDuty
 from monitor.actions.receiver import Receiver
@@ -97,6 +105,15 @@ def notices(
         made = (incident_message(change, scene, each, base_url, now_ms) for each in audiences)
         told += [message for message in made if message is not None]
     return told
+
+
+def trigger_notices(
+    changes: Iterable[TriggerChange], audiences: Sequence[Audience], base_url: str, now_ms: int
+) -> list[Message]:
+    """The same of retrain requests, of each only the last that a step says."""
+    last = {change.trigger.id: change for change in changes}.values()
+    made = (trigger_message(change, each, base_url, now_ms) for change in last for each in audiences)
+    return [message for message in made if message is not None]
 
 
 def scene_of(model: ModelView, change: IncidentChange) -> Scene:

@@ -98,6 +98,7 @@ class Life:
     after: str
     reason: str
     before: str = "sent"
+    version: str = ""
 
 
 def flat(value: Any) -> list[str]:

@@ -139,7 +139,7 @@ def test_whatever_a_name_holds_the_event_is_bounded_json_of_printable_text(name:
 @pytest.mark.parametrize(
     ("after", "reason", "kind"),
     [
-        ("withheld", "waits for approval", "model.retrain.waiting"),
+        ("withheld", "waits for approval: `monitor triggers send`", "model.retrain.waiting"),
         ("failed", "the run ended with an error", "model.retrain.failed"),
         ("expired", "no word for 24 h", "model.retrain.expired"),
         ("succeeded", "version 4 was registered", "model.retrain.succeeded"),

@@ -185,6 +185,11 @@ def test_a_retraining_and_a_test_are_told_too() -> None:
     text = said(failed).text
     assert "🟠 Retraining of fraud (version 3) failed" in text
     assert "the run ended with an error. It was asked for because amount drifted." in text
+    done = trigger_message(Life(TRIGGER, "succeeded", "", version="4"), EVERYBODY, BASE, CREATED_MS)
+    assert done is not None
+    text = said(done).text
+    assert "✅ fraud (version 3) was retrained" in text
+    assert "the new version is 4. It was asked for because amount drifted." in text
     assert said(trial_message(EVERYBODY, BASE, CREATED_MS)).text.startswith("✅ TEST: model-monitor reaches you here")
 
 

@@ -2,17 +2,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import orjson
 import pytest
 
 from monitor.actions.apprise import Apprise
-from monitor.actions.notification import Course
+from monitor.actions.notification import Audience, Course
 from monitor.actions.pagerduty import PagerDuty
 from monitor.actions.slack import Slack
 from monitor.actions.webhook import Webhook
 from monitor.config.notify import Notified, Notify
 from monitor.detection.records import Incident, IncidentChange, PerformanceEvidence
 from monitor.errors import ConfigError
-from monitor.runtime.notices import COURSE_MAX, GATHER_MS, audience, receiver, scene_of
+from monitor.runtime.notices import COURSE_MAX, GATHER_MS, audience, receiver, scene_of, trigger_notices
+from tests.actions.notices import TRIGGER, Life
 from tests.exports.snapshots import TEN_MS, performance_view, trigger, window
 from tests.exports.test_picture import story
 
@@ -84,3 +86,13 @@ def test_a_line_of_bars_is_short() -> None:
     scene = scene_of(long, IncidentChange(FELL, "opened", window(9), "it fell", window(-80).start_ms))
     assert scene.course is not None
     assert len(scene.course.values) == COURSE_MAX
+
+
+def test_of_each_retraining_the_last_step_is_told_to_everybody() -> None:
+    steps = [Life(TRIGGER, "failed", "an error"), Life(replace(TRIGGER, id="trg_8"), "sent", ""),
+             Life(TRIGGER, "succeeded", "", version="4")]  # fmt: skip
+    told_of = trigger_notices(steps, [Audience("chat"), Audience("team")], "http://monitor.example", TEN_MS)
+    assert [(each.receiver, each.subject, orjson.loads(each.body)["type"]) for each in told_of] == [
+        ("chat", "trg_9", "model.retrain.succeeded"),
+        ("team", "trg_9", "model.retrain.succeeded"),
+    ]
