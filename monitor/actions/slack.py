@@ -68,12 +68,16 @@ class Slack:
     pace_ms: int = 1_000
 
     def deliver(self, messages: Sequence[Message], now_ms: int) -> Conversation:
-        """Without the pictures, once more, where Slack could not take the message with them."""
+        """Where Slack does not take a message it gets it without pictures, which it may not be able to fetch, and if it
+        still does not, as bare text: better ugly than unheard.
+        """
         events = sorted((Event.of(message) for message in messages), key=lambda event: event.rank)
         pictures = self.pictures and len(events) <= WHOLE_MAX
-        reply = yield Request(self.url, body(events, now_ms, pictures=pictures))
-        if pictures and not isinstance(reply, NoResponse) and reply.status == 400:
-            reply = yield Request(self.url, body(events, now_ms))
+        made = [body(events, now_ms, pictures=True)] if pictures else []
+        for each in (*made, body(events, now_ms), bare(events)):
+            reply = yield Request(self.url, each)
+            if isinstance(reply, NoResponse) or reply.status != 400:
+                break
         return _read(reply)
 
 
@@ -102,6 +106,12 @@ def body(events: Sequence[Event], now_ms: int, *, pictures: bool = False) -> byt
     ]
     assert sum(map(len, parts)) <= BLOCKS_MAX
     return orjson.dumps({"text": title, "parse": "none", "link_names": False, "attachments": attachments})
+
+
+def bare(events: Sequence[Event]) -> bytes:
+    """The request's, with nothing in it that Slack could be particular about."""
+    text = "\n\n".join(_compact(event) for event in events)
+    return orjson.dumps({"text": text, "parse": "none", "link_names": False})
 
 
 def _whole(event: Event, now_ms: int, *, titled: bool, pictures: bool) -> list[dict[str, Any]]:

@@ -120,6 +120,21 @@ def test_a_picture_that_slack_cannot_fetch_does_not_cost_the_message() -> None:
     assert "last 5 windows" in stub.text
 
 
+@pytest.mark.parametrize("count", [1, 40])
+def test_what_slack_does_not_take_in_any_form_is_told_as_bare_text(count: int) -> None:
+    stub = Stub()
+
+    def answer(request: object) -> Response:
+        refused = b"attachments" in request.body  # type: ignore[attr-defined]
+        return Response(400, body=b"invalid_blocks") if refused else stub(request)  # type: ignore[arg-type]
+
+    many = [named("<!channel>", number) for number in range(count)]
+    outcome, asked = talk(replace(SLACK, pictures=True), many, answer, LATER_MS)
+    assert isinstance(outcome, Response)
+    assert (outcome.status, len(asked), stub.broken) == (200, 3 if count == 1 else 2, [])
+    assert stub.text.count("Major: ") == count
+
+
 def test_incidents_that_are_due_together_are_one_message_the_gravest_first() -> None:
     [body] = said(message(change(BROKEN)), message(change(FELL, "resolved")), message(change())).accepted
     assert body["text"] == "🔴 Critical: performance of fraud (version 3) has fallen (and 2 more)"
