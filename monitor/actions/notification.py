@@ -72,8 +72,8 @@ class Course:
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What else was known when an incident changed. since_ms: when it is estimated to have begun. verdicts: of the
-    features concerned, worst first. performance: the newest settled figure. trigger: the retraining that was last
-    decided because of it.
+    features concerned, worst first. performance: the newest settled figure. trigger: the newest retraining
+    that was asked for since then; else, why the newest one for it was not.
     """
 
     since_ms: int
@@ -226,7 +226,8 @@ def _retraining(trigger: Trigger | None) -> dict[str, Any] | None:
     if trigger is None:
         return None
     state = "withheld" if trigger.withheld else "requested"
-    return {"trigger": trigger.id, "state": state, "reason": trigger.withheld}
+    decided = iso(trigger.window.end_ms)
+    return {"trigger": trigger.id, "state": state, "reason": trigger.withheld, "decided": decided}
 
 
 def _links(

@@ -5,6 +5,7 @@ Pure text: whoever sends it escapes it as the channel needs, and writes times as
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,9 @@ from monitor.events.timestamps import instant, utc
 
 MOVED_MAX = 2
 """Parts of a feature of which it is said how they moved."""
+
+_SAID_BESIDE = re.compile(r"; (it began about \S+|the evidence reached its limit)")
+"""Of a summary, what stands beside it: when it began, and that there is an incident."""
 
 _BARS = "▁▂▃▄▅▆▇█"
 _LOOK: Mapping[str, str] = {
@@ -111,15 +115,14 @@ def headline(event: Event) -> str:
         "drift": f"{features} of {who} drifted",
         "data": f"data of {who} is faulty, {features}",
     }[data["cause"]]
-    worse = {"worsened": ", worse than before", "joined": ", more of it"}.get(event.state, "")
+    worse = {"worsened": ", worse than before", "joined": ", growing"}.get(event.state, "")
     return f"{event.level.capitalize()}{worse}: {what}"
 
 
 def summary(event: Event) -> str:
     """One sentence or two: the figures."""
     if event.of_incident or event.state == "test":
-        # When it began stands beside it.
-        return _sentence(event.data["summary"].partition("; it began about ")[0])
+        return _sentence(_SAID_BESIDE.sub("", event.data["summary"]))
     made = f"the new version is {event.data['new_version']}" if event.data["new_version"] else ""
     return " ".join(
         _sentence(text)
@@ -153,7 +156,9 @@ def retraining(event: Event) -> str | None:
     known = event.data.get("retraining")
     if known is None:
         return None
-    return "has been requested" if known["state"] == "requested" else f"not requested now: {known['reason']}"
+    if known["state"] == "withheld":
+        return f"not requested: {known['reason']}"
+    return f"requested, of the window that ended {utc(instant(known['decided'])):%Y-%m-%d %H:%M} UTC"
 
 
 def look(event: Event) -> str | None:

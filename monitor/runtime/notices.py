@@ -21,7 +21,7 @@ from monitor.actions.signing import parse_secret
 from monitor.actions.slack import Slack
 from monitor.actions.webhook import Webhook
 from monitor.config.notify import Notified
-from monitor.detection.records import IncidentChange, PerformanceEvidence
+from monitor.detection.records import Incident, IncidentChange, PerformanceEvidence, Trigger
 from monitor.engine import Monitor, Output
 from monitor.exports.course import began_ms, concerned, figure, line
 from monitor.runtime.apprise import check_addresses, need_apprise
@@ -125,8 +125,19 @@ def scene_of(model: ModelView, change: IncidentChange) -> Scene:
     course = None
     if found is not None and found.steps:
         course = Course(found.name, found.values[-COURSE_MAX:], found.limits[-1][1] if found.limits else None)
-    trigger = next((each for each in reversed(model.triggers) if each.incident == incident.id), None)
+    trigger = _retraining(model, incident, since_ms)
     return Scene(since_ms, verdicts, _performance(model, change.window), course, trigger)
+
+
+def _retraining(model: ModelView, incident: Incident, since_ms: int) -> Trigger | None:
+    """One that another incident of the same change has asked for is why this one's was withheld."""
+    version = incident.opened.version
+    recent = [
+        each for each in model.triggers if (each.window.version, each.window.end_ms > since_ms) == (version, True)
+    ]
+    sent = [each for each in recent if not each.withheld]
+    own = [each for each in recent if each.incident == incident.id]
+    return next(reversed(sent or own), None)
 
 
 def _performance(model: ModelView, window: Window) -> PerformanceEvidence | None:

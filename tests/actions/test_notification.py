@@ -126,7 +126,12 @@ def test_how_features_go_together_is_told_as_a_correlation() -> None:
 def test_whether_retraining_was_asked_for_is_told(state: str) -> None:
     reason = "cooling down" if state == "withheld" else ""
     data = orjson.loads(message(scene=Scene(SINCE_MS, trigger=replace(TRIGGER, withheld=reason))).body)["data"]
-    assert data["retraining"] == {"trigger": "trg_9", "state": state, "reason": reason}
+    assert data["retraining"] == {
+        "trigger": "trg_9",
+        "state": state,
+        "reason": reason,
+        "decided": "2026-11-23T11:00:00Z",
+    }
 
 
 @pytest.mark.parametrize("name", HOSTILE, ids=ascii)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.actions.notification import Scene
-from monitor.actions.telling import Event, bars, headline, plain, span
+from monitor.actions.telling import Event, bars, headline, plain, retraining, span, summary
 from tests.actions.notices import (
     AMOUNT,
     BROKEN,
@@ -16,6 +18,7 @@ from tests.actions.notices import (
     FIGURES,
     PAIRS,
     SINCE_MS,
+    TRIGGER,
     change,
     message,
 )
@@ -26,7 +29,7 @@ from tests.actions.notices import (
     [
         (FELL, "opened", "Critical: performance of fraud (version 3) has fallen"),
         (DRIFTED, "opened", "Moderate: amount and score of fraud (version 3) drifted"),
-        (DRIFTED, "joined", "Moderate, more of it: amount and score of fraud (version 3) drifted"),
+        (DRIFTED, "joined", "Moderate, growing: amount and score of fraud (version 3) drifted"),
         (BROKEN, "worsened", "Minor, worse than before: data of fraud (version 3) is faulty, country"),
         (DRIFTED, "acknowledged", "Acknowledged: drift of amount and score of fraud (version 3)"),
         (BROKEN, "resolved", "Resolved: faulty data of fraud (version 3), country"),
@@ -67,3 +70,24 @@ def test_bars_are_in_the_order_of_their_values(values: list[float]) -> None:
     assert len(drawn) == len(values)
     assert set(drawn) <= set("▁▂▃▄▅▆▇█")
     assert [bar for _, bar in sorted(zip(values, drawn, strict=True))] == sorted(drawn)
+
+
+def test_what_stands_beside_it_is_not_said_twice() -> None:
+    reason = (
+        "roc_auc fell from 0.91 to 0.84; the error rate rose from 0.1 to 0.2 over 300 labels; the evidence reached its "
+        "limit; it began about 2026-11-23T09:14:00Z"
+    )
+    said = "roc_auc fell from 0.91 to 0.84; the error rate rose from 0.1 to 0.2 over 300 labels."
+    assert summary(Event.of(message(change(reason=reason)))) == said
+
+
+@pytest.mark.parametrize(
+    ("withheld", "said"),
+    [
+        ("", "requested, of the window that ended 2026-11-23 11:00 UTC"),
+        ("too few labels", "not requested: too few labels"),
+    ],
+)
+def test_whether_retraining_was_asked_for_and_when(withheld: str, said: str) -> None:
+    told = message(scene=Scene(SINCE_MS, trigger=replace(TRIGGER, withheld=withheld)))
+    assert retraining(Event.of(told)) == said

@@ -11,7 +11,7 @@ from monitor.actions.pagerduty import PagerDuty
 from monitor.actions.slack import Slack
 from monitor.actions.webhook import Webhook
 from monitor.config.notify import Notified, Notify
-from monitor.detection.records import Incident, IncidentChange, PerformanceEvidence
+from monitor.detection.records import Incident, IncidentChange, PerformanceEvidence, Trigger
 from monitor.errors import ConfigError
 from monitor.runtime.notices import COURSE_MAX, GATHER_MS, audience, receiver, scene_of, trigger_notices
 from tests.actions.notices import TRIGGER, Life
@@ -64,14 +64,25 @@ def test_a_scene_is_what_was_known_up_to_the_window_of_the_change() -> None:
     assert scene.trigger is None
 
 
-def test_what_is_over_has_no_evidence_and_a_request_is_the_newest_of_its_incident() -> None:
-    asked = [replace(trigger(name, window(8), ()), incident="inc_fell") for name in ("trg_1", "trg_2")]
-    view = replace(story(), triggers=(*asked, trigger("trg_3", window(8), ())))
-    scene = scene_of(view, IncidentChange(replace(FELL, open=False), "resolved", window(9), "over", window(9).start_ms))
+def test_what_is_over_has_no_evidence_and_began_when_it_opened() -> None:
+    change = IncidentChange(replace(FELL, open=False), "resolved", window(9), "over", window(9).start_ms)
+    scene = scene_of(story(), change)
     assert scene.verdicts == []
     assert scene.since_ms == window(8).start_ms
-    assert scene.trigger is not None
-    assert scene.trigger.id == "trg_2"
+
+
+def test_a_request_of_another_incident_of_the_same_change_is_told_rather_than_why_there_was_no_second() -> None:
+    change = IncidentChange(FELL, "opened", window(9), "it fell", window(8).start_ms)
+    old, sent = trigger("trg_old", window(6), ()), trigger("trg_sent", window(8), ())
+    cooling = replace(trigger("trg_own", window(9), (), withheld="cooling down"), incident="inc_fell")
+
+    def told_of(*triggers: Trigger) -> str | None:
+        found = scene_of(replace(story(), triggers=triggers), change).trigger
+        return found and found.id
+
+    assert told_of(old, sent, cooling) == "trg_sent"
+    assert told_of(old, cooling) == "trg_own"
+    assert told_of(old, replace(cooling, incident="inc_other")) is None
 
 
 def test_without_a_reference_of_its_own_a_version_has_no_figure_to_compare() -> None:
