@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, NamedTuple, Self, get_args
+from typing import Literal, NamedTuple, Self, get_args
 
-from pydantic import AfterValidator, model_validator
+from pydantic import model_validator
 
 from monitor.config.network import receiver_url
 from monitor.config.problems import Problem, near, refuse
+from monitor.config.receivers import Address
 from monitor.config.settings import Names, Settings, Text
 from monitor.detection.severity import Level
 
 Kind = Literal["url_file", "routing_key_file", "webhook", "apprise_file"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """The key that a receiver must have one of, and that says what it is."""
-
-Address = Annotated[str, AfterValidator(receiver_url)]
 
 
 class Notify(Settings):

@@ -48,7 +48,7 @@ class Service:
         self._config, self._specs = config, specs
         self._receivers = {name: spec.retrain.receiver for name, spec in specs.items() if spec.retrain}
         client = config.kafka_settings()
-        webhooks = receivers(config)
+        asked = receivers(config)
         told = config.notified()
         for each in told:
             check_installed(each)
@@ -64,8 +64,8 @@ class Service:
             self.server = HttpServer(config.server.host, config.server.port if port is None else port)
             self._closing.callback(self.server.stop)
             base_url = config.server.public_url or self.server.url
-            receivers = [receiver(each, config.server.public_url, self.server.url) for each in told]
-            self._delivery = Delivery([*webhooks, *receivers])
+            notified = [receiver(each, config.server.public_url, self.server.url) for each in told]
+            self._delivery = Delivery([*asked, *notified])
             audiences = [audience(each) for each in told]
             outgoing = Outgoing(self._receivers, lambda: self._loop.monitor, config.digest, base_url, audiences)
             self._outboxes = {*self._receivers.values(), *(each.name for each in told)}
