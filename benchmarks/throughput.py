@@ -33,8 +33,9 @@ from monitor.events.native import NativeDecoder
 from monitor.events.schema import Kind, Schema
 from monitor.profiles.reference import Reference
 from monitor.runtime.clock import now
+from monitor.runtime.intake import Topics
 from monitor.runtime.kafka import KafkaSource
-from monitor.runtime.loop import Loop, Topics
+from monitor.runtime.loop import Loop
 from monitor.runtime.store import Store
 from monitor.spec import ModelSpec, PerformanceSpec
 from monitor.windows.window import WindowSpec

@@ -41,7 +41,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-triggers = typer.Typer(no_args_is_help=True, help="Requests to retrain: what would be sent.")
+triggers = typer.Typer(
+    no_args_is_help=True, help="Requests to retrain: what became of them, by hand, and what would be sent."
+)
 app.add_typer(triggers, name="triggers")
 notify = typer.Typer(cls=_Commands, no_args_is_help=True, help="Who is told of incidents.")
 app.add_typer(notify, name="notify")
@@ -232,9 +234,36 @@ def rebaseline(
     ] = None,
 ) -> None:
     """Accept a new normal: recent data becomes the reference of a model that a running service watches."""
-    from monitor.runtime.orders import rebaseline as lines
+    from monitor.runtime.asking import rebaseline as lines
 
     _print(lines(config, model, reason, [] if features is None else features.split(","), version, since))
+
+
+@triggers.command("list")
+def list_triggers(
+    config: ConfigFile = DEFAULT,
+    model: Annotated[str | None, typer.Option(help="Of this model only.")] = None,
+    state: Annotated[str | None, typer.Option(help="In this state only, such as withheld or running.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Show what a running service has asked pipelines, or withheld, and what became of it."""
+    from monitor.runtime.requests import list_triggers as lines
+
+    _print(lines(config, model, state, as_json))
+
+
+@triggers.command("send")
+def send_trigger(
+    target: Annotated[str, typer.Argument(metavar="TRIGGER|MODEL", help="A withheld trigger's id, or a model.")],
+    config: ConfigFile = DEFAULT,
+    reason: Annotated[str | None, typer.Option(help="Why the model is to be retrained; it is sent, too.")] = None,
+    version: Annotated[str | None, typer.Option(help="Whose newest window is to be learned from.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Although its data is wrong.")] = False,
+) -> None:
+    """Send a trigger that waits for approval or was withheld; or ask for a retrained MODEL by hand, with --reason."""
+    from monitor.runtime.requests import send_trigger as lines
+
+    _print(lines(config, target, reason, version, force))
 
 
 @triggers.command("dry-run")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from monitor.detection.records import Incident, Skew, Trigger, Verdict
+from monitor.detection.life import Life
+from monitor.detection.records import Incident, Skew, Verdict
 from monitor.detection.sensitivity import Detectable
 from monitor.events.schema import Task
 from monitor.spec import AlarmSpec
 from monitor.statistics.reading import Reading
-from monitor.windows.window import Window
+from monitor.windows.window import Offsets, Window
 
 ESTIMATE = "_estimate"
 """After a metric's name, it makes the name of the reading that estimates it without labels."""
@@ -18,6 +19,10 @@ ESTIMATE = "_estimate"
 LABEL_RESULTS = ("matched", "waiting", "expired", "conflict", "unknown")
 """What becomes of labels: joined with their prediction; kept for one that has not come, counted when the wait begins;
 given up without one; at odds with another partition's label of the same id; joined, but of no class of the model."""
+
+TRIGGER_RESULTS = ("requested", "withheld", "accepted", "succeeded", "failed", "expired")
+"""What becomes of retrain triggers, counted at each step: asked for, or withheld; taken by the pipeline; over with a
+new version, without, or not heard of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,8 @@ class Histogram:
 class WindowView:
     """One closed window: its drift and data-quality readings, a verdict a feature, and its performance as it is to be
     expected before labels come. ignored: the calendar's entry by which it was not judged, if any. segments: the same
-    of each segment, verdicts alone.
+    of each segment, verdicts alone. offsets: [first, last + 1) of its rows' records, by "topic/partition". profile:
+    digest of what was counted.
     """
 
     window: Window
@@ -62,12 +68,16 @@ class WindowView:
     estimates: tuple[Reading, ...] = ()
     ignored: str = ""
     segments: tuple[WindowView, ...] = ()
+    offsets: Offsets = field(default_factory=dict)
+    profile: str = ""
 
     @classmethod
     def of(
         cls,
         window: Window,
         rows: int,
+        offsets: Offsets,
+        profile: str,
         readings: tuple[Reading, ...],
         verdicts: Sequence[Verdict],
         estimates: tuple[Reading, ...],
@@ -79,7 +89,7 @@ class WindowView:
             by_window.setdefault(verdict.window, []).append(verdict)
         whole = tuple(by_window.pop(window))
         segments = (cls(part, mine[0].rows, (), tuple(mine), (), ignored) for part, mine in by_window.items())
-        return cls(window, rows, readings, whole, estimates, ignored, tuple(segments))
+        return cls(window, rows, readings, whole, estimates, ignored, tuple(segments), offsets, profile)
 
     @property
     def parts(self) -> tuple[WindowView, ...]:
@@ -138,8 +148,8 @@ class ModelView:
     """One model.
 
     windows, performance and triggers: oldest first, bounded in number; windows with those of their segments behind
-    them. decided: triggers in all, by (version,
-    "requested" or "withheld"). labels: in all, by LABEL_RESULTS. label_delay_s: of the first label of
+    them. decided: triggers in all, by (version, one of TRIGGER_RESULTS). in_flight: requests that the pipeline has not
+    done with. labels: in all, by LABEL_RESULTS. label_delay_s: of the first label of
     each prediction, seconds. last_event_ms, watermark_ms: None before the first event. alarms: the settings in force.
     watches: by version. targets: by version that has a reference of its own with labels. latency_s: of predictions that
     say how long they took, seconds; None where none does. latencies_invalid: of those, how many said what can be no
@@ -159,8 +169,9 @@ class ModelView:
     windows: tuple[WindowView, ...]
     performance: tuple[PerformanceView, ...]
     incidents: tuple[Incident, ...]
-    triggers: tuple[Trigger, ...]
+    triggers: tuple[Life, ...]
     decided: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    in_flight: int = 0
     alarms: AlarmSpec = field(default_factory=AlarmSpec)
     watches: Mapping[str, WatchView] = field(default_factory=dict)
     targets: Mapping[str, Target] = field(default_factory=dict)

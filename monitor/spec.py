@@ -57,12 +57,18 @@ class PerformanceSpec:
 
 @dataclass(frozen=True, slots=True)
 class RetrainSpec:
-    """Whom to ask for a retrained model, and when."""
+    """Whom to ask for a retrained model, and when. budget: requests in any seven days. approval: whether a person sends
+    each. expires_ms: wall clock from the last that was heard of a request until it counts as expired; 0: nothing is
+    ever heard, and a request is over when it is made.
+    """
 
     receiver: str
     on: frozenset[Literal["performance", "drift"]]
     cooldown_ms: int = DAY_MS
     labels_min: int = 2000
+    budget: int = 3
+    approval: Literal["automatic", "manual"] = "automatic"
+    expires_ms: int = DAY_MS
 
 
 Against = Literal["first", "rolling", "previous"]
@@ -128,6 +134,11 @@ class ModelSpec:
         return max(HOUR_MS, self.window.size) if self.window.timed else self.window.size
 
     calendar: tuple[CalendarSpec, ...] = ()
+
+    @property
+    def retrain_labels(self) -> int:
+        """Labels that a retraining needs."""
+        return self.retrain.labels_min if self.retrain and self.labelled else 0
 
     def ignored(self, window: Window) -> str:
         """Name of the calendar's entry by which a window is not judged, or nothing. Numbers of rows are no times."""

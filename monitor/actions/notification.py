@@ -10,18 +10,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote
 
 import orjson
 
 from monitor.actions.outbox import Message
-from monitor.detection.records import (
-    IncidentChange,
-    PerformanceEvidence,
-    Trigger,
-    Verdict,
-)
+from monitor.detection.life import Life, TriggerChange
+from monitor.detection.records import IncidentChange, PerformanceEvidence, Verdict
 from monitor.detection.sentences import spoken
 from monitor.detection.severity import LEVELS, Level, level_of
 from monitor.events.batch import CORRELATION
@@ -72,28 +68,15 @@ class Course:
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What else was known when an incident changed. since_ms: when it is estimated to have begun. verdicts: of the
-    features concerned, worst first. performance: the newest settled figure. trigger: the newest retraining
-    that was asked for since then; else, why the newest one for it was not.
+    features concerned, worst first. performance: the newest settled figure. retraining: the newest that
+    was asked for since then; else, why the newest one for it was not.
     """
 
     since_ms: int
     verdicts: Sequence[Verdict] = ()
     performance: PerformanceEvidence | None = None
     course: Course | None = None
-    trigger: Trigger | None = None
-
-
-class TriggerChange(Protocol):
-    """One step in the life of a retrain request. reason: one sentence for people. version: that the pipeline made."""
-
-    @property
-    def trigger(self) -> Trigger: ...
-    @property
-    def after(self) -> str: ...
-    @property
-    def reason(self) -> str: ...
-    @property
-    def version(self) -> str: ...
+    retraining: Life | None = None
 
 
 def last_of_each(changes: Sequence[IncidentChange]) -> list[IncidentChange]:
@@ -126,7 +109,7 @@ def incident_message(
         "evidence": [_evidence(verdict) for verdict in scene.verdicts[:EVIDENCE_MAX]],
         "performance": _performance(scene.performance),
         "course": _course(scene.course),
-        "retraining": _retraining(scene.trigger),
+        "retraining": _retraining(scene.retraining),
         "links": _links(base_url, audience.runbook, incident=incident.id, window_ms=window.end_ms),
     }
     about = (incident.id, change.event, str(window.start_ms), str(window.end_ms))
@@ -137,10 +120,9 @@ def trigger_message(change: TriggerChange, audience: Audience, base_url: str, cr
     """What an audience is told of a retraining: that it waits for a person, has failed, has expired, or is done; None
     for every other step, and for whom it does not concern. Nobody is woken for it: it is never `critical`.
     """
-    trigger, state = change.trigger, change.after
-    window = trigger.window
-    if state == "withheld" and change.reason.startswith(WAITS_FOR_APPROVAL):
-        state = "waiting"
+    trigger, window = change.trigger, change.trigger.window
+    waits = change.after == "withheld" and change.reason.startswith(WAITS_FOR_APPROVAL)
+    state = "waiting" if waits else str(change.after)
     if state not in ("waiting", "failed", "expired", "succeeded"):
         return None
     if not audience.hears(window.model, trigger.severity) or (state == "succeeded" and not audience.resolved):
@@ -222,12 +204,12 @@ def _course(course: Course | None) -> dict[str, Any] | None:
     return None if course is None else {"of": course.of, "values": list(course.values), "limit": course.limit}
 
 
-def _retraining(trigger: Trigger | None) -> dict[str, Any] | None:
-    if trigger is None:
+def _retraining(life: Life | None) -> dict[str, Any] | None:
+    if life is None:
         return None
-    state = "withheld" if trigger.withheld else "requested"
+    trigger = life.trigger
     decided = iso(trigger.window.end_ms)
-    return {"trigger": trigger.id, "state": state, "reason": trigger.withheld, "decided": decided}
+    return {"trigger": trigger.id, "state": life.state, "reason": trigger.withheld, "decided": decided}
 
 
 def _links(

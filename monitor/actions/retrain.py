@@ -7,12 +7,15 @@ the same id, and the receiver drops the second copy.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from urllib.parse import quote
 
 import orjson
 
-from monitor.actions.outbox import Message
+from monitor.actions.outbox import Attempt, DeliveryState, Message
+from monitor.detection.life import TriggerEvent
 from monitor.detection.records import PerformanceEvidence, Trigger, Verdict
 from monitor.events.batch import OUTPUTS
 from monitor.events.timestamps import iso
@@ -56,6 +59,19 @@ def retrain_request(trigger: Trigger, receipt: Receipt, receiver: str, created_m
 def message_id(trigger: str, receiver: str) -> str:
     """The `webhook-id` of a trigger's message to one receiver: the same on every attempt, instance and restart."""
     return "msg_" + hashlib.sha256(f"{trigger}\0{receiver}".encode()).hexdigest()[:32]
+
+
+DELIVERY: Mapping[DeliveryState, TriggerEvent] = MappingProxyType(
+    {"pending": "tried", "delivered": "delivered", "failed": "given up", "disabled": "given up"}
+)
+"""What an attempt to deliver its request is in the life of a trigger; a request is never superseded."""
+
+
+def delivered(attempt: Attempt) -> tuple[str, TriggerEvent, int, str, str] | None:
+    """Trigger, event, wall clock, sentence and run of an attempt to deliver a request; None of any other message."""
+    if attempt.message != message_id(attempt.subject, attempt.receiver) or attempt.state not in DELIVERY:
+        return None
+    return attempt.subject, DELIVERY[attempt.state], attempt.at_ms, attempt.detail, attempt.run
 
 
 def _data(trigger: Trigger, receipt: Receipt) -> dict[str, object]:

@@ -158,7 +158,8 @@ def retraining(event: Event) -> str | None:
         return None
     if known["state"] == "withheld":
         return f"not requested: {known['reason']}"
-    return f"requested, of the window that ended {utc(instant(known['decided'])):%Y-%m-%d %H:%M} UTC"
+    state = "requested" if known["state"] in ("pending", "sent") else known["state"]
+    return f"{state}, of the window that ended {utc(instant(known['decided'])):%Y-%m-%d %H:%M} UTC"
 
 
 def look(event: Event) -> str | None:

@@ -297,4 +297,6 @@ def _retrain(model: Model) -> RetrainSpec | None:
     if asked is None:
         return None
     labels_min = asked.labels_min if model.labels == "late" else 0
-    return RetrainSpec(asked.webhook, frozenset(asked.on), asked.cooldown, labels_min)
+    return RetrainSpec(
+        asked.webhook, frozenset(asked.on), asked.cooldown, labels_min, asked.budget, asked.approval, asked.expires
+    )

@@ -168,12 +168,18 @@ class Performance(Settings):
 
 
 class Retrain(Settings):
-    """Whom to ask for a retrained model, why, how often, and from how many labels on."""
+    """Whom to ask for a retrained model, why, how often, and from how many labels on. budget: requests in any seven
+    days. approval: manual waits for a person to send each. expires: time since a request was last heard of from which
+    it is given up; 0s: the pipeline never reports.
+    """
 
     webhook: Text
     on: Annotated[tuple[Literal["performance", "drift"], ...], BeforeValidator(one_or_more), Field(min_length=1)]
     cooldown: Duration = units.duration_ms("24h")
     labels_min: int = Field(2000, ge=0)
+    budget: int = Field(3, ge=1, le=1000)
+    approval: Literal["automatic", "manual"] = "automatic"
+    expires: Duration = units.duration_ms("24h")
 
     @model_validator(mode="after")
     def _known(self, info: ValidationInfo) -> Self:

@@ -189,7 +189,7 @@ class _Story:
                     f"{model.metric} {figure.value:.3f} ({figure.lower:.3f} to {figure.upper:.3f}), "
                     f"{view.coverage:.0%} of {view.labels} labelled",
                 )
-        for trigger in model.triggers:
+        for trigger in (life.trigger for life in model.triggers):
             if not trigger.withheld:
                 self._once(trigger.id, f"retrain request {trigger.id} made: {trigger.summary}")
         for request in self._receiver.received():

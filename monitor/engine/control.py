@@ -91,4 +91,38 @@ class Acknowledged:
     note: str
 
 
-Note = Woke | Quarantined | Closed | Rebaselined | Registered | Acknowledged
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """A retrain trigger came a step further by something other than events: a person's word, its pipeline's report, how
+    its delivery went, or the clock. boundary_ms: boundaries up to this one had been arbitrated; at_ms: wall clock.
+    """
+
+    kind: ClassVar = "stepped"
+    model: str
+    trigger: str
+    event: str
+    boundary_ms: int
+    at_ms: int
+    detail: str
+    run: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """Somebody asked for a retrained model. closed_ms: windows that had closed by then; boundary_ms, at_ms: as of
+    `Stepped`.
+    """
+
+    kind: ClassVar = "requested"
+    model: str
+    version: str
+    reason: str
+    force: bool
+    closed_ms: int
+    boundary_ms: int
+    at_ms: int
+    trigger: str
+
+
+Note = Woke | Quarantined | Closed | Rebaselined | Registered | Acknowledged | Stepped | Requested

@@ -262,8 +262,10 @@ class ModelMonitor:
             own = self.references.owns(window.version, pane.reference)
             reader = self.references[pane.reference].performance.estimates
             estimates, ignored = reader.read(window, pane.profile.scores, own), self.spec.ignored(window)
-            view = WindowView.of(window, pane.profile.rows, tuple(read[window]), verdicts, estimates, ignored)
-            self.settlement.open(window, pane, evidence[0].profile, ignored)
+            profile = evidence[0].profile
+            held = (pane.profile.rows, pane.offsets, profile)
+            view = WindowView.of(window, *held, tuple(read[window]), verdicts, estimates, ignored)
+            self.settlement.open(window, pane, profile, ignored)
             self.windows.show(view)
             self.dirty.add(("ledger", window.version, window.start_ms))
             output.windows.append(view)
@@ -338,12 +340,7 @@ class ModelMonitor:
         for ledger, span, verdict in self.settlement.due(boundary_ms, touched):
             self._read_performance(ledger, span, verdict, totals, boundary_ms, output)
         retire_performance(self, boundary_ms, output)
-        retrain, labelled = self.spec.retrain, self.spec.labelled
-        labels_min = retrain.labels_min if retrain and labelled else 0
-        decided = self.progress.arbiter.arbitrate(boundary_ms, retrain, self.settlement.labels, labelled)
-        triggers = [self.settlement.completed(trigger, labels_min) for trigger in decided]
-        output.triggers.extend(triggers)
-        self.progress.decide(triggers)
+        output.begin(self.progress.decide(boundary_ms, self.spec, self.settlement))
         # At every boundary: what is forgotten no longer counts.
         for version, start in self.settlement.forget(boundary_ms):
             self.dirty.add(("ledger", version, start))

@@ -6,20 +6,24 @@ then save `changes` and what each model has `noted` together with the positions 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from monitor.detection.life import TriggerEvent
 from monitor.detection.sentences import listed
-from monitor.engine import state
+from monitor.engine import retraining, state
 from monitor.engine.model import ModelMonitor
-from monitor.engine.orders import Order, Rebaseline, Register, acknowledge, rebaseline, register
+from monitor.engine.orders import Acknowledge, Rebaseline, Register, acknowledge, rebaseline, register
 from monitor.engine.output import Output
+from monitor.engine.retraining import Approve, Report, Retrain
 from monitor.errors import NotFoundError
 from monitor.profiles.reference import Reference
 from monitor.snapshot import LABEL_RESULTS, ModelView, Target, WatchView, WindowView
 from monitor.spec import ModelSpec
 from monitor.windows.streams import NEVER
 from monitor.windows.window import Place, Window
+
+Order = Rebaseline | Register | Acknowledge | Retrain | Report | Approve
 
 AHEAD_WINDOWS = 24
 """Open windows of a model that one partition may have passed while others hold them open.
@@ -48,23 +52,53 @@ class Monitor:
         for model in self.models.values():
             state.restore(model, pieces)
 
-    def obey(self, order: Order) -> tuple[Output, str]:
-        """What a person asks: what it changes, and a sentence on it. RefusedError, and nothing has changed, where it
-        cannot be done; NotFoundError where what it names does not exist.
+    def obey(self, order: Order, now_ms: int) -> tuple[Output, str]:
+        """What a person, or a pipeline, asks: what it changes, and a sentence on it. RefusedError, and nothing has
+        changed, where it cannot be done; NotFoundError where what it names does not exist. now_ms: wall clock.
         """
-        if isinstance(order, Rebaseline | Register):
-            model = self.models.get(order.model)
-            if model is None:
-                raise NotFoundError(
-                    f"there is no model {order.model!r}; the configured ones are {listed(sorted(self.models))}"
-                )
-            return register(model, order) if isinstance(order, Register) else rebaseline(model, order)
+        match order:
+            case Rebaseline():
+                return rebaseline(self._named(order.model), order)
+            case Register():
+                return register(self._named(order.model), order)
+            case Acknowledge():
+                return acknowledge(self._of_incident(order.incident), order)
+            case Retrain():
+                return retraining.request(self._named(order.model), order, now_ms)
+            case Report():
+                return retraining.report(self._of_trigger(order.trigger), order, now_ms)
+            case Approve():
+                return retraining.approve(self._of_trigger(order.trigger), order, now_ms)
+
+    def deliver(self, trigger: str, event: TriggerEvent, at_ms: int, detail: str, run: str) -> Output:
+        """How an attempt to deliver a trigger's request ended; nothing of one that is held no more."""
+        for model in self._with_trigger(trigger):
+            return retraining.deliver(model, model.progress.lives[trigger], event, at_ms, detail, run)
+        return Output()
+
+    def expire(self, now_ms: int) -> list[Output]:
+        """Give up the requests that nothing was heard of for too long. now_ms: wall clock."""
+        return [retraining.expire(model, now_ms) for model in self.models.values()]
+
+    def _named(self, name: str) -> ModelMonitor:
+        model = self.models.get(name)
+        if model is None:
+            raise NotFoundError(f"there is no model {name!r}; the configured ones are {listed(sorted(self.models))}")
+        return model
+
+    def _of_incident(self, name: str) -> ModelMonitor:
         for model in self.models.values():
-            if any(incident.id == order.incident for incident in model.progress.known_incidents):
-                return acknowledge(model, order)
-        raise NotFoundError(
-            f"there is no incident {order.incident!r}; /api/v1/incidents lists those that are still held"
-        )
+            if any(incident.id == name for incident in model.progress.known_incidents):
+                return model
+        raise NotFoundError(f"there is no incident {name!r}; /api/v1/incidents lists those that are still held")
+
+    def _of_trigger(self, name: str) -> ModelMonitor:
+        for model in self._with_trigger(name):
+            return model
+        raise NotFoundError(f"there is no trigger {name!r}; /api/v1/triggers lists those that are still held")
+
+    def _with_trigger(self, name: str) -> Iterator[ModelMonitor]:
+        return (model for model in self.models.values() if name in model.progress.lives)
 
     def far_ahead(self) -> frozenset[Place]:
         """Partitions to read no further for now: some model would have more and more windows open.
@@ -117,8 +151,9 @@ def _view(model: ModelMonitor) -> ModelView:
         windows=tuple(part for view in windows for part in view.parts),
         performance=tuple(sorted(model.performance.values(), key=lambda view: view.window)),
         incidents=tuple(incidents),
-        triggers=tuple(progress.triggers),
+        triggers=tuple(progress.lives.values()),
         decided=dict(progress.decided),
+        in_flight=int(progress.in_flight(spec.retrain) is not None),
         alarms=spec.alarms,
         latency_s=progress.latencies.histogram(),
         latencies_invalid=progress.latencies.invalid,

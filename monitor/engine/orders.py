@@ -66,9 +66,6 @@ class Acknowledge:
     note: str = ""
 
 
-Order = Rebaseline | Register | Acknowledge
-
-
 def acknowledge(model: ModelMonitor, order: Acknowledge) -> tuple[Output, str]:
     """RefusedError where the incident is over."""
     change = model.progress.incidents.acknowledge(order.incident, order.note)
@@ -147,15 +144,15 @@ def _versions(model: ModelMonitor, order: Rebaseline) -> list[str]:
     kept = model.maker.memory.versions
     references = model.references
     own = [each for each in kept if references.owns(each, references.key(each, model.progress.closed_ms))]
-    if order.version is not None and order.version not in own:
-        raise RefusedError(
-            f"version {order.version!r} of model {model.spec.name!r} has no reference of its own and recent windows: "
-            f"those that have are {listed([repr(each) for each in own]) or 'none'}"
-        )
     if not own:
         raise RefusedError(
             f"no version of model {model.spec.name!r} has a reference of its own and windows that have closed: wait "
             "for the first ones"
+        )
+    if order.version is not None and order.version not in own:
+        raise RefusedError(
+            f"version {order.version!r} of model {model.spec.name!r} has no reference of its own and recent windows: "
+            f"those that have are {listed([repr(each) for each in own])}"
         )
     return own if order.version is None else [order.version]
 

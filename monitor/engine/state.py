@@ -20,7 +20,7 @@ from monitor.profiles.sample import Sample
 from monitor.snapshot import PerformanceView, WindowView
 from monitor.spec import ModelSpec
 
-_VERSION = 3
+_VERSION = 4
 T = TypeVar("T")
 _PROGRESS = ("progress", "", 0)
 

@@ -11,8 +11,9 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from monitor import __version__
+from monitor.detection.life import TriggerState
 from monitor.detection.records import Incident
-from monitor.engine import Acknowledge
+from monitor.engine import Acknowledge, Approve
 from monitor.events.batch import CORRELATION, OUTPUTS, ROWS
 from monitor.exports import comparison, decisions, orders, pages, problems, prometheus, reference, resources
 from monitor.exports.guard import BODY_MAX_BYTES, Guard, own_names
@@ -97,6 +98,7 @@ Paged = Annotated[Paging, Depends()]
 OfModel = Annotated[str | None, Query(description="Of this model only.")]
 OfVersion = Annotated[str | None, Query(description="Of this version only.")]
 OfSegment = Annotated[str | None, Query(description="Of this segment only; empty for whole traffic.")]
+OfState = Annotated[TriggerState | None, Query(description="In this state only.")]
 OnlyOpen = Annotated[bool | None, Query(alias="open", description="Only those that are open, or only those closed.")]
 
 _service = APIRouter(responses=problems.RESPONSES)
@@ -241,11 +243,26 @@ def register(model: FoundModel, asked: orders.NewVersion, request: Request) -> o
 
 
 @_api.get("/triggers")
-def list_triggers(snapshot: Newest, paging: Paged, model: OfModel = None) -> Page[decisions.Trigger]:
+def list_triggers(
+    snapshot: Newest, paging: Paged, model: OfModel = None, state: OfState = None
+) -> Page[decisions.Trigger]:
     """Retrain decisions of all models, newest first."""
-    triggers = [trigger for view in snapshot.models.values() if model in (None, view.name) for trigger in view.triggers]
-    triggers.sort(key=lambda trigger: (-trigger.window.end_ms, trigger.id))
-    return paging.page(triggers, lambda trigger: decisions.Trigger.of(trigger, snapshot.service.delivery))
+    triggers = [
+        life
+        for view in snapshot.models.values()
+        for life in view.triggers
+        if model in (None, view.name) and state in (None, life.state)
+    ]
+    triggers.sort(key=lambda life: (-life.trigger.window.end_ms, life.trigger.id))
+    return paging.page(triggers, lambda life: decisions.Trigger.of(life, snapshot.service.delivery))
+
+
+@_api.post("/triggers")
+def send_trigger(asked: orders.ByHand, request: Request) -> orders.Done:
+    """Ask for a retrained model by hand, whatever cool-down, budget and labels would say; 409 while a request is in
+    flight, or the data is wrong and it is not forced.
+    """
+    return orders.carried_out(request.app.state.obey, asked.of())
 
 
 @_api.get("/triggers/{trigger}")
@@ -253,6 +270,20 @@ def show_trigger(trigger: str, snapshot: Newest) -> decisions.Trigger:
     """One retrain decision, and where its messages stand."""
     for view in snapshot.models.values():
         for candidate in view.triggers:
-            if candidate.id == trigger:
+            if candidate.trigger.id == trigger:
                 return decisions.Trigger.of(candidate, snapshot.service.delivery)
     raise HTTPException(404, "there is no such trigger; /api/v1/triggers lists those that are still held")
+
+
+@_api.post("/triggers/{trigger}/approve")
+def approve(trigger: str, request: Request) -> orders.Done:
+    """Send a trigger that was withheld; again, where it was sent before, changes nothing."""
+    return orders.carried_out(request.app.state.obey, Approve(trigger))
+
+
+@_api.post("/triggers/{trigger}/status")
+def report(trigger: str, said: orders.Progress, request: Request) -> orders.Done:
+    """A pipeline says how far it is: `links.status` of the request leads here. The same again changes nothing; 409
+    where it would be a step back.
+    """
+    return orders.carried_out(request.app.state.obey, said.of(trigger))

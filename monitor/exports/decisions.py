@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Self
 
 from monitor.detection import records
+from monitor.detection.life import Life, TriggerState
 from monitor.detection.records import Cause, Severity
 from monitor.events.timestamps import utc
 from monitor.exports.resource import Resource, Span, Text
@@ -72,8 +73,17 @@ class Delivery(Resource):
     last_error: Text
 
 
+class Step(Resource):
+    """A state that a trigger came to."""
+
+    state: TriggerState
+    at: datetime
+    """By the service's clock; of what a window decided, in event time."""
+    detail: Text
+
+
 class Trigger(Resource):
-    """A decision that a model should be retrained."""
+    """A decision that a model should be retrained, and what became of it."""
 
     id: Text
     model: Text
@@ -101,11 +111,21 @@ class Trigger(Resource):
     """Likewise, of the labels that had counted in the window."""
     withheld: Text | None
     """Why it was not sent; null where it was to be."""
+    state: TriggerState
+    """withheld; pending (not tried yet), sent (it may have been received), accepted (the receiver took it), running,
+    succeeded, failed, or expired (taken, and not heard of for too long)."""
+    since: datetime
+    reports: list[Step]
+    """The states that it came to, oldest first."""
+    run: Text | None
+    """What the pipeline calls what it has begun."""
+    new_version: Text | None
+    """The version that the pipeline says it has made."""
     deliveries: list[Delivery]
 
     @classmethod
-    def of(cls, trigger: records.Trigger, deliveries: Iterable[DeliveryView]) -> Self:
-        fell = trigger.performance
+    def of(cls, life: Life, deliveries: Iterable[DeliveryView]) -> Self:
+        trigger, fell = life.trigger, life.trigger.performance
         return cls(
             id=trigger.id,
             model=trigger.window.model,
@@ -125,6 +145,11 @@ class Trigger(Resource):
             offsets=dict(trigger.offsets),
             label_offsets=dict(trigger.label_offsets),
             withheld=trigger.withheld or None,
+            state=life.state,
+            since=utc(life.since_ms),
+            reports=[Step(state=each.state, at=utc(each.at_ms), detail=each.detail) for each in life.steps],
+            run=life.run or None,
+            new_version=life.version or None,
             deliveries=[
                 Delivery(receiver=each.receiver, state=each.state, attempts=each.attempts, last_error=each.last_error)
                 for each in deliveries

@@ -75,9 +75,11 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "triggers_total",
         "counter",
-        "Retrain decisions: requested, or withheld for a reason the API gives.",
+        "Retrain requests at each step: requested, or withheld for a reason the API gives; accepted by the pipeline;"
+        " succeeded, failed, or expired (not heard of for too long).",
         ("model", "version", "result"),
     ),
+    Metric("triggers_in_flight", "gauge", "Retrain requests that the pipeline has not done with.", ("model",)),
     Metric("window_rows", "gauge", "Predictions in the last closed window.", _SLICE),
     Metric("window_end_timestamp_seconds", "gauge", "End of the last closed window, in event time.", _SLICE),
     Metric("drift_features", "gauge", "Features in each drift state, those beyond the series budget included.",

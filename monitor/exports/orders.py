@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from fastapi import HTTPException
-from pydantic import AwareDatetime, Base64Bytes, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    Base64Bytes,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
-from monitor.engine import Order, Rebaseline
+from monitor.engine import Order, Rebaseline, Report, Retrain
 from monitor.errors import ConfigError, NotFoundError, RefusedError, UnavailableError
 
 T = TypeVar("T")
-Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)]
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+TEXT_MAX = 1000
+Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=TEXT_MAX)]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=TEXT_MAX)]
+
+Said = Annotated[str, AfterValidator(lambda text: text[:TEXT_MAX])]
+"""A failure that is told at length is to be heard all the same."""
 
 
 class _Body(BaseModel):
@@ -44,6 +56,36 @@ class NewNormal(_Body):
         return Rebaseline(
             model, " ".join(self.reason.split()), tuple(dict.fromkeys(self.features)), self.version, from_ms
         )
+
+
+class ByHand(_Body):
+    """Which model is to be retrained."""
+
+    model: str
+    reason: Reason
+    """Why; the request carries it."""
+    version: str | None = None
+    """Whose newest window is to be learned from; without it, the version that was busiest in the newest one."""
+    force: bool = False
+    """Although an incident of its data is open."""
+
+    def of(self) -> Retrain:
+        return Retrain(self.model, " ".join(self.reason.split()), self.version, self.force)
+
+
+class Progress(_Body):
+    """How far a pipeline is with what it was asked."""
+
+    state: Literal["accepted", "running", "succeeded", "failed"]
+    version: Text | None = None
+    """That it has made, when it has succeeded."""
+    detail: Said = ""
+    """One sentence, such as why it failed; what is longer than 1,000 characters is cut."""
+    run: Text = ""
+    """What it calls the run."""
+
+    def of(self, trigger: str) -> Report:
+        return Report(trigger, self.state, self.version or "", " ".join(self.detail.split()), self.run)
 
 
 class NewVersion(_Body):

@@ -8,7 +8,8 @@ from datetime import datetime
 from urllib.parse import quote
 
 from monitor.detection.detector import MERGED_MAX
-from monitor.detection.records import Aspect, Incident, Moved, State, Trigger, Verdict
+from monitor.detection.life import Life
+from monitor.detection.records import Aspect, Incident, Moved, State, Verdict
 from monitor.detection.sentences import describe_skew, spoken
 from monitor.detection.severity import MAJOR
 from monitor.events.batch import CORRELATION, OUTPUTS
@@ -316,12 +317,23 @@ def _incident(incident: Incident) -> Content:
     ]
 
 
-def _trigger(trigger: Trigger, deliveries: tuple[DeliveryView, ...]) -> Content:
-    sent = [f"{each.state} to {each.receiver}" for each in deliveries if each.subject == trigger.id]
-    fate = f"withheld: {trigger.withheld}" if trigger.withheld else ", ".join(sent) or "requested"
+def _trigger(life: Life, deliveries: tuple[DeliveryView, ...]) -> Content:
+    trigger, told = life.trigger, life.steps[-1].detail
+    tried = [f"{each.attempts} tries to {each.receiver}" for each in deliveries if each.subject == trigger.id]
+    match life.state:
+        case "withheld":
+            fate = trigger.withheld
+        case "pending":
+            fate = ""
+        case "sent":
+            fate = ", ".join([*tried, told])
+        case "succeeded":
+            fate = f"version {life.version}" if life.version else ""
+        case _:
+            fate = told
     return [
         tag("a", trigger.summary, href=f"/api/v1/triggers/{_path(trigger.id)}"),
-        tag("span", ", ", _time(trigger.window.end_ms), ", ", fate, class_="quiet"),
+        tag("span", ", ", _time(trigger.window.end_ms), f", {life.state}", f": {fate}" if fate else "", class_="quiet"),
     ]
 
 

@@ -35,7 +35,15 @@ from monitor.exports.latest import (
 )
 from monitor.exports.metrics import METRICS, PREFIX, Metric
 from monitor.exports.text import clean
-from monitor.snapshot import LABEL_RESULTS, Histogram, ModelView, PerformanceView, ServiceView, Snapshot
+from monitor.snapshot import (
+    LABEL_RESULTS,
+    TRIGGER_RESULTS,
+    Histogram,
+    ModelView,
+    PerformanceView,
+    ServiceView,
+    Snapshot,
+)
 from monitor.statistics.reading import Reading
 from monitor.statistics.registry import QUALITY
 
@@ -184,7 +192,8 @@ def _model(model: ModelView) -> Iterator[Series]:
     incidents = Counter((i.opened.version, i.cause, i.severity) for i in model.incidents if i.open)
     for version, cause, severity in product(versions, CAUSES, SEVERITIES):
         yield Series("incidents_open", (name, version, cause, severity), incidents[version, cause, severity])
-    for version, result in product(versions, ("requested", "withheld")):
+    yield Series("triggers_in_flight", (name,), model.in_flight)
+    for version, result in product(versions, TRIGGER_RESULTS):
         yield Series("triggers_total", (name, version, result), model.decided.get((version, result), 0))
 
 

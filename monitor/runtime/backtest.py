@@ -15,7 +15,8 @@ from monitor.errors import ConfigError
 from monitor.events.batch import Labels, Origin, Predictions
 from monitor.events.decoder import Decoded
 from monitor.profiles.reference import Reference
-from monitor.runtime.loop import Loop, Topics
+from monitor.runtime.intake import Topics
+from monitor.runtime.loop import Loop
 from monitor.runtime.source import Polled
 from monitor.runtime.store import Store
 from monitor.runtime.tables import Table
@@ -133,6 +134,8 @@ def run_backtest(
     if by_row:
         spec = replace(spec, window=WindowSpec(spec.window.size, "numbered rows"))
         predictions, given = _timed_by_row(predictions, given, labels is None)
+    if spec.retrain is not None:  # There is no pipeline that could be done with a request, or fail.
+        spec = replace(spec, retrain=replace(spec.retrain, expires_ms=0))
     # A table's times are taken as they are: there is no clock that they could be ahead of.
     spec = replace(spec, lateness_ms=0, future_ms=FOREVER, labelled=given is not None)
     source = TableSource(predictions, given)

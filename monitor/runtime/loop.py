@@ -13,21 +13,17 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from monitor.actions.outbox import Attempt, Message
-from monitor.engine import Monitor, Output, Result
+from monitor.actions.retrain import delivered
+from monitor.engine import Monitor, Output
 from monitor.errors import CommitFailedError
-from monitor.events.batch import BatchEnd, Labels, Origin, Predictions, no_predictions
-from monitor.events.decoder import Decoded, RawRecords
-from monitor.events.reject import Reason, Reject
 from monitor.runtime.counts import Counts
-from monitor.runtime.dead_letters import DeadLetter, dead_letters
-from monitor.runtime.orders import Orders
+from monitor.runtime.dead_letters import DeadLetter
+from monitor.runtime.intake import Intake, Topics
+from monitor.runtime.orders import Asked, Orders
 from monitor.runtime.source import Gap, Polled, Source
 from monitor.runtime.store import Store
 from monitor.snapshot import ServiceView, Snapshot
@@ -49,9 +45,6 @@ BUSY = 25_000
 
 DEAD_LETTERS_MAX = 1_000
 """Dead letters that are under way to the broker at a time; the others wait in the store."""
-
-TABLE = "table"
-"""The topic that events of a file are counted under."""
 
 STALL_S = 60.0
 """Longest time from the end of one step to that of the next in which the service counts as ready."""
@@ -81,14 +74,6 @@ class DeadLetterSender(Protocol):
 
     def offer(self, letters: Sequence[tuple[int, DeadLetter]]) -> None: ...
     def delivered(self) -> list[int]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Topics:
-    """Which topics hold predictions, and which labels; one may hold both."""
-
-    predictions: frozenset[str]
-    labels: frozenset[str]
 
 
 class Loop:
@@ -134,6 +119,7 @@ class Loop:
         self._counts = Counts() if self._saved_counts is None else Counts.load(self._saved_counts)
         self.monitor = self._make_monitor()
         self.monitor.restore(pieces)
+        self._intake = Intake(self.monitor, self._store, self._counts, self._topics)
         for name, model in self.monitor.models.items():
             model.keep(self._topics.predictions | self._topics.labels)
             for partition, key, window_end_ms in self._store.open_predictions(name, model.open_since_ms()):
@@ -167,22 +153,20 @@ class Loop:
         polled = self._source.poll(timeout_ms)
         now = self._clock()
         attempts = self._outbound.outcomes() if self._outbound else []
-        delivered = self._sender.delivered() if self._sender else []
+        arrived = self._sender.delivered() if self._sender else []
         asked = self.orders.taken()
-        quiet = not (polled.decoded or polled.next_offset or polled.gaps or attempts or delivered or asked)
+        quiet = not (polled.decoded or polled.next_offset or polled.gaps or attempts or arrived or asked)
         if quiet and now.steady_ms < self._quiet_until_ms:
             return 0, []
         self._quiet_until_ms = now.steady_ms + QUIET_MS
         started, before = time.perf_counter(), self._store.sequence
         try:
             with self._store.transaction():
-                letters = self._take_in(polled, now)
-                outputs = self._decide(polled.caught_up, now) + [
-                    output for each in asked if (output := each.obeyed(self.monitor)) is not None
-                ]
+                letters = self._intake.take(polled, self._source.places(), now)
+                outputs = self._decide(polled.caught_up, now) + self._told(attempts, asked, now.wall_ms)
                 messages = self._record(outputs, now.wall_ms)
                 self._note(polled.gaps, now.wall_ms)
-                self._fold_back(letters, attempts, delivered)
+                self._fold_back(letters, attempts, arrived)
                 self._tidy(now.wall_ms)
                 self._keep_state()
                 self._store.put_positions(polled.next_offset, polled.topic_ids)
@@ -203,7 +187,7 @@ class Loop:
         self.snapshot = self._snapshot()
         for each in asked:
             each.answer()
-        self._hand_over(messages, polled, letters=bool(letters or delivered))
+        self._hand_over(messages, polled, letters=bool(letters or arrived))
         return sum(decoded.read for decoded, _ in polled.decoded), outputs
 
     def finish(self, until_ms: int = FOREVER) -> list[Output]:
@@ -215,65 +199,15 @@ class Loop:
         self.snapshot = self._snapshot()
         return outputs
 
-    def _take_in(self, polled: Polled, now: Now) -> list[DeadLetter]:
-        """Steps 3 and 4; the records that cannot be used."""
-        places = self._source.places()
-        predictions = [place for place in places if place[0] in self._topics.predictions]
-        labels = [place for place in places if place[0] in self._topics.labels]
-        for model in self.monitor.models.values():
-            model.expect(predictions, labels, now)
-        letters: list[DeadLetter] = []
-        for decoded, raw in polled.decoded:
-            topic = raw.topic if raw is not None else TABLE
-            counted: Counter[str] = Counter(accepted=len(decoded.ends), rejected=len(decoded.rejects))
-            rejects = list(decoded.rejects)
-            for batch in self._with_ends(decoded, topic):
-                rejects += _future(batch.origin, self._predictions(batch, decoded.ends, now, counted), raw)
-            for labelled in decoded.labels:
-                rejects += _future(labelled.origin, self._labels(labelled, now, counted), raw)
-            # The law of conservation: whatever was read is one of these four, in every single step.
-            assert decoded.read == counted.total(), f"read {decoded.read} events but counted {dict(counted)}"
-            self._counts.read(topic, counted)
-            self._counts.unknown_keys += decoded.unknown_keys
-            if raw is not None:
-                letters += dead_letters(raw, rejects)
-        return letters
-
-    def _with_ends(self, decoded: Decoded, topic: str) -> list[Predictions]:
-        """The batches of predictions, an empty one for a model that only ended a batch."""
-        sent = {batch.model for batch in decoded.predictions}
-        ended = {end.model for end in decoded.ends} - sent
-        models = self.monitor.models
-        empty = [no_predictions(name, topic, models[name].spec.schema.features) for name in sorted(ended)]
-        return [*decoded.predictions, *empty]
-
-    def _predictions(
-        self, batch: Predictions, ends: Sequence[BatchEnd], now: Now, counted: Counter[str]
-    ) -> NDArray[np.uint8]:
-        model = self.monitor.models[batch.model]
-        suspects = model.suspects(batch)
-        earlier = self._store.recent(batch.model, suspects, model.open_since_ms()) if len(suspects) else {}
-        mine = [end for end in ends if end.model == batch.model]
-        judged = model.ingest(batch, mine, earlier, now)
-        _count_results(judged.result, counted)
-        kept = (judged.result == Result.ACCEPTED) & batch.identified
-        if kept.any():
-            rows = slice(None) if kept.all() else kept
-            self._store.add_predictions(batch.take(rows), judged.window_end_ms[rows])
-        return judged.result
-
-    def _labels(self, batch: Labels, now: Now, counted: Counter[str]) -> NDArray[np.uint8]:
-        judged, known_ms = self.monitor.models[batch.model].ingest_labels(batch, now)
-        _count_results(judged.result, counted)
-        kept = judged.result == Result.ACCEPTED
-        if kept.any() and self.monitor.models[batch.model].spec.labelled:
-            rows = slice(None) if kept.all() else kept
-            self._store.add_labels(batch.take(rows), known_ms[rows])
-        return judged.result
-
     def _decide(self, caught_up: Mapping[Place, int], now: Now) -> list[Output]:
         """Step 5: close what the watermarks have passed, and settle what the labels have reached."""
         return [model.advance(caught_up, now) for model in self.monitor.models.values()] + self._settle()
+
+    def _told(self, attempts: Sequence[Attempt], asked: Sequence[Asked], now_ms: int) -> list[Output]:
+        """What came from outside Kafka: how deliveries went, what people and pipelines ask or report, and the time."""
+        outputs = [self.monitor.deliver(*told) for attempt in attempts if (told := delivered(attempt)) is not None]
+        outputs += [output for each in asked if (output := each.obeyed(self.monitor, now_ms)) is not None]
+        return outputs + self.monitor.expire(now_ms)
 
     def _settle(self) -> list[Output]:
         outputs = []
@@ -309,10 +243,10 @@ class Loop:
             self._store.add_control_events(events, now_ms)
         self._counts.gaps += len(gaps)  # Not their offsets: those of a topic that was made anew cannot be told.
 
-    def _fold_back(self, letters: list[DeadLetter], attempts: list[Attempt], delivered: list[int]) -> None:
+    def _fold_back(self, letters: list[DeadLetter], attempts: list[Attempt], arrived: list[int]) -> None:
         """Step 9."""
         self._store.add_dead_letters(letters)
-        self._store.forget_dead_letters(delivered)
+        self._store.forget_dead_letters(arrived)
         self._store.record_attempts(attempts)
         for attempt in attempts:
             self._counts.attempted(attempt)
@@ -367,28 +301,3 @@ class Loop:
                 committed_ms=self._committed_ms,
             ),
         )
-
-
-def _count_results(result: NDArray[np.uint8], counted: Counter[str]) -> None:
-    rows = np.bincount(result, minlength=len(Result)).tolist()
-    counted["accepted"] += rows[Result.ACCEPTED]
-    counted["duplicate"] += rows[Result.DUPLICATE]
-    counted["late"] += rows[Result.LATE]
-    counted["rejected"] += rows[Result.FUTURE]
-
-
-def _future(origin: Origin, result: NDArray[np.uint8], raw: RawRecords | None) -> list[Reject]:
-    """Rejects of the rows that claim to come from the future."""
-    if raw is None:
-        return []
-    rows = np.flatnonzero(result == Result.FUTURE).tolist()
-    if not rows:
-        return []
-    places = zip(raw.partition.tolist(), raw.offset.tolist(), strict=True)
-    records = {place: record for record, place in enumerate(places)}
-    rejects = []
-    for row in rows:
-        record = records[int(origin.partition[row]), int(origin.offset[row])]
-        detail = "The timestamp is later than its record was received; check the producer's clock and unit."
-        rejects.append(Reject(record, int(origin.row[row]), Reason.FUTURE_TIMESTAMP, detail))
-    return rejects

@@ -9,7 +9,6 @@ from monitor.actions.notification import (
     Audience,
     Course,
     Scene,
-    TriggerChange,
     incident_message,
     last_of_each,
     trigger_message,
@@ -21,7 +20,8 @@ from monitor.actions.signing import parse_secret
 from monitor.actions.slack import Slack
 from monitor.actions.webhook import Webhook
 from monitor.config.notify import Notified
-from monitor.detection.records import Incident, IncidentChange, PerformanceEvidence, Trigger
+from monitor.detection.life import Life
+from monitor.detection.records import Incident, IncidentChange, PerformanceEvidence
 from monitor.engine import Monitor, Output
 from monitor.exports.course import began_ms, concerned, figure, line
 from monitor.runtime.apprise import check_addresses, need_apprise
@@ -104,16 +104,9 @@ def notices(
         scene = scene_of(monitor.view(change.window.model), change)
         made = (incident_message(change, scene, each, base_url, now_ms) for each in audiences)
         told += [message for message in made if message is not None]
-    return told
-
-
-def trigger_notices(
-    changes: Iterable[TriggerChange], audiences: Sequence[Audience], base_url: str, now_ms: int
-) -> list[Message]:
-    """The same of retrain requests, of each only the last that a step says."""
-    last = {change.trigger.id: change for change in changes}.values()
-    made = (trigger_message(change, each, base_url, now_ms) for change in last for each in audiences)
-    return [message for message in made if message is not None]
+    last = {change.trigger.id: change for change in output.trigger_changes}.values()
+    requests = (trigger_message(change, each, base_url, now_ms) for change in last for each in audiences)
+    return told + [message for message in requests if message is not None]
 
 
 def scene_of(model: ModelView, change: IncidentChange) -> Scene:
@@ -125,18 +118,20 @@ def scene_of(model: ModelView, change: IncidentChange) -> Scene:
     course = None
     if found is not None and found.steps:
         course = Course(found.name, found.values[-COURSE_MAX:], found.limits[-1][1] if found.limits else None)
-    trigger = _retraining(model, incident, since_ms)
-    return Scene(since_ms, verdicts, _performance(model, change.window), course, trigger)
+    retraining = _retraining(model, incident, since_ms)
+    return Scene(since_ms, verdicts, _performance(model, change.window), course, retraining)
 
 
-def _retraining(model: ModelView, incident: Incident, since_ms: int) -> Trigger | None:
+def _retraining(model: ModelView, incident: Incident, since_ms: int) -> Life | None:
     """One that another incident of the same change has asked for is why this one's was withheld."""
     version = incident.opened.version
     recent = [
-        each for each in model.triggers if (each.window.version, each.window.end_ms > since_ms) == (version, True)
+        each
+        for each in model.triggers
+        if (each.trigger.window.version, each.trigger.window.end_ms > since_ms) == (version, True)
     ]
-    sent = [each for each in recent if not each.withheld]
-    own = [each for each in recent if each.incident == incident.id]
+    sent = [each for each in recent if each.state != "withheld"]
+    own = [each for each in recent if each.trigger.incident == incident.id]
     return next(reversed(sent or own), None)
 
 

@@ -3,51 +3,19 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
-from pathlib import Path
-from urllib.parse import quote
 
-import httpx
-
-from monitor.config import load_server
 from monitor.engine import Monitor, Order, Output
-from monitor.errors import ConfigError, RefusedError, UnavailableError
+from monitor.errors import RefusedError, UnavailableError
 
 ANSWER_S = 30.0
 """Longest wait for an order to be carried out; a step takes a fraction of a second."""
 
 WAITING_MAX = 10
 """Orders that wait at most, each on a thread of the server: whoever sends more is told to wait."""
-
-
-def rebaseline(
-    config: Path, model: str, reason: str, features: Sequence[str], version: str | None, since: str | None
-) -> Iterator[str]:
-    """Ask the running service of a configuration; RefusedError, UnavailableError or ConfigError as it answers."""
-    server = load_server(config)
-    host = f"[{server.host}]" if ":" in server.host else server.host
-    url = f"http://{host}:{server.port}/api/v1/models/{quote(model, safe='')}/rebaseline"
-    body = {"reason": reason, "features": list(features), "version": version, "from": since}
-    try:
-        answer = httpx.post(url, json=body, timeout=2 * ANSWER_S, trust_env=False)
-        said = answer.json()["detail"]
-    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-        raise UnavailableError(
-            f"no service answers at http://{host}:{server.port} ({type(error).__name__}): start it with `monitor run`, "
-            "as only it knows recent data"
-        ) from error
-    match answer.status_code:
-        case 200:
-            yield said
-        case 404 | 422:
-            raise ConfigError(said)
-        case 409:
-            raise RefusedError(said)
-        case _:
-            raise UnavailableError(said)
 
 
 @dataclass(slots=True)
@@ -59,11 +27,11 @@ class Asked:
     _said: str = ""
     _refused: RefusedError | None = None
 
-    def obeyed(self, monitor: Monitor) -> Output | None:
-        """What it changes, if it can be carried out."""
+    def obeyed(self, monitor: Monitor, now_ms: int) -> Output | None:
+        """What it changes, if it can be carried out. now_ms: wall clock."""
         self._refused = None
         try:
-            output, self._said = monitor.obey(self.order)
+            output, self._said = monitor.obey(self.order, now_ms)
         except RefusedError as error:
             self._refused = error
             return None

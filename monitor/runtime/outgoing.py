@@ -30,9 +30,11 @@ class Outgoing:
     def messages(self, output: Output, now_ms: int) -> list[Message]:
         """Of one step of one model. now_ms: wall clock."""
         requests = [
-            retrain_request(trigger, self._receipt(trigger), self.receivers[trigger.window.model], now_ms)
-            for trigger in output.triggers
-            if not trigger.withheld
+            retrain_request(
+                change.trigger, self._receipt(change.trigger), self.receivers[change.trigger.window.model], now_ms
+            )
+            for change in output.trigger_changes
+            if change.after == "pending"
         ]
         return requests + notices(output, self.audiences, self.monitor(), self.base_url, now_ms)
 

@@ -17,9 +17,10 @@ from monitor.exports.orders import Registration
 from monitor.exports.server import HttpServer
 from monitor.runtime.clock import now
 from monitor.runtime.delivery import Delivery
+from monitor.runtime.intake import Topics
 from monitor.runtime.kafka import KafkaSource
 from monitor.runtime.kafka_dead_letters import KafkaDeadLetters
-from monitor.runtime.loop import Loop, Topics
+from monitor.runtime.loop import Loop
 from monitor.runtime.notices import audience, check_installed, receiver
 from monitor.runtime.outgoing import Outgoing
 from monitor.runtime.receivers import receivers

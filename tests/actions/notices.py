@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from monitor.actions.notification import Audience, Course, Scene, incident_message
 from monitor.actions.outbox import Message
+from monitor.detection.life import Life, TriggerChange, TriggerState
 from monitor.detection.records import (
     Incident,
     IncidentChange,
@@ -81,8 +82,7 @@ def named(name: str, number: int = 0) -> Message:
     verdict = replace(AMOUNT, window=window, feature=name, moved=(Moved(name, 0.1, 0.2, 1.0),))
     incident = Incident(f"inc_{number}", "drift", "major", window, window, (name,) * 30)
     told = IncidentChange(incident, "opened", window, name * 3, window.start_ms)
-    asked = replace(TRIGGER, withheld=name)
-    return message(told, Scene(SINCE_MS, (verdict,) * 9, FIGURES, replace(COURSE, of=name), asked))
+    return message(told, Scene(SINCE_MS, (verdict,) * 9, FIGURES, replace(COURSE, of=name), lived(name)))
 
 
 TRIGGER = Trigger(
@@ -90,15 +90,14 @@ TRIGGER = Trigger(
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Life:
-    """A `monitor.actions.notification.TriggerChange`."""
+def stepped(after: TriggerState, reason: str = "", trigger: Trigger = TRIGGER, version: str = "") -> TriggerChange:
+    """A step in the life of a retrain request."""
+    return TriggerChange(trigger, "sent", after, reason, version)
 
-    trigger: Trigger
-    after: str
-    reason: str
-    before: str = "sent"
-    version: str = ""
+
+def lived(withheld: str = "") -> Life:
+    """A retrain request, or one that was withheld."""
+    return Life.begun(replace(TRIGGER, withheld=withheld), CREATED_MS)
 
 
 def flat(value: Any) -> list[str]:

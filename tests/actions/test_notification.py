@@ -27,13 +27,13 @@ from tests.actions.notices import (
     PAIRS,
     SCENE,
     SINCE_MS,
-    TRIGGER,
     WINDOW,
-    Life,
     change,
     flat,
+    lived,
     message,
     named,
+    stepped,
 )
 
 
@@ -122,10 +122,10 @@ def test_how_features_go_together_is_told_as_a_correlation() -> None:
     assert (evidence["feature"], evidence["measure"]) == ("correlation", "correlation")
 
 
-@pytest.mark.parametrize("state", ["requested", "withheld"])
+@pytest.mark.parametrize("state", ["pending", "withheld"])
 def test_whether_retraining_was_asked_for_is_told(state: str) -> None:
     reason = "cooling down" if state == "withheld" else ""
-    data = orjson.loads(message(scene=Scene(SINCE_MS, trigger=replace(TRIGGER, withheld=reason))).body)["data"]
+    data = orjson.loads(message(scene=Scene(SINCE_MS, retraining=lived(reason))).body)["data"]
     assert data["retraining"] == {
         "trigger": "trg_9",
         "state": state,
@@ -158,7 +158,7 @@ def test_whatever_a_name_holds_the_event_is_bounded_json_of_printable_text(name:
 def test_of_a_retraining_is_told_what_needs_a_person_and_how_it_ended(
     after: str, reason: str, kind: str | None
 ) -> None:
-    made = trigger_message(Life(TRIGGER, after, reason), EVERYBODY, BASE, CREATED_MS)
+    made = trigger_message(stepped(after, reason), EVERYBODY, BASE, CREATED_MS)
     assert (made and orjson.loads(made.body)["type"]) == kind
     if made is not None:
         data = orjson.loads(made.body)["data"]
@@ -170,10 +170,10 @@ def test_of_a_retraining_is_told_what_needs_a_person_and_how_it_ended(
 
 
 def test_nobody_is_woken_for_a_retraining() -> None:
-    failed = Life(TRIGGER, "failed", "an error")
+    failed = stepped("failed", "an error")
     assert trigger_message(failed, Audience("page", "critical"), BASE, CREATED_MS) is None
     assert trigger_message(failed, Audience("chat", "major"), BASE, CREATED_MS) is not None
-    done = Life(TRIGGER, "succeeded", "version 4")
+    done = stepped("succeeded", "version 4")
     assert trigger_message(done, Audience("chat", resolved=False), BASE, CREATED_MS) is None
 
 

@@ -15,11 +15,10 @@ from tests.actions.notices import (
     EVERYBODY,
     FELL,
     HOSTILE,
-    TRIGGER,
-    Life,
     change,
     message,
     named,
+    stepped,
 )
 from tests.chats import PagerDuty as Stub
 from tests.chats import talk
@@ -127,7 +126,7 @@ def test_a_test_leaves_no_alert_open() -> None:
 def test_a_retraining_that_failed_is_resolved_by_one_that_succeeded() -> None:
     stub = Stub()
     for after in ("failed", "succeeded"):
-        made = trigger_message(Life(TRIGGER, after, "as it is"), EVERYBODY, BASE, CREATED_MS)
+        made = trigger_message(stepped(after, "as it is"), EVERYBODY, BASE, CREATED_MS)
         assert made is not None
         talk(PAGER, [made], stub, LATER_MS)
     assert stub.history == [("trigger", "trg_9"), ("resolve", "trg_9")]

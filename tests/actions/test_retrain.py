@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.actions.retrain import EVIDENCE_MAX, Receipt, message_id, retrain_request
+from monitor.actions.outbox import Attempt, DeliveryState
+from monitor.actions.retrain import EVIDENCE_MAX, Receipt, delivered, message_id, retrain_request
+from monitor.detection.life import TriggerEvent
 from monitor.detection.records import PerformanceEvidence, Trigger, Verdict
 from monitor.events.timestamps import iso
 from monitor.windows.window import Window
@@ -136,3 +138,17 @@ def test_times_are_iso_8601_to_the_millisecond(time_ms: int):
     assert (parsed - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000 == pytest.approx(time_ms, abs=0.5)
     assert iso(time_ms).endswith("Z")
     assert ("." in iso(time_ms)) is (time_ms % 1000 != 0)
+
+
+@pytest.mark.parametrize(
+    ("state", "event"),
+    [("pending", "tried"), ("delivered", "delivered"), ("failed", "given up"), ("disabled", "given up")],
+)
+def test_an_attempt_to_deliver_a_request_is_a_step_of_its_trigger(state: DeliveryState, event: TriggerEvent) -> None:
+    attempt = Attempt(message_id("trg_1", "p"), "p", "trg_1", 7, state, 1, 8, 202, "HTTP 202.", "run 1")
+    assert delivered(attempt) == ("trg_1", event, 7, "HTTP 202.", "run 1")
+
+
+def test_a_message_that_only_tells_of_a_trigger_is_no_step_of_it() -> None:
+    """Its receiver has taken the news, not the request."""
+    assert delivered(Attempt("msg_of_a_chat", "p", "trg_1", 7, "delivered", 1, 8, 200, "HTTP 200.")) is None

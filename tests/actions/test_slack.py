@@ -23,11 +23,10 @@ from tests.actions.notices import (
     HOSTILE,
     SCENE,
     SINCE_MS,
-    TRIGGER,
-    Life,
     change,
     message,
     named,
+    stepped,
 )
 from tests.chats import Slack as Stub
 from tests.chats import pings, talk
@@ -195,12 +194,12 @@ def test_what_passes_is_tried_again_as_it_was_answered(reply: Response | NoRespo
 
 
 def test_a_retraining_and_a_test_are_told_too() -> None:
-    failed = trigger_message(Life(TRIGGER, "failed", "the run ended with an error"), EVERYBODY, BASE, CREATED_MS)
+    failed = trigger_message(stepped("failed", "the run ended with an error"), EVERYBODY, BASE, CREATED_MS)
     assert failed is not None
     text = said(failed).text
     assert "🟠 Retraining of fraud (version 3) failed" in text
     assert "the run ended with an error. It was asked for because amount drifted." in text
-    done = trigger_message(Life(TRIGGER, "succeeded", "", version="4"), EVERYBODY, BASE, CREATED_MS)
+    done = trigger_message(stepped("succeeded", version="4"), EVERYBODY, BASE, CREATED_MS)
     assert done is not None
     text = said(done).text
     assert "✅ fraud (version 3) was retrained" in text

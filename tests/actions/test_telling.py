@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,8 +16,8 @@ from tests.actions.notices import (
     FIGURES,
     PAIRS,
     SINCE_MS,
-    TRIGGER,
     change,
+    lived,
     message,
 )
 
@@ -89,5 +87,5 @@ def test_what_stands_beside_it_is_not_said_twice() -> None:
     ],
 )
 def test_whether_retraining_was_asked_for_and_when(withheld: str, said: str) -> None:
-    told = message(scene=Scene(SINCE_MS, trigger=replace(TRIGGER, withheld=withheld)))
+    told = message(scene=Scene(SINCE_MS, retraining=lived(withheld)))
     assert retraining(Event.of(told)) == said

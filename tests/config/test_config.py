@@ -80,6 +80,32 @@ def test_a_model_without_labels_keeps_none_and_needs_none(write: Write) -> None:
     assert digits.retrain == RetrainSpec("pipeline", frozenset({"drift"}), 24 * HOUR_MS, labels_min=0)
 
 
+def test_when_a_model_is_retrained_is_told(write: Write) -> None:
+    text = WHOLE.replace("labels_min: 100}", "labels_min: 100, budget: 2, approval: manual, expires: 0s}")
+    config = load(write(text))
+    fraud, digits = config.specs()["fraud"].retrain, config.specs()["digits"].retrain
+    assert fraud == RetrainSpec("airflow", frozenset({"performance"}), 12 * HOUR_MS, 100, 2, "manual", 0)
+    assert digits is not None
+    assert (digits.budget, digits.approval, digits.expires_ms) == (3, "automatic", 24 * HOUR_MS)
+    lines = [line.strip() for line in describe(config).splitlines()]
+    assert {"budget: 3  # default", "approval: automatic  # default", "expires: 1d  # default"} <= {*lines}
+    assert {"budget: 2", "approval: manual", "expires: 0s"} <= {*lines}
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("budget: 0", "models[0].retrain.budget must be at least 1"),
+        ("approval: never", "models[0].retrain.approval is 'never', not one of automatic, manual"),
+        ("expires: soon", "models[0].retrain.expires is not a duration"),
+    ],
+)
+def test_settings_of_retraining_that_mean_nothing_are_refused(write: Write, key: str, said: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load(write(WHOLE.replace("labels_min: 100}", f"labels_min: 100, {key}}}")))
+    assert said in str(raised.value)
+
+
 def test_dates_of_the_calendar_begin_at_the_midnight_of_the_models_time_zone(write: Write) -> None:
     """Warsaw is an hour ahead of UTC in November."""
     entries = "[{name: a, from: 2026-11-27, to: 2026-11-27T06:00}, {name: a, from: 2027-06-01T00:00Z, to: 2027-06-02}]"

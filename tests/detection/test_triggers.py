@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -17,16 +18,19 @@ from monitor.windows.window import Window
 
 HOUR_MS = 3_600_000
 TOLERANCE = 0.02
-SPEC = RetrainSpec("pipeline", frozenset({"drift", "performance"}), cooldown_ms=24 * HOUR_MS, labels_min=100)
+SPEC = RetrainSpec(
+    "pipeline", frozenset({"drift", "performance"}), 24 * HOUR_MS, labels_min=100, budget=1_000, expires_ms=0
+)
+"""Of a pipeline that never reports."""
 
 FELL = PerformanceEvidence("roc_auc", 0.84, 0.82, 0.86, 0.91, 0.71)
 
 
 class Model:
-    """One model's incidents and arbiter, an hour at a time."""
+    """One model's incidents and arbiter, an hour at a time. in_flight: what its pipeline has not done with."""
 
-    def __init__(self) -> None:
-        self.incidents, self.arbiter = Incidents(), Arbiter()
+    def __init__(self, spec: RetrainSpec = SPEC) -> None:
+        self.incidents, self.arbiter, self.spec, self.in_flight = Incidents(), Arbiter(), spec, ""
 
     def drift(
         self,
@@ -46,7 +50,7 @@ class Model:
         changes = self.incidents.update(window, "drift", affected, "amount drifted")
         stated = verdicts if drifting else ()
         self.arbiter.note(Evidence(window, "drift", tuple(changes), "amount drifted", 500, {}, "", stated, calm=calm))
-        return self.arbiter.arbitrate(window.end_ms, SPEC, labels, labelled=True)
+        return self.arbiter.arbitrate(window.end_ms, self.spec, labels, True, self.in_flight)
 
     def fall(
         self, hour: int, boundary: int, version: str = "3", down: bool = True, labels: int = 1_000
@@ -56,7 +60,7 @@ class Model:
         changes = self.incidents.update(window, "performance", {"roc_auc": "major"} if down else {}, "roc_auc fell")
         evidence = Evidence(window, "performance", tuple(changes), "roc_auc fell", 500, {}, "", (), FELL)
         self.arbiter.note(evidence)
-        return self.arbiter.arbitrate(boundary * HOUR_MS, SPEC, labels, labelled=True)
+        return self.arbiter.arbitrate(boundary * HOUR_MS, self.spec, labels, True, self.in_flight)
 
 
 def test_one_request_is_made_for_an_incident_however_long_it_lasts() -> None:
@@ -192,3 +196,83 @@ def test_what_the_model_answers_is_named_as_people_call_it() -> None:
     model.drift(0, {"@score": 0.3, "amount": 0.2}, labels=0)
     (asked,) = (each for each in model.fall(0, boundary=1) if each.reason == "performance")
     assert asked.summary == "roc_auc fell; score and amount drifted"
+
+
+def failing(model: Model, hours: int) -> list[tuple[int, str]]:
+    """Hours of constant drift, and a pipeline that fails at once: each hour in which something is said, and what."""
+    said = []
+    for hour in range(hours):
+        for trigger in model.drift(hour, 0.3):
+            said.append((hour, trigger.withheld))
+            if not trigger.withheld:
+                model.arbiter.fail(trigger)
+    return said
+
+
+def test_an_incident_whose_request_failed_asks_again_within_cool_down_and_budget() -> None:
+    said = failing(Model(replace(SPEC, budget=3)), 15 * 24)
+    asked = [hour for hour, reason in said if not reason]
+    assert asked == [0, 24, 48, 168, 192, 216, 336]
+    assert all(sum(start <= hour < start + 168 for hour in asked) <= 3 for start in range(15 * 24))
+    assert [(hour, reason.split(" until")[0]) for hour, reason in said if reason] == [
+        (1, "cooling down"),
+        (25, "cooling down"),
+        (49, "the budget of 3 requests in seven days is used up"),
+        *((hour, "the budget of 3 requests in seven days is used up") for hour in (169, 193, 217, 337)),
+    ]
+
+
+def test_each_request_of_an_incident_has_an_id_of_its_own_even_for_one_window() -> None:
+    """Without a cool-down, at two boundaries that no window lies between."""
+    model = Model(replace(SPEC, cooldown_ms=0))
+    model.fall(0, 1)
+    (first,) = model.arbiter.open.values()
+    trigger = model.arbiter.asked[first[0].id]
+    model.arbiter.failed[first[0].id] = model.arbiter.asked.pop(first[0].id)
+    (again,) = model.arbiter.arbitrate(2 * HOUR_MS, model.spec, 1_000, True)
+    assert again.window == first[1].window
+    assert (again.withheld, again.id != trigger) == ("", True)
+
+
+def test_a_request_that_did_not_fail_is_not_made_again_and_an_older_one_that_fails_changes_nothing() -> None:
+    model = Model(replace(SPEC, cooldown_ms=0))
+    (first,) = model.drift(0, 0.3)
+    model.arbiter.fail(first)
+    (second,) = model.drift(1, 0.3)
+    model.arbiter.fail(first)
+    assert [model.drift(hour, 0.3) for hour in range(2, 6)] == [[]] * 4
+    assert second.id != first.id
+
+
+def test_one_request_of_a_model_is_in_flight_whatever_versions_ask() -> None:
+    model = Model(replace(SPEC, cooldown_ms=0, expires_ms=1))
+    (first,) = model.drift(0, 0.3)
+    model.in_flight = first.id
+    (second,) = model.drift(0, 0.3, version="4")
+    assert second.withheld == f"request {first.id} is in flight"
+    assert model.drift(1, 0.3, version="4") == []
+    model.in_flight = ""
+    (asked,) = model.drift(2, 0.3, version="4")
+    assert (asked.withheld, asked.window.version) == ("", "4")
+
+
+def test_of_two_that_ask_at_one_boundary_the_second_waits_for_the_first() -> None:
+    model = Model(replace(SPEC, cooldown_ms=0, expires_ms=1))
+    windows = [Window(HOUR_MS, "m", version, "", 0) for version in "34"]
+    for window in windows:
+        changes = model.incidents.update(window, "drift", {"amount": "major"}, "amount drifted")
+        verdict = Verdict(window, "amount", 500, "drifting", 0.3, 0.02, 0.3)
+        model.arbiter.note(Evidence(window, "drift", tuple(changes), "", 500, {}, "", (verdict,)))
+    first, second = model.arbiter.arbitrate(HOUR_MS, model.spec, 1_000, True)
+    assert (first.withheld, second.withheld) == ("", f"request {first.id} is in flight")
+
+
+def test_with_manual_approval_each_incident_waits_once_until_a_person_sends_it() -> None:
+    model = Model(replace(SPEC, approval="manual"))
+    made = [trigger for hour in range(10) for trigger in model.drift(hour, 0.3)]
+    assert [trigger.withheld.partition(":")[0] for trigger in made] == ["waits for approval"]
+    model.arbiter.send(replace(made[0], withheld=""), 10 * HOUR_MS)
+    assert [trigger for hour in range(10, 20) for trigger in model.drift(hour, 0.3)] == []
+    model.arbiter.fail(made[0])
+    later = [trigger for hour in range(20, 60) for trigger in model.drift(hour, 0.3)]
+    assert [trigger.withheld.partition(" ")[0] for trigger in later] == ["cooling", "waits"]

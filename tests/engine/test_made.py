@@ -238,7 +238,7 @@ def test_a_restart_after_orders_finds_every_reference_that_is_still_compared_wit
     engine = monitor(MADE["rolling"])
     one_by_one(engine, range(LEARNED + 14))
     for last in (LEARNED + 14, LEARNED + 18):
-        engine.obey(Rebaseline("m", "r", from_ms=0))
+        engine.obey(Rebaseline("m", "r", from_ms=0), 0)
         again = monitor(MADE["rolling"])
         again.restore(saved(engine))
         one_by_one(engine, range(last, last + 4))

@@ -22,6 +22,8 @@ from tests.profiles import rows as table
 
 HOUR_MS = 3_600_000
 ROWS = 240
+NOW_MS = 1 << 41
+"""By the wall clock."""
 SPEC = HOURLY
 
 
@@ -64,7 +66,7 @@ class Run:
         self.engine.models["m"].ingest(batch, (), {}, Now.at(1 << 50))
 
     def obey(self, order: Rebaseline | Acknowledge) -> list[tuple[str, str]]:
-        output, _ = self.engine.obey(order)
+        output, _ = self.engine.obey(order, NOW_MS)
         self.changes += output.changes
         return [(change.event, change.incident.cause) for change in output.changes]
 
@@ -144,6 +146,8 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(order: Rebaseline | Ack
 def test_before_anything_has_closed_there_is_nothing_to_go_by() -> None:
     with pytest.raises(RefusedError, match=r"no version of model 'm' has .* windows that have closed: wait"):
         Run(monitor()).obey(Rebaseline("m", "r"))
+    with pytest.raises(RefusedError, match="no version of model 'm' has"):
+        Run(monitor()).obey(Rebaseline("m", "r", version="3"))
 
 
 @pytest.mark.parametrize("restarted", [False, True])

@@ -216,7 +216,7 @@ def test_a_new_normal_of_the_feature_ends_the_incident_of_its_segment_and_leaves
     state = run.engine.models["m"].watching.states["3"]
     names = run.engine.models["m"].references["3"].watch.names
     age, before = names.index(f"age in {POLISH}"), state.values.scales[0].evidence.copy()
-    output, _ = run.engine.obey(Rebaseline("m", "it will stay so", ("amount",), from_ms=8 * HOUR_MS))
+    output, _ = run.engine.obey(Rebaseline("m", "it will stay so", ("amount",), from_ms=8 * HOUR_MS), 0)
     assert [(each.event, each.incident.features) for each in output.changes] == [("resolved", (f"amount in {POLISH}",))]
     run.changes.clear()
     run.windows(1, amount_there)
@@ -231,7 +231,7 @@ def test_a_new_normal_of_the_feature_ends_the_incident_of_its_segment_and_leaves
 
 def test_a_whole_new_normal_has_the_segments_that_its_own_rows_give() -> None:
     run = Run().windows(40, amount_there)
-    run.engine.obey(Rebaseline("m", "it will stay so"))
+    run.engine.obey(Rebaseline("m", "it will stay so"), 0)
     run.changes.clear()
     run.windows(12, amount_there)
     assert run.said() == []

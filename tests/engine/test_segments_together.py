@@ -148,7 +148,7 @@ def test_a_reference_keeps_both_and_either_alone() -> None:
 def test_a_new_normal_of_one_feature_is_one_of_its_segments_and_of_its_pairs_alone() -> None:
     run = Run().feed(6).feed(18, r=0.7, shift=1.5)
     assert {name for _, names in run.said() for name in names} == {THERE, CORRELATION}
-    run.engine.obey(Rebaseline("m", "it will stay so", ("amount",), from_ms=(7 * 24 + 6) * HOUR_MS))
+    run.engine.obey(Rebaseline("m", "it will stay so", ("amount",), from_ms=(7 * 24 + 6) * HOUR_MS), 0)
     run.changes.clear()
     run.feed(8, r=0.7, shift=1.5)
     assert {event for event, _ in run.said()} <= {"resolved"}

@@ -153,7 +153,7 @@ def test_a_new_normal_of_one_feature_is_one_of_its_pairs() -> None:
     together = run.engine.models["m"].references["3"].watch.pairs.together
     before = run.engine.models["m"].watching.states["3"].pairs.scales[0].merged.since_ms.copy()
     assert len(before) == len(together.pairs)
-    run.engine.obey(Rebaseline("m", "sold otherwise", features=("amount",)))
+    run.engine.obey(Rebaseline("m", "sold otherwise", features=("amount",)), 0)
     run.feed(10, r=0.6)
     assert "drifting" not in run.states()[-9:]  # From the next window on.
     (made,) = run.engine.models["m"].references.made.values()

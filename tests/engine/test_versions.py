@@ -110,7 +110,7 @@ def test_a_client_that_makes_up_versions_does_not_fill_the_memory() -> None:
 
 
 def register(engine: Monitor, reference: Reference) -> str:
-    return engine.obey(Register("m", Standard(SPEC, reference.version, reference, why="registered")))[1]
+    return engine.obey(Register("m", Standard(SPEC, reference.version, reference, why="registered")), 0)[1]
 
 
 def test_a_version_registered_in_the_running_engine_is_judged_by_its_own_from_its_next_window_on() -> None:
@@ -141,4 +141,4 @@ def test_a_version_keeps_the_reference_that_it_has() -> None:
         register(engine, reference(5, "4"))
     assert register(engine, NEW).endswith("already")
     with pytest.raises(NotFoundError):
-        engine.obey(Register("x", Standard(SPEC, "4", NEW, why="registered")))
+        engine.obey(Register("x", Standard(SPEC, "4", NEW, why="registered")), 0)

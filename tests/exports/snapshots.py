@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
+from monitor.detection.life import Life
 from monitor.detection.records import (
     Aspect,
     Differing,
@@ -138,7 +139,7 @@ def model_view(
     windows: Iterable[WindowView] = (),
     performance: Iterable[PerformanceView] = (),
     incidents: Iterable[Incident] = (),
-    triggers: Sequence[Trigger] = (),
+    triggers: Sequence[Life] = (),
     watches: Mapping[str, WatchView] = MappingProxyType({}),
     latency: Histogram | None = None,
 ) -> ModelView:
@@ -157,7 +158,10 @@ def model_view(
         performance=tuple(performance),
         incidents=tuple(incidents),
         triggers=tuple(triggers),
-        decided=Counter((each.window.version, "withheld" if each.withheld else "requested") for each in triggers),
+        decided=Counter(
+            (each.trigger.window.version, "withheld" if each.trigger.withheld else "requested") for each in triggers
+        ),
+        in_flight=sum(each.in_flight for each in triggers),
         alarms=AlarmSpec(budget=0.5, tolerance=0.03, persistence=3),
         watches=watches,
         latency_s=latency,
@@ -243,7 +247,10 @@ def drifting() -> Snapshot:
         windows=windows,
         performance=[performance_view(first, 0.84), performance_view(second, None, settled=False)],
         incidents=[closed, incident],
-        triggers=[withheld, sent],
+        triggers=[
+            Life.begun(withheld, first.end_ms),
+            Life.begun(sent, second.end_ms).after("tried", TEN_MS + 3 * HOUR_MS, "HTTP 503."),
+        ],
         watches={"3": watch_view(amount=Detectable(0.085, 1), country=None)},
     )
     churn = ModelView("churn", "binary", "f1", ("age",), (), None, None, 0, {}, NO_DELAYS, (), (), (), ())

@@ -337,6 +337,8 @@ def test_an_incident_is_shown() -> None:
 
 def test_a_trigger_is_shown_with_its_deliveries() -> None:
     assert [item["id"] for item in got("/api/v1/triggers?model=fraud")["items"]] == ["trg_1", "trg_0"]
+    assert [item["id"] for item in got("/api/v1/triggers?state=withheld")["items"]] == ["trg_0"]
+    assert "state" in refused(client().get("/api/v1/triggers?state=lost"), 422)
     sent, withheld = got("/api/v1/triggers/trg_1"), got("/api/v1/triggers/trg_0")
     assert sent["deliveries"] == [
         {"receiver": "airflow", "state": "pending", "attempts": 2, "last_error": "the receiver answered 503"}
@@ -350,6 +352,13 @@ def test_a_trigger_is_shown_with_its_deliveries() -> None:
         "window_end": "2026-11-23T12:00:00Z",
     }
     assert sent["withheld"] is None
+    assert (sent["state"], sent["since"]) == ("sent", "2026-11-23T13:00:00Z")
+    assert [(step["state"], step["at"], step["detail"]) for step in sent["reports"]] == [
+        ("pending", "2026-11-23T12:00:00Z", "amount drifted"),
+        ("sent", "2026-11-23T13:00:00Z", "HTTP 503."),
+    ]
+    assert (sent["run"], sent["new_version"]) == (None, None)
+    assert (withheld["state"], withheld["reports"][0]["detail"]) == ("withheld", "too few labels")
     assert (withheld["withheld"], withheld["performance"], withheld["deliveries"]) == ("too few labels", None, [])
 
 
@@ -438,6 +447,8 @@ def test_the_openapi_document_describes_every_route_and_field() -> None:
         "/api/v1/models/{model}/versions",
         "/api/v1/triggers",
         "/api/v1/triggers/{trigger}",
+        "/api/v1/triggers/{trigger}/approve",
+        "/api/v1/triggers/{trigger}/status",
     }
     for path, operations in document["paths"].items():
         for operation in operations.values():

@@ -227,7 +227,7 @@ def test_segments_have_rows_only_where_something_moved() -> None:
             replace(verdict(number, "amount", 0.9), window=calm),
             replace(verdict(number, "amount", 0.5, "drifting" if number else "ok"), window=moved),
         ]
-        views.append(WindowView.of(whole, 500, (), verdicts, (), ""))
+        views.append(WindowView.of(whole, 500, {}, "", (), verdicts, (), ""))
     seen = heat([Output(windows=views)], {}, 0.02, "roc_auc")
     assert [row.feature for row in seen.rows] == ["amount in country=PL", "amount"]
     assert "amount in country=PLamount in country=PL" in texts(chart("svg", SPEC, {}, [Output(windows=views)]))

@@ -59,6 +59,7 @@ ADDED = {
     "data_gaps_total": set(),
     "prediction_latency_invalid_total": {"model"},
     "drift_features": {"model", "version", "segment", "state"},
+    "triggers_in_flight": {"model"},
     "feature_invalid_ratio": {"model", "version", "segment", "feature"},
 }
 """What was added to the promise: docs/METRICS.md documents it."""

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from monitor.detection.life import Life
 from monitor.detection.records import State
 from monitor.detection.sensitivity import Detectable
 from monitor.exports.pages import FEATURES_MAX, index
@@ -79,8 +80,8 @@ def test_the_page_shows_what_drifts_performs_and_was_decided() -> None:
         "0.840 0.830 to 0.850",
         "577 labels, 71% labelled, 2026-11-23 10:00 to 11:00 UTC",
         "Open incidents major drift : amount , version 3, since 2026-11-23 12:00 UTC",
-        "amount drifted , 2026-11-23 12:00 UTC , pending to airflow",
-        "withheld: too few labels",
+        "amount drifted , 2026-11-23 12:00 UTC , sent: 2 tries to airflow, HTTP 503.",
+        "amount drifted , 2026-11-23 11:00 UTC , withheld: too few labels",
     ):
         assert shown in text
 
@@ -221,8 +222,10 @@ def test_no_name_can_break_the_page(name: str) -> None:
         place = window(0, model=name, version=name, segment=name)
         view = window_view(place, [verdict(place, name, "drifting", 0.5, 0.1)])
         incident = replace(drifting().models["fraud"].incidents[1], opened=place, features=(name,))
-        trigger = replace(drifting().models["fraud"].triggers[0], summary=name, withheld=name or "x")
-        model = model_view(name, versions=(name,), windows=[view], incidents=[incident], triggers=[trigger])
+        trigger = replace(drifting().models["fraud"].triggers[0].trigger, summary=name, withheld=name or "x")
+        model = model_view(
+            name, versions=(name,), windows=[view], incidents=[incident], triggers=[Life.begun(trigger, 0)]
+        )
         return read(snapshot(model, service=replace(drifting().service, not_ready=name)))
 
     plain = named("plain")
@@ -252,3 +255,18 @@ def test_a_window_too_small_to_judge_is_said_so() -> None:
     assert "No feature drifts." not in text
     assert "No feature could be judged yet: every window held too few rows." in text
     assert "earlier ones" not in text
+
+
+def test_a_trigger_is_shown_with_what_became_of_it() -> None:
+    begun = drifting().models["fraud"].triggers[1]
+    running = begun.after("running", 0, "epoch 2 of 9")
+    for life, said in (
+        (begun.after("delivered", 0, "HTTP 202."), "accepted: HTTP 202."),
+        (running, "running: epoch 2 of 9"),
+        (running.after("succeeded", 0, "", "", "4"), "succeeded: version 4"),
+        (running.after("succeeded", 0), "succeeded Effects"),
+        (running.after("failed", 0, "no memory"), "failed: no memory"),
+        (running.after("expired", 0, "nothing was heard of it"), "expired: nothing was heard of it"),
+    ):
+        text = read(snapshot(model_view(triggers=[life]))).text
+        assert f"amount drifted , 2026-11-23 12:00 UTC , {said}" in text

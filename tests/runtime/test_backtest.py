@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitor.events.batch import CategoricalColumn
+from monitor.events.batch import CategoricalColumn, NumericColumn
 from monitor.exports.lines import lines
 from monitor.profiles.reference import Reference
 from monitor.runtime.backtest import run_backtest
 from monitor.runtime.tables import Table
-from monitor.spec import ModelSpec, PerformanceSpec
+from monitor.spec import HOUR_MS, ModelSpec, PerformanceSpec, RetrainSpec
 from monitor.windows.streams import Now
 from monitor.windows.window import WindowSpec
+from tests.engine.specs import HOURLY
 from tests.profiles import rows
 
 MINUTE_MS = 60_000
@@ -70,3 +73,22 @@ def test_last_revisions_are_the_figures_of_each_span_with_all_labels_known(seed:
     expected = history.expected()
     assert len({value is None for _, value in expected.values()}) == 2
     assert history.last_accuracies() == expected
+
+
+def test_a_request_is_over_when_it_is_made_as_there_is_no_pipeline() -> None:
+    """Two incidents, more than a cool-down apart: neither waits for what became of the other's request."""
+    batch = rows.predictions(np.random.default_rng(0), 60 * 240)
+    hour = np.arange(len(batch)) // 240
+    drifted = ((hour >= 4) & (hour < 10)) | ((hour >= 40) & (hour < 46))
+    amount = NumericColumn.of(np.random.default_rng(1).normal(2.0 * drifted, 1.0))
+    times = hour * HOUR_MS + np.arange(len(batch)) % 240 * (HOUR_MS // 240)
+    table = Table(replace(batch, time_ms=times, features={**batch.features, "amount": amount}), None, False)
+    known = rows.predictions(np.random.default_rng(2), 8_000)
+    usual = NumericColumn.of(np.random.default_rng(3).normal(0.0, 1.0, 8_000))
+    known = replace(known, features={**known.features, "amount": usual})
+    reference = Reference.build(rows.SCHEMA, known, None, version="3")
+    spec = replace(HOURLY, retrain=RetrainSpec("pipeline", frozenset({"drift"}), labels_min=0))
+    result = run_backtest(spec, {"3": reference}, table, None, lambda: Now.at(0))
+    made = [trigger for output in result.outputs for trigger in output.triggers]
+    assert [trigger.withheld for trigger in made] == ["", ""]
+    assert made[1].window.end_ms - made[0].window.end_ms > 24 * HOUR_MS

@@ -11,10 +11,12 @@ from monitor.actions.pagerduty import PagerDuty
 from monitor.actions.slack import Slack
 from monitor.actions.webhook import Webhook
 from monitor.config.notify import Notified, Notify
+from monitor.detection.life import Life
 from monitor.detection.records import Incident, IncidentChange, PerformanceEvidence, Trigger
+from monitor.engine import Monitor, Output
 from monitor.errors import ConfigError
-from monitor.runtime.notices import COURSE_MAX, GATHER_MS, audience, receiver, scene_of, trigger_notices
-from tests.actions.notices import TRIGGER, Life
+from monitor.runtime.notices import COURSE_MAX, GATHER_MS, audience, notices, receiver, scene_of
+from tests.actions.notices import TRIGGER, stepped
 from tests.exports.snapshots import TEN_MS, performance_view, trigger, window
 from tests.exports.test_picture import story
 
@@ -61,7 +63,7 @@ def test_a_scene_is_what_was_known_up_to_the_window_of_the_change() -> None:
     assert scene.performance == PerformanceEvidence("roc_auc", 0.7, 0.69, 0.71, 0.91, 0.71)
     assert scene.course == Course("roc_auc", (0.9,) * 8 + (0.7,) * 2, 0.88)
     assert [each.feature for each in scene.verdicts] == ["amount", "country"]
-    assert scene.trigger is None
+    assert scene.retraining is None
 
 
 def test_what_is_over_has_no_evidence_and_began_when_it_opened() -> None:
@@ -77,8 +79,9 @@ def test_a_request_of_another_incident_of_the_same_change_is_told_rather_than_wh
     cooling = replace(trigger("trg_own", window(9), (), withheld="cooling down"), incident="inc_fell")
 
     def told_of(*triggers: Trigger) -> str | None:
-        found = scene_of(replace(story(), triggers=triggers), change).trigger
-        return found and found.id
+        lives = tuple(Life.begun(each, TEN_MS) for each in triggers)
+        found = scene_of(replace(story(), triggers=lives), change).retraining
+        return found and found.trigger.id
 
     assert told_of(old, sent, cooling) == "trg_sent"
     assert told_of(old, cooling) == "trg_own"
@@ -100,9 +103,10 @@ def test_a_line_of_bars_is_short() -> None:
 
 
 def test_of_each_retraining_the_last_step_is_told_to_everybody() -> None:
-    steps = [Life(TRIGGER, "failed", "an error"), Life(replace(TRIGGER, id="trg_8"), "sent", ""),
-             Life(TRIGGER, "succeeded", "", version="4")]  # fmt: skip
-    told_of = trigger_notices(steps, [Audience("chat"), Audience("team")], "http://monitor.example", TEN_MS)
+    other = replace(TRIGGER, id="trg_8")
+    steps = [stepped("failed", "an error"), stepped("sent", "", other), stepped("succeeded", version="4")]
+    audiences, engine = [Audience("chat"), Audience("team")], Monitor([], {})
+    told_of = notices(Output(trigger_changes=steps), audiences, engine, "http://monitor.example", TEN_MS)
     assert [(each.receiver, each.subject, orjson.loads(each.body)["type"]) for each in told_of] == [
         ("chat", "trg_9", "model.retrain.succeeded"),
         ("team", "trg_9", "model.retrain.succeeded"),

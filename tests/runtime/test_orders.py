@@ -15,10 +15,12 @@ from monitor.errors import CommitFailedError, ConfigError, RefusedError, Unavail
 from monitor.events.batch import no_predictions
 from monitor.exports.api import create_app
 from monitor.exports.server import HttpServer
+from monitor.runtime.asking import rebaseline
 from monitor.runtime.backtest import TableSource
 from monitor.runtime.clock import now
-from monitor.runtime.loop import Loop, Topics
-from monitor.runtime.orders import Orders, rebaseline
+from monitor.runtime.intake import Topics
+from monitor.runtime.loop import Loop
+from monitor.runtime.orders import Orders
 from monitor.runtime.store import Store
 from tests.engine.saved import saved
 from tests.engine.test_orders import SPEC, Run, monitor

@@ -47,7 +47,7 @@ def config(tmp_path: Path) -> Path:
         batch = table.predictions(np.random.default_rng(window), 240, first=240 * window, offset=240 * window)
         model.ingest(replace(batch, time_ms=times), (), {}, Now.at(1 << 50))
         model.finish((window + 1) * HOUR_MS)
-    engine.obey(Rebaseline("m", "a new product"))
+    engine.obey(Rebaseline("m", "a new product"), 0)
     with Store.open(tmp_path / "state") as store, store.transaction():
         store.put_state(saved(engine))
     return path

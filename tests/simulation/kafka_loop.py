@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 from monitor.engine import Monitor
 from monitor.runtime.clock import now
+from monitor.runtime.intake import Topics
 from monitor.runtime.kafka import KafkaSource
-from monitor.runtime.loop import Loop, Topics
+from monitor.runtime.loop import Loop
 from monitor.runtime.store import Store
 from monitor.spec import ModelSpec
 from tests.brokers import Broker

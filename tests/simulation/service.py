@@ -26,6 +26,8 @@ AWAY = {"bootstrap_servers": "127.0.0.1:1"}
 WAIT_S = 60.0
 _NUMBERS = count()
 STATE = "state"
+UNREPORTED = {"expires": "0s", "budget": 1_000}
+"""Of a pipeline that is asked whenever something is wrong, and never reports."""
 
 
 def write_config(
@@ -57,7 +59,7 @@ def write_config(
                 "reference": {"1": "fraud.profile"},
                 "features": {"amount": "numeric", "country": "categorical"},
                 "performance": {"metric": "accuracy", "drop": 0.1, "wait": "4m", "labels_min": 150},
-                "retrain": {"webhook": "pipeline", "cooldown": "3m", "labels_min": 500},
+                "retrain": {"webhook": "pipeline", "cooldown": "3m", "labels_min": 500, **UNREPORTED},
             },
             {
                 "name": "churn",
@@ -67,7 +69,7 @@ def write_config(
                 "features": {"usage": "numeric"},
                 "labels": "none",
                 "arrival": "batch",
-                "retrain": {"webhook": "pipeline", "cooldown": "0s"},
+                "retrain": {"webhook": "pipeline", "cooldown": "0s", **UNREPORTED},
             },
         ],
         "webhooks": {"pipeline": {"url": url, "secret_file": "secret"}},

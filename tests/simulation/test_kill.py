@@ -22,7 +22,7 @@ from tests.brokers import Broker, Produce, Topics
 from tests.simulation import oracle
 from tests.simulation.service import STATE, Service, write_config
 from tests.simulation.traffic import LABELS, PREDICTIONS, Log, Record, Shape, Traffic
-from tests.simulation.world import EVERYTHING, World
+from tests.simulation.world import EVERYTHING, World, timeless
 
 SEED = int(os.environ.get("MODEL_MONITOR_SEED", random.randrange(1 << 32)))
 EVENTS = 60_000
@@ -129,4 +129,4 @@ def restored(config: Config, pieces: dict[str, bytes]) -> Mapping[str, ModelView
     """What the engine would show that goes on from this state."""
     monitor = Monitor(list(config.specs().values()), config.references())
     monitor.restore({key: piece for key, piece in pieces.items() if key.partition("/")[0] in config.models})
-    return monitor.views()
+    return timeless(monitor.views())

@@ -6,7 +6,7 @@ import functools
 import random
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from monitor.events.decoder import Decoder
 from monitor.events.native import NativeDecoder
 from monitor.events.schema import Schema
 from monitor.profiles.reference import Reference
-from monitor.runtime.loop import Loop, Topics
+from monitor.runtime.intake import Topics
+from monitor.runtime.loop import Loop
 from monitor.runtime.notices import notices
 from monitor.snapshot import ModelView
 from monitor.spec import AlarmSpec, ModelSpec, PerformanceSpec, RetrainSpec
@@ -60,7 +61,9 @@ FRAUD = ModelSpec(
     Schema("fraud", "binary", {"amount": "numeric", "country": "categorical"}, positive="fraud"),
     WindowSpec(MINUTE_MS),
     PerformanceSpec("accuracy", 0.1, 4 * MINUTE_MS, labels_min=150, class_min=20, span_max_ms=3 * MINUTE_MS),
-    RetrainSpec("pipeline", frozenset({"performance", "drift"}), cooldown_ms=150_000, labels_min=500),
+    RetrainSpec(
+        "pipeline", frozenset({"performance", "drift"}), cooldown_ms=150_000, labels_min=500, budget=1_000, expires_ms=0
+    ),
     lateness_ms=10_000,
     idle_after_ms=30_000,
     alarms=ALARMS,
@@ -70,7 +73,7 @@ CHURN = ModelSpec(
     Schema("churn", "binary", {"usage": "numeric"}, positive="leave"),
     WindowSpec(MINUTE_MS),
     PerformanceSpec("accuracy", 0.1),
-    RetrainSpec("pipeline", frozenset({"drift"}), cooldown_ms=0),
+    RetrainSpec("pipeline", frozenset({"drift"}), cooldown_ms=0, budget=1_000, expires_ms=0),
     lateness_ms=10_000,
     idle_after_ms=30_000,
     arrival="batch",
@@ -242,7 +245,7 @@ class World:
             receivers=dict(self.receiver.names),
             deliveries=sorted((each.subject, each.state, each.attempts) for each in store.deliveries()),
             events=dict(snapshot.service.events),
-            views=snapshot.models,
+            views=timeless(snapshot.models),
             dead=sorted(
                 (each.topic, each.partition, each.offset, each.row, each.reason.value)
                 for _, each in store.pending_dead_letters(EVERYTHING)
@@ -280,7 +283,25 @@ class World:
         return monitor
 
 
+def timeless(views: Mapping[str, ModelView]) -> Mapping[str, ModelView]:
+    """Without when the wall clock says that requests were delivered."""
+    return {
+        name: replace(
+            view,
+            triggers=tuple(
+                replace(life, heard_ms=0, steps=tuple(replace(step, at_ms=0) for step in life.steps))
+                for life in view.triggers
+            ),
+        )
+        for name, view in views.items()
+    }
+
+
 def requests(output: Output, now_ms: int) -> list[Message]:
     """What follows from what was said: each trigger asks for a retrained model."""
     receipt = Receipt("simulated")
-    return [retrain_request(each, receipt, "pipeline", now_ms) for each in output.triggers if not each.withheld]
+    return [
+        retrain_request(change.trigger, receipt, "pipeline", now_ms)
+        for change in output.trigger_changes
+        if change.after == "pending"
+    ]
