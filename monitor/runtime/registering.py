@@ -18,7 +18,8 @@ def register_version(
     config: Path, model: str, version: str, reference: Path | None, table: Path | None, url: str | None
 ) -> Iterator[str]:
     """Have a version compared with a reference of its own. reference: a compiled file; table: rows that this version
-    answered, such as those that were held out of its training. url: where the service is reached, None: where it listens.
+    answered, such as those that were held out of its training. url: where the service is reached; None: where it
+    listens.
     """
     if (reference is None) == (table is None):
         raise ConfigError("a version needs one reference: name either --reference or --table")
