@@ -6,7 +6,7 @@ SEED ?= 1
 DURATION ?= 60
 WORKERS ?= auto
 
-.PHONY: help demo test check acceptance bench bench-detection bench-validation simulate lock clean
+.PHONY: help demo loop test check acceptance bench bench-detection bench-validation simulate lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 17
@@ -20,6 +20,9 @@ $(VENV)/installed: requirements.lock pyproject.toml
 
 demo: $(VENV)/installed  ## the main job on the embedded broker: drift, falling performance, a signed retrain request
 	$(BIN)/monitor demo --duration $(DURATION)
+
+loop: $(VENV)/installed  ## the same with a pipeline that retrains: drift, request, new version, promotion, recovery
+	$(BIN)/monitor demo --loop --duration 90
 
 test: $(VENV)/installed  ## every test, on all cores; on Apache Kafka where Java is present, else on the embedded broker
 	$(BIN)/pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal

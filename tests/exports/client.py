@@ -26,6 +26,12 @@ class Client:
     ) -> Response:
         return asyncio.run(self._request("POST", path, headers, content))
 
+    def put(self, path: str, headers: Mapping[str, str] | None = None, content: bytes | None = None) -> Response:
+        return asyncio.run(self._request("PUT", path, headers, content))
+
+    def delete(self, path: str) -> Response:
+        return asyncio.run(self._request("DELETE", path, None, None))
+
     async def _request(
         self, method: str, path: str, headers: Mapping[str, str] | None, content: bytes | AsyncIterable[bytes] | None
     ) -> Response:
