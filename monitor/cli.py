@@ -45,6 +45,8 @@ triggers = typer.Typer(
     no_args_is_help=True, help="Requests to retrain: what became of them, by hand, and what would be sent."
 )
 app.add_typer(triggers, name="triggers")
+notify = typer.Typer(cls=_Commands, no_args_is_help=True, help="Who is told of incidents.")
+app.add_typer(notify, name="notify")
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 DEFAULT = Path("monitor.yaml")
 
@@ -274,6 +276,17 @@ def dry_run(
     from monitor.runtime.dry_run import dry_run as lines
 
     _print(lines(config, model, receiver))
+
+
+@notify.command("test")
+def notify_test(
+    config: ConfigFile = DEFAULT,
+    receiver: Annotated[str | None, typer.Option(help="Only this one of `notify`.")] = None,
+) -> None:
+    """Send one message that says it is a test to everybody under `notify`, and say what came of it."""
+    from monitor.runtime.notify_test import notify_test as lines
+
+    _print(lines(config, receiver))
 
 
 def _scores(options: list[str]) -> str | dict[str, str] | None:

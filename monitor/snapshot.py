@@ -136,6 +136,14 @@ class WatchView:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """What the model's metric is held against: the reference's own figure, and the worst that is no alarm, if any."""
+
+    reference: float
+    limit: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelView:
     """One model.
 
@@ -143,8 +151,9 @@ class ModelView:
     them. decided: triggers in all, by (version, one of TRIGGER_RESULTS). in_flight: requests that the pipeline has not
     done with. labels: in all, by LABEL_RESULTS. label_delay_s: of the first label of
     each prediction, seconds. last_event_ms, watermark_ms: None before the first event. alarms: the settings in force.
-    watches: by version. latency_s: of predictions that say how long they took, seconds; None where none does.
-    latencies_invalid: of those, how many said what can be no latency.
+    watches: by version. targets: by version that has a reference of its own with labels. latency_s: of predictions that
+    say how long they took, seconds; None where none does. latencies_invalid: of those, how many said what can be no
+    latency.
     """
 
     name: str
@@ -165,6 +174,7 @@ class ModelView:
     in_flight: int = 0
     alarms: AlarmSpec = field(default_factory=AlarmSpec)
     watches: Mapping[str, WatchView] = field(default_factory=dict)
+    targets: Mapping[str, Target] = field(default_factory=dict)
     latency_s: Histogram | None = None
     latencies_invalid: int = 0
 

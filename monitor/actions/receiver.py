@@ -28,6 +28,17 @@ class Request:
     method: str = "POST"
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a program of ours, for a library that sends by itself. module: as after `python -m`; input: bytes on
+    its standard input, never shown. Its answer has status 200 where it exits with 0 and 500 where it does not, and what
+    it has written as body.
+    """
+
+    module: str
+    input: bytes = field(repr=False)
+
+
 Problem = Literal["timeout", "dns", "refused", "unreachable", "tls", "reset", "protocol", "internal"]
 
 
@@ -66,7 +77,8 @@ class Answer:
 
 
 Outcome = Reply | Answer
-Conversation = Generator[Request, Reply, Outcome]
+Sent = Request | Run
+Conversation = Generator[Sent, Reply, Outcome]
 
 
 class Receiver(Protocol):

@@ -59,7 +59,7 @@ def judge(outcome: Outcome, message: Message, now_ms: int, jitter: float) -> Att
     else:
         state = "pending"
         scheduled_ms = int(SCHEDULE_S[attempts] * 1000 * (1 + JITTER * jitter))
-        due_ms += max(scheduled_ms, _asked_for_ms(outcome, now_ms))
+        due_ms += max(scheduled_ms, asked_for_ms(outcome, now_ms))
     return Attempt(
         message=message.id,
         receiver=message.receiver,
@@ -101,7 +101,7 @@ def _host(location: str | None) -> str:
     return host if re.fullmatch(r"[a-z0-9._:-]{1,253}", host) else "an unnamed place"
 
 
-def _asked_for_ms(outcome: Outcome, now_ms: int) -> int:
+def asked_for_ms(outcome: Outcome, now_ms: int) -> int:
     """The wait that `Retry-After` asks for, 0 without one: seconds or an HTTP date (RFC 9110, 10.2.3)."""
     text = "" if isinstance(outcome, NoResponse) else (outcome.retry_after or "").strip()
     if text.isascii() and text.isdigit():

@@ -17,6 +17,7 @@ from monitor.config.client import check_client
 from monitor.config.document import Document, Location
 from monitor.config.kafka import Kafka
 from monitor.config.models import Context, File, Made, Model
+from monitor.config.notify import Notified, secret_problem
 from monitor.config.problems import Problem, problems_of, sentences
 from monitor.config.receivers import Pipeline, Webhook
 from monitor.config.references import References, kinds
@@ -111,6 +112,18 @@ class Config:
         self._raise(problems)
         return receivers
 
+    def notified(self) -> list[Notified]:
+        """Who is told of incidents, with secrets, read now; ConfigError as for `webhooks`."""
+        problems: list[Problem] = []
+        found = []
+        for name, told in self.file.notify.items():
+            where: Location = ("notify", name, told.kind)
+            secrets = tuple(self._secret(path, where, problems) for path in told.files)
+            problems += [(where, text) for secret in secrets if secret and (text := secret_problem(told, secret))]
+            found.append(Notified(name, told, secrets))
+        self._raise(problems)
+        return found
+
     def kafka_settings(self) -> dict[str, object]:
         """Keyword arguments for the Kafka client, with passwords read now; ConfigError as for `webhooks`."""
         problems: list[Problem] = []
@@ -135,6 +148,7 @@ class Config:
             if (path := getattr(self.kafka, key)) is not None
         ]
         files += [(("webhooks", name), path) for name, hook in self.file.webhooks.items() for path in hook.files]
+        files += [(("notify", name, told.kind), path) for name, told in self.file.notify.items() for path in told.files]
         return sentences(self._document, [(where, text) for where, path in files for text in self._exposed(path)])
 
     def _resolve(self, path: str) -> Path:

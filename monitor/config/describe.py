@@ -37,7 +37,7 @@ def _entry(config: Config, head: str, value: object, where: Location, indent: st
         yield head
         yield from _lines(config, value, where, indent)
     else:
-        text = without_query(value) if where[-1] == "url" and isinstance(value, str) else value
+        text = without_query(value) if where[-1] in ("url", "webhook", "runbook") and isinstance(value, str) else value
         yield f"{head} {_flow(text)}{_mark(config, where)}"
 
 

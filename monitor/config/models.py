@@ -36,6 +36,7 @@ from monitor.config.agreement import (
 )
 from monitor.config.calendar import Entry, calendar_problems
 from monitor.config.kafka import Kafka
+from monitor.config.notify import Notify, notify_problems
 from monitor.config.problems import near, refuse
 from monitor.config.receivers import Receiver
 from monitor.config.references import References
@@ -313,6 +314,7 @@ class File(Settings):
     segments_max: int = Field(SEGMENTS_MAX, ge=2, le=SEGMENTS_MAX)
     models: Annotated[tuple[Model, ...], BeforeValidator(one_or_more), Field(min_length=1)]
     webhooks: dict[str, Receiver] = Field(default_factory=dict)
+    notify: dict[str, Notify] = Field(default_factory=dict)
     server: Server = Server()
 
     @model_validator(mode="after")
@@ -332,7 +334,8 @@ class File(Settings):
                     *calendar_problems(model.calendar, model.timezone),
                     *segments_max_problems(model.segments, self.segments_max),
                 )
-            )
+            ),
+            *notify_problems(self.notify, tuple(self.webhooks), [model.name for model in models]),
         )
         return self.model_copy(update={"models": models})
 

@@ -17,7 +17,6 @@ Problem = tuple[Location, str]
 
 _LATER = frozenset(
     {
-        "notify",
         "kafka.client",
         "models.*.performance.window",
         "server.token_file",

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from monitor.detection.records import Severity
+from typing import Literal, get_args
+
+from monitor.detection.records import Incident, Severity
+
+Level = Literal["minor", "moderate", "major", "critical"]
+LEVELS: tuple[Level, ...] = get_args(Level)
+"""How urgent an incident is, ascending. `critical` is a consequence that somebody has to look at now: performance has
+fallen, or the data is broken, and by much. What has only moved is never more than `major`."""
 
 MODERATE = 0.1
 """0.32 standard deviations of a normal feature."""
@@ -13,3 +20,10 @@ MAJOR = 0.25
 
 def severity(effect: float) -> Severity:
     return "major" if effect >= MAJOR else "moderate" if effect >= MODERATE else "minor"
+
+
+def level_of(incident: Incident) -> Level:
+    """It rises with the incident's severity, and so never falls."""
+    if incident.severity == "major" and incident.cause in ("performance", "data"):
+        return "critical"
+    return incident.severity

@@ -18,10 +18,10 @@ from monitor.engine.output import Output
 from monitor.engine.retraining import Approve, Report, Retrain
 from monitor.errors import NotFoundError
 from monitor.profiles.reference import Reference
-from monitor.snapshot import LABEL_RESULTS, ModelView, WatchView, WindowView
+from monitor.snapshot import LABEL_RESULTS, ModelView, Target, WatchView, WindowView
 from monitor.spec import ModelSpec
 from monitor.windows.streams import NEVER
-from monitor.windows.window import Place
+from monitor.windows.window import Place, Window
 
 Order = Rebaseline | Register | Acknowledge | Retrain | Report | Approve
 
@@ -117,7 +117,11 @@ class Monitor:
 
     def views(self) -> dict[str, ModelView]:
         """What may be shown of each model."""
-        return {name: _view(model) for name, model in self.models.items()}
+        return {name: self.view(name) for name in self.models}
+
+    def view(self, model: str) -> ModelView:
+        """What may be shown of one model."""
+        return _view(self.models[model])
 
 
 def _far_ahead(model: ModelMonitor) -> set[Place]:
@@ -154,12 +158,25 @@ def _view(model: ModelMonitor) -> ModelView:
         latency_s=progress.latencies.histogram(),
         latencies_invalid=progress.latencies.invalid,
         watches={version: _watched(model, version, mine) for version, mine in by_version.items()},
+        targets={
+            version: target
+            for version, mine in by_version.items()
+            if (target := _target(model, mine[-1].window)) is not None
+        },
     )
 
 
 def _watched(model: ModelMonitor, version: str, windows: Sequence[WindowView]) -> WatchView:
     view, until_ms = model.watching.view(windows), model.maker.learning_until_ms(version)
     return view if until_ms is None else replace(view, learning_until_ms=until_ms)
+
+
+def _target(model: ModelMonitor, window: Window) -> Target | None:
+    key = model.references.key(window.version, window.start_ms)
+    reader = model.references[key].performance.metric
+    if not model.references.owns(window.version, key) or reader.target is None:
+        return None
+    return Target(reader.target.value, reader.bound)
 
 
 def _time(time_ms: int) -> int | None:

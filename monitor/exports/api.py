@@ -12,10 +12,12 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from monitor import __version__
 from monitor.detection.life import TriggerState
+from monitor.detection.records import Incident
 from monitor.engine import Acknowledge, Approve
 from monitor.events.batch import CORRELATION, OUTPUTS, ROWS
 from monitor.exports import comparison, decisions, orders, pages, problems, prometheus, reference, resources
 from monitor.exports.guard import BODY_MAX_BYTES, Guard, own_names
+from monitor.exports.picture import picture
 from monitor.exports.resource import Item, Page
 from monitor.exports.text import named
 from monitor.snapshot import ModelView, Snapshot
@@ -196,14 +198,30 @@ def list_incidents(
     return paging.page(incidents, decisions.Incident.of)
 
 
-@_api.get("/incidents/{incident}")
-def show_incident(incident: str, snapshot: Newest) -> decisions.Incident:
-    """One incident."""
+def _find_incident(incident: str, snapshot: Newest) -> tuple[ModelView, Incident]:
     for view in snapshot.models.values():
         for candidate in view.incidents:
             if candidate.id == incident:
-                return decisions.Incident.of(candidate)
+                return view, candidate
     raise HTTPException(404, "there is no such incident; /api/v1/incidents lists those that are still held")
+
+
+FoundIncident = Annotated[tuple[ModelView, Incident], Depends(_find_incident)]
+
+
+@_api.get("/incidents/{incident}")
+def show_incident(found: FoundIncident) -> decisions.Incident:
+    """One incident."""
+    return decisions.Incident.of(found[1])
+
+
+@_api.get("/incidents/{incident}/picture.png", response_class=Response)
+def show_picture(found: FoundIncident) -> Response:
+    """What the incident is about over the last windows, and when it began, as a small picture."""
+    drawn = picture(*found)
+    if drawn is None:
+        raise HTTPException(404, "the incident's windows are no longer held, so that there is nothing to draw")
+    return Response(drawn, media_type="image/png", headers={"cache-control": "max-age=60"})
 
 
 @_api.post("/incidents/{incident}/acknowledge")

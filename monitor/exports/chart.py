@@ -18,6 +18,9 @@ from monitor.errors import ConfigError
 from monitor.exports import ticks
 from monitor.exports.heat import Cell, Heat, Point, Row, Span, heat
 from monitor.exports.markup import Content, Markup, tag
+from monitor.exports.svg import number as _n
+from monitor.exports.svg import points as _points
+from monitor.exports.svg import shown
 from monitor.profiles.reference import Reference
 from monitor.spec import ModelSpec
 from monitor.statistics.performance import METRICS, performance
@@ -69,7 +72,7 @@ class Drawing:
 
     @property
     def title(self) -> str:
-        return f"{_shown(self.spec.name)}: how far each feature was from its reference, window by window"
+        return f"{shown(self.spec.name)}: how far each feature was from its reference, window by window"
 
     @property
     def _many(self) -> bool:
@@ -157,7 +160,7 @@ class Drawing:
         for span in spans:
             first, last = self._x(span.first), self._x(span.last + 1)
             version = f", version {span.version}" if span.version else ""
-            said = _shown(f"{cause} incident ({span.severity}{version}): {', '.join(map(spoken, span.features))}")
+            said = shown(f"{cause} incident ({span.severity}{version}): {', '.join(map(spoken, span.features))}")
             bar = tag("rect", x=_n(first), y=_n(y + 8), width=_n(max(last - first, 2)), height="3", fill=_PALE)
             mark = tag("path", d=_mark(cause, first, y + 9.5), fill=_INK, stroke="#ffffff")
             began = self._x(span.onset)
@@ -170,13 +173,13 @@ class Drawing:
         for name, first, last in self.seen.ignored:
             x, width = self._x(first), self._x(last + 1) - self._x(first)
             bar = tag("rect", x=_n(x), y=_n(y + 3), width=_n(max(width, 2)), height="12", fill="url(#hatch)")
-            said = _shown(f"not judged, as the calendar says: {name}")
+            said = shown(f"not judged, as the calendar says: {name}")
             yield tag("g", tag("title", said), bar)
 
     def _feature(self, row: Row, y: float) -> Iterator[Markup]:
         height = self._row
         feature = spoken(row.feature)
-        name = _shown(f"{feature} ({row.version})" if self._many else feature)
+        name = shown(f"{feature} ({row.version})" if self._many else feature)
         short = name if len(name) <= _NAME else name[: _NAME - 1] + "…"
         yield tag("text", tag("title", name), short, x=_n(_LEFT - 8), y=_n(y + height / 2 + 4), text_anchor="end")
         for (first, last), cell in _runs(row.cells):
@@ -304,7 +307,7 @@ class Drawing:
         yield tag("polyline", points=_points(line), fill="none", stroke="#24507e", stroke_width="1.5")
         if self._many:
             x, y = line[-1]
-            yield tag("text", _shown(f"version {version}"), x=_n(x), y=_n(y - 6), text_anchor="end", class_="small")
+            yield tag("text", shown(f"version {version}"), x=_n(x), y=_n(y - 6), text_anchor="end", class_="small")
 
 
 def _target(reference: Reference, metric: str) -> float | None:
@@ -350,16 +353,3 @@ def _onset(began: float, found: float, y: float) -> tuple[Markup, Markup]:
     """A ring where a change is estimated to have begun, and dots from there to where it was found."""
     dots = tag("line", x1=_n(began), x2=_n(found), y1=_n(y), y2=_n(y), stroke=_PALE, stroke_dasharray="2 3")
     return dots, tag("circle", cx=_n(began), cy=_n(y), r="3.5", fill="#ffffff", stroke=_INK)
-
-
-def _points(places: Sequence[tuple[float, float]]) -> str:
-    return " ".join(f"{_n(x)},{_n(y)}" for x, y in places)
-
-
-def _shown(text: str) -> str:
-    """XML has no way to write most control characters."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
-
-
-def _n(number: float) -> str:
-    return f"{number:.2f}".rstrip("0").rstrip(".")

@@ -13,6 +13,7 @@ from kafka.errors import KafkaError
 from monitor.config import Config, describe, load
 from monitor.errors import UnavailableError
 from monitor.runtime.kafka_log import last_failure, limit_kafka_log
+from monitor.runtime.notices import addresses, check_usable
 from monitor.runtime.receivers import receivers
 from monitor.runtime.standing import in_state
 
@@ -28,6 +29,8 @@ def check(config: Path, offline: bool) -> Iterator[str]:
     for sentence in in_state(loaded):
         yield f"warning: {sentence}"
     receivers(loaded)
+    for told in loaded.notified():
+        check_usable(told)
     if not offline:
         problems = [*_kafka_problems(loaded), *_receiver_problems(loaded)]
         if problems:
@@ -60,10 +63,12 @@ def _topics(settings: Mapping[str, object]) -> set[str]:
 
 
 def _receiver_problems(config: Config) -> Iterator[str]:
-    for name, settings in config.file.webhooks.items():
-        url = urlsplit(settings.url)
+    receivers = [(f"webhook {name}", settings.url) for name, settings in config.file.webhooks.items()]
+    receivers += [(f"notify.{name}", url) for name, url in addresses(config.notified())]
+    for name, address in receivers:
+        url = urlsplit(address)
         port = url.port or (443 if url.scheme == "https" else 80)
         try:
             socket.create_connection((url.hostname or "", port), _REACH_S).close()
         except OSError as error:
-            yield f"webhook {name} cannot be reached ({error.strerror or error}): start it, or correct its url"
+            yield f"{name} cannot be reached ({error.strerror or error}): start it, or correct its address"

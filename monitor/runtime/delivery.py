@@ -17,16 +17,16 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 
 from monitor.actions.outbox import Attempt, DeliveryState, Message
-from monitor.actions.receiver import NoResponse, Outcome, Receiver, Reply, Request
-from monitor.actions.retry import judge
+from monitor.actions.receiver import NoResponse, Outcome, Receiver, Reply, Response, Sent
+from monitor.actions.retry import asked_for_ms, judge
 from monitor.runtime.clock import wall_clock_ms
-from monitor.runtime.post import post
+from monitor.runtime.sending import send
 
 LOOK_AGAIN_S = 60.0
 """The longest wait before the wall clock is read again: it may be set, or the machine may have slept."""
 
 Clock = Callable[[], int]
-Post = Callable[[Request, float], Awaitable[Reply]]
+Post = Callable[[Sent, float], Awaitable[Reply]]
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Delivery:
         receivers: Iterable[Receiver],
         clock: Clock = wall_clock_ms,
         jitter: Callable[[], float] = random.random,
-        post: Post = post,
+        post: Post = send,
     ) -> None:
         """clock: epoch ms. jitter: uniform in [0, 1). post: makes one attempt; tests replace it."""
         self._clock = clock
@@ -162,7 +162,9 @@ class _Worker(threading.Thread):
             return [_unsent(message, self._clock(), "disabled", detail) for message in messages]
         outcome = runner.run(self._converse(messages))
         now_ms, jitter = self._clock(), self._jitter()
-        self._free_ms = now_ms + self._receiver.pace_ms
+        # Who says 429 means every message, not this one.
+        busy = isinstance(outcome, Response) and outcome.status == 429
+        self._free_ms = now_ms + max(self._receiver.pace_ms, asked_for_ms(outcome, now_ms) if busy else 0)
         return [judge(outcome, message, now_ms, jitter) for message in messages]
 
     async def _converse(self, messages: Sequence[Message]) -> Outcome:

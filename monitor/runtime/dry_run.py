@@ -77,7 +77,9 @@ def _requests(configured: Receiver, message: Message) -> list[tuple[str, Request
     if isinstance(made, Pipeline):
         return made.requests(message, message.created_ms)
     assert isinstance(made, Webhook), "receivers of retrain requests are of two kinds"
-    return [("for the run", next(made.deliver([message], message.created_ms)))]
+    request = next(made.deliver([message], message.created_ms))
+    assert isinstance(request, Request), "a webhook is sent to"
+    return [("for the run", request)]
 
 
 def _shown(request: Request, address: str) -> Iterator[str]:

@@ -21,6 +21,7 @@ from monitor.runtime.intake import Topics
 from monitor.runtime.kafka import KafkaSource
 from monitor.runtime.kafka_dead_letters import KafkaDeadLetters
 from monitor.runtime.loop import Loop
+from monitor.runtime.notices import audience, check_installed, receiver
 from monitor.runtime.outgoing import Outgoing
 from monitor.runtime.receivers import receivers
 from monitor.runtime.standing import overruled
@@ -48,7 +49,10 @@ class Service:
         self._config, self._specs = config, specs
         self._receivers = {name: spec.retrain.receiver for name, spec in specs.items() if spec.retrain}
         client = config.kafka_settings()
-        webhooks = receivers(config)
+        asked = receivers(config)
+        told = config.notified()
+        for each in told:
+            check_installed(each)
         try:
             self._store = store = Store.open(config.state)
             self._closing.callback(store.close)
@@ -58,11 +62,14 @@ class Service:
             self._closing.callback(self._source.close)
             sender = KafkaDeadLetters(client, config.kafka.topics.dead_letters)
             self._closing.callback(sender.close)
-            self._delivery = Delivery(webhooks)
             self.server = HttpServer(config.server.host, config.server.port if port is None else port)
             self._closing.callback(self.server.stop)
             base_url = config.server.public_url or self.server.url
-            outgoing = Outgoing(self._receivers, lambda: self._loop.monitor, config.digest, base_url)
+            notified = [receiver(each, config.server.public_url, self.server.url) for each in told]
+            self._delivery = Delivery([*asked, *notified])
+            audiences = [audience(each) for each in told]
+            outgoing = Outgoing(self._receivers, lambda: self._loop.monitor, config.digest, base_url, audiences)
+            self._outboxes = {*self._receivers.values(), *(each.name for each in told)}
             topics = config.kafka.topics
             self._loop = Loop(
                 lambda: Monitor(list(specs.values()), references),
@@ -91,7 +98,7 @@ class Service:
             not_ready=self._source.trouble() or self._loop.stalled(),
             poll_returned_ms=self._source.returned_ms,
             lag=self._source.lag(),
-            outbox_pending={**dict.fromkeys(self._receivers.values(), 0), **snapshot.service.outbox_pending},
+            outbox_pending={**dict.fromkeys(self._outboxes, 0), **snapshot.service.outbox_pending},
         )
         return replace(snapshot, service=live)
 

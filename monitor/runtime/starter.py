@@ -144,6 +144,10 @@ def _outlook() -> Iterator[str]:
         # webhooks:
         #   pipeline: {url: "https://pipeline.example/retrain", secret_file: /run/secrets/pipeline}
 
+        # Who is told of incidents; `monitor notify test` tries it.
+        # notify:
+        #   slack: {url_file: /run/secrets/slack}
+
         server: {host: 127.0.0.1, port: 8000}  # metrics, API and pages"""
     ).splitlines()
 

@@ -442,6 +442,7 @@ def test_the_openapi_document_describes_every_route_and_field() -> None:
         "/api/v1/incidents/{incident}",
         "/api/v1/incidents/{incident}/acknowledge",
         "/api/v1/models/{model}/comparison",
+        "/api/v1/incidents/{incident}/picture.png",
         "/api/v1/models/{model}/rebaseline",
         "/api/v1/models/{model}/versions",
         "/api/v1/triggers",

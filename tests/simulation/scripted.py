@@ -182,12 +182,16 @@ def raw_records(topic: str, records: Sequence[tuple[int, int, Record]], appended
 
 
 class Receiver:
-    """Where messages go, whichever life of the process sends them: one id must never have two bodies."""
+    """Where messages go, whichever life of the process sends them: one id must never have two bodies. names: of the
+    receiver that is configured, by id.
+    """
 
     def __init__(self) -> None:
         self.bodies: dict[str, bytes] = {}
+        self.names: dict[str, str] = {}
 
     def take(self, message: Message) -> None:
+        self.names[message.id] = message.receiver
         assert self.bodies.setdefault(message.id, message.body) == message.body
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from monitor.actions.notification import Audience
 from monitor.actions.outbox import Message
 from monitor.actions.retrain import Receipt, retrain_request
 from monitor.engine import Monitor, Output
@@ -23,6 +24,7 @@ from monitor.events.schema import Schema
 from monitor.profiles.reference import Reference
 from monitor.runtime.intake import Topics
 from monitor.runtime.loop import Loop
+from monitor.runtime.notices import notices
 from monitor.snapshot import ModelView
 from monitor.spec import AlarmSpec, ModelSpec, PerformanceSpec, RetrainSpec
 from monitor.windows.streams import Now
@@ -137,13 +139,14 @@ class Observed:
     """What a run left behind: in the store, at the receiver, and in the snapshot.
 
     changes: by model and cause, in order; the order of drift beside performance is no promise. messages: bodies by id,
-    without the wall clock. dead: (topic, partition, offset, row, reason).
+    without the wall clock; receivers: their names by the same. dead: (topic, partition, offset, row, reason).
     """
 
     readings: Mapping[str, Any]
     changes: Mapping[tuple[str, str], Any]
     triggers: Mapping[str, Any]
     messages: Mapping[str, Any]
+    receivers: Mapping[str, str]
     deliveries: Any
     events: Mapping[tuple[str, str], int]
     views: Mapping[str, ModelView]
@@ -155,8 +158,8 @@ class Observed:
 class World:
     """One simulated service and what is around it.
 
-    topics: of predictions and of labels. outputs: what the steps said that did not die. set_on_ms: how far somebody has
-    set on the wall clock since; the steady one does not know.
+    topics: of predictions and of labels. audiences: who is told of incidents. outputs: what the steps said that did not
+    die. set_on_ms: how far somebody has set on the wall clock since; the steady one does not know.
     """
 
     log: Log
@@ -165,6 +168,7 @@ class World:
     seed: int = 0
     directory: Path | None = None
     topics: tuple[str, str] = (PREDICTIONS, LABELS)
+    audiences: tuple[Audience, ...] = ()
     clock: Clock = field(default_factory=lambda: Clock(LATER_MS))
     set_on_ms: int = 0
     source_options: Mapping[str, Any] = field(default_factory=dict)
@@ -189,7 +193,7 @@ class World:
             self.store,
             self.source,
             Topics(frozenset(self.topics[:1]), frozenset(self.topics[1:])),
-            requests,
+            self._messages,
             lambda: Now(self.clock() + self.set_on_ms, self.clock()),
             ScriptedOutbound(self.receiver, self.clock, self.bomb),
             KeptLetters(),
@@ -238,6 +242,7 @@ class World:
             changes=changes,
             triggers={name: store.triggers(model=name, limit=EVERYTHING) for name in snapshot.models},
             messages={key: orjson.loads(body) | {"timestamp": ""} for key, body in self.receiver.bodies.items()},
+            receivers=dict(self.receiver.names),
             deliveries=sorted((each.subject, each.state, each.attempts) for each in store.deliveries()),
             events=dict(snapshot.service.events),
             views=timeless(snapshot.models),
@@ -250,6 +255,10 @@ class World:
 
     def close(self) -> None:
         self.store.close()
+
+    def _messages(self, output: Output, now_ms: int) -> list[Message]:
+        told = notices(output, self.audiences, self.loop.monitor, "http://monitor.example", now_ms)
+        return requests(output, now_ms) + told
 
     def _state(self) -> Path:
         """The state directory of this life."""

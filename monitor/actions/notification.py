@@ -1,0 +1,240 @@
+"""What people are told: a change of an incident or of a retraining as the exact bytes that are stored and sent.
+
+One message for each receiver and change, so that what one of them could not take does not concern the others. Its id is
+a digest of what it is about: two instances that see the same tell it under the same id. Receivers make their own
+requests of the event (`monitor.actions.slack` and others); the generic webhook sends it as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from monitor.actions.outbox import Message
+from monitor.detection.life import Life, TriggerChange
+from monitor.detection.records import IncidentChange, PerformanceEvidence, Verdict
+from monitor.detection.sentences import spoken
+from monitor.detection.severity import LEVELS, Level, level_of
+from monitor.events.batch import CORRELATION
+from monitor.events.timestamps import iso
+
+EVIDENCE_MAX = 5
+"""Features of which a message says how they moved."""
+
+FEATURES_MAX = 20
+TEXT_MAX = 1_000
+"""Most characters of any one text: a name may be as long as its producer likes."""
+
+
+WAITS_FOR_APPROVAL = "waits for approval"
+"""How the reason of a trigger begins that only a person may send."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who is told what. name: of the receiver, as configured. level_min: of incidents, at least. models: of these only;
+    empty: of all. resolved: whether to be told of the end. wait_ms: to gather what belongs together, before a message
+    goes. runbook: where people read on, None where nothing is configured.
+    """
+
+    name: str
+    level_min: Level = "minor"
+    models: frozenset[str] = frozenset()
+    resolved: bool = True
+    wait_ms: int = 0
+    runbook: str | None = None
+
+    def hears(self, model: str, level: Level) -> bool:
+        """An incident's level never falls, so whoever heard of it hears of its end too."""
+        return (not self.models or model in self.models) and LEVELS.index(level) >= LEVELS.index(self.level_min)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How something went over the last windows, oldest first. of: what it is; limit: the line that it should not cross,
+    None where there is none.
+    """
+
+    of: str
+    values: tuple[float, ...]
+    limit: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What else was known when an incident changed. since_ms: when it is estimated to have begun. verdicts: of the
+    features concerned, worst first. performance: the newest settled figure. retraining: the newest that
+    was asked for since then; else, why the newest one for it was not.
+    """
+
+    since_ms: int
+    verdicts: Sequence[Verdict] = ()
+    performance: PerformanceEvidence | None = None
+    course: Course | None = None
+    retraining: Life | None = None
+
+
+def last_of_each(changes: Sequence[IncidentChange]) -> list[IncidentChange]:
+    """Of one step, what is still to be said of each incident: a backlog must not tell its whole history."""
+    return list({change.incident.id: change for change in changes}.values())
+
+
+def incident_message(
+    change: IncidentChange, scene: Scene, audience: Audience, base_url: str, created_ms: int
+) -> Message | None:
+    """What an audience is told of a change; None where it is not to hear of it. base_url: of the HTTP API."""
+    incident, window = change.incident, change.window
+    level = level_of(incident)
+    if not audience.hears(incident.opened.model, level) or (change.event == "resolved" and not audience.resolved):
+        return None
+    data = {
+        "incident": incident.id,
+        "model": window.model,
+        "version": window.version,
+        "segment": window.segment,
+        "cause": incident.cause,
+        "severity": incident.severity,
+        "level": level,
+        "features": [spoken(name) for name in incident.features[:FEATURES_MAX]],
+        "inputs": [name for name in incident.features[:FEATURES_MAX] if spoken(name) == name],
+        "summary": change.reason,
+        "since": iso(scene.since_ms),
+        "opened": iso(incident.opened.end_ms),
+        "window": {"start": iso(window.start_ms), "end": iso(window.end_ms)},
+        "evidence": [_evidence(verdict) for verdict in scene.verdicts[:EVIDENCE_MAX]],
+        "performance": _performance(scene.performance),
+        "course": _course(scene.course),
+        "retraining": _retraining(scene.retraining),
+        "links": _links(base_url, audience.runbook, incident=incident.id, window_ms=window.end_ms),
+    }
+    about = (incident.id, change.event, str(window.start_ms), str(window.end_ms))
+    return _message(f"model.incident.{change.event}", data, incident.id, about, audience, created_ms)
+
+
+def trigger_message(change: TriggerChange, audience: Audience, base_url: str, created_ms: int) -> Message | None:
+    """What an audience is told of a retraining: that it waits for a person, has failed, has expired, or is done; None
+    for every other step, and for whom it does not concern. Nobody is woken for it: it is never `critical`.
+    """
+    trigger, window = change.trigger, change.trigger.window
+    waits = change.after == "withheld" and change.reason.startswith(WAITS_FOR_APPROVAL)
+    state = "waiting" if waits else str(change.after)
+    if state not in ("waiting", "failed", "expired", "succeeded"):
+        return None
+    if not audience.hears(window.model, trigger.severity) or (state == "succeeded" and not audience.resolved):
+        return None
+    data = {
+        "trigger": trigger.id,
+        "model": window.model,
+        "version": window.version,
+        "segment": window.segment,
+        "severity": trigger.severity,
+        "level": trigger.severity,
+        "summary": trigger.summary,
+        "reason": change.reason,
+        "new_version": change.version,
+        "since": iso(trigger.onset_ms),
+        "window": {"start": iso(window.start_ms), "end": iso(window.end_ms)},
+        "links": _links(base_url, audience.runbook, incident=trigger.incident, trigger=trigger.id),
+    }
+    return _message(f"model.retrain.{state}", data, trigger.id, (trigger.id, state), audience, created_ms)
+
+
+def trial_message(audience: Audience, base_url: str, created_ms: int) -> Message:
+    """What `monitor notify test` sends: nothing has happened, and it says so."""
+    data = {
+        "model": "none",
+        "version": "",
+        "severity": "minor",
+        "level": "minor",
+        "summary": "somebody ran `monitor notify test`: nothing has happened, and nothing needs to be done",
+        "since": iso(created_ms),
+        "links": _links(base_url, audience.runbook),
+    }
+    about = ("test", str(created_ms))
+    return replace(_message("model.test", data, "test", about, audience, created_ms), due_ms=0)
+
+
+def _message(
+    kind: str, data: dict[str, Any], subject: str, about: Sequence[str], audience: Audience, created_ms: int
+) -> Message:
+    digest = hashlib.sha256("\0".join((*about, audience.name)).encode(errors="backslashreplace")).hexdigest()
+    return Message(
+        id=f"msg_{digest[:32]}",
+        receiver=audience.name,
+        subject=subject,
+        body=orjson.dumps(_shown({"type": kind, "timestamp": iso(created_ms), "data": data})),
+        created_ms=created_ms,
+        due_ms=created_ms + audience.wait_ms,
+    )
+
+
+def _evidence(verdict: Verdict) -> dict[str, Any]:
+    """values: of a feature, those between two numbers or some categories, with their share of the rows; of how features
+    go together, two of them, with their correlation.
+    """
+    together = verdict.feature == CORRELATION
+    return {
+        "feature": spoken(verdict.name),
+        "effect": verdict.standing,
+        "wrong": list(verdict.wrong),
+        "measure": "correlation" if together else "share of rows",
+        "moved": [{"values": cell.cell, "before": cell.usual, "now": cell.now} for cell in verdict.moved],
+    }
+
+
+def _performance(figures: PerformanceEvidence | None) -> dict[str, Any] | None:
+    if figures is None:
+        return None
+    return {
+        "metric": figures.metric,
+        "value": figures.value,
+        "lower": figures.lower,
+        "upper": figures.upper,
+        "reference": figures.reference,
+        "label_coverage": figures.label_coverage,
+    }
+
+
+def _course(course: Course | None) -> dict[str, Any] | None:
+    return None if course is None else {"of": course.of, "values": list(course.values), "limit": course.limit}
+
+
+def _retraining(life: Life | None) -> dict[str, Any] | None:
+    if life is None:
+        return None
+    trigger = life.trigger
+    decided = iso(trigger.window.end_ms)
+    return {"trigger": trigger.id, "state": life.state, "reason": trigger.withheld, "decided": decided}
+
+
+def _links(
+    base_url: str, runbook: str | None, *, incident: str = "", trigger: str = "", window_ms: int | None = None
+) -> dict[str, str | None]:
+    """The picture's address changes with the window: whoever shows it may keep what it had fetched before."""
+    base = base_url.rstrip("/")
+    of_incident = f"{base}/api/v1/incidents/{quote(incident, safe='')}" if incident else None
+    pictured = of_incident and window_ms is not None
+    return {
+        "page": f"{base}/",
+        "incident": of_incident,
+        "trigger": f"{base}/api/v1/triggers/{quote(trigger, safe='')}" if trigger else None,
+        "picture": f"{of_incident}/picture.png?at={window_ms}" if pictured else None,
+        "runbook": runbook,
+    }
+
+
+def _shown(value: Any) -> Any:
+    """The same with texts that can be shown: what producers chose may hold control characters, signs that turn the
+    direction of writing, or half of a character, and may be of any length.
+    """
+    if isinstance(value, str):
+        text = value if len(value) <= TEXT_MAX else value[: TEXT_MAX - 1] + "…"
+        return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    if isinstance(value, dict):
+        return {key: _shown(child) for key, child in value.items()}
+    return [_shown(child) for child in value] if isinstance(value, list) else value
