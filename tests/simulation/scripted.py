@@ -208,7 +208,7 @@ class ScriptedOutbound:
         for message in messages:
             self._receiver.take(message)
             place = message.id, message.receiver, message.subject
-            state = Attempt(*place, self._clock(), "delivered", 1, self._clock(), 202, "accepted")
+            state = Attempt(*place, self._clock(), "delivered", 1, self._clock(), 202, "HTTP 202.")
             self._ended[message.id] = state
 
     def outcomes(self) -> list[Attempt]:
