@@ -50,7 +50,7 @@ from monitor.statistics.registry import QUALITY
 SERIES_BUDGET = 10_000
 
 EVENT_RESULTS = ("accepted", "duplicate", "late", "rejected")
-DELIVERY_RESULTS = ("delivered", "retry", "failed", "disabled")
+DELIVERY_RESULTS = ("delivered", "retry", "failed", "disabled", "superseded")
 
 _QUALITY = {statistic.name: f"feature_{statistic.name}_ratio" for statistic in QUALITY}
 """Metric of each statistic of data quality."""

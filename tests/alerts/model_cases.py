@@ -239,6 +239,24 @@ FLOW = (
         "broken data, or a request shortly before. If it is not over by itself, a person has to decide.",
         step=5,
     ),
+    Case(
+        "ModelRetrainFailed",
+        "warning",
+        {
+            named("triggers_total", **VERSION, result="failed"): counter((5 * _H, 0), (1, 12), (45 * _H, 0)),
+            named("triggers_total", **VERSION, result="expired"): [0] * (50 * _H + 1),
+            named("triggers_total", **VERSION, result="succeeded"): [0] * (50 * _H + 1),
+        },
+        5 * 60 + 5,
+        29 * 60 + 5,
+        VERSION,
+        "fraud version 3: it was to be retrained, and was not",
+        "The pipeline said that it failed, was not heard of again, or was never reached; none has succeeded in the "
+        "last day. `monitor triggers list` says which and why. While its incident is open another request follows, as "
+        "cool-down and budget allow.",
+        step=5,
+        lingers=24 * 60,
+    ),
 )
 
 MODEL_CASES = (*INCIDENTS, *FLOW)

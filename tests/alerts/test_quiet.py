@@ -86,6 +86,25 @@ STORIES: dict[str, tuple[str, int, Series]] = {
             named("triggers_total", **VERSION, result="requested"): [0] * 12 + [1] * 54,
         },
     ),
+    "a request that is in flight for longer than a day": (
+        "ModelRetrainWithheld",
+        5,
+        {
+            named("incidents_open", **VERSION, cause="performance", severity="major"): [0] * 6 + [1] * 600,
+            named("triggers_total", **VERSION, result="withheld"): [0] * 400 + [1] * 206,
+            named("triggers_total", **VERSION, result="requested"): [0] * 6 + [1] * 600,
+            named("triggers_in_flight", **MODEL): [0] * 6 + [1] * 600,
+        },
+    ),
+    "a pipeline that failed once, and then did it": (
+        "ModelRetrainFailed",
+        5,
+        {
+            named("triggers_total", **VERSION, result="failed"): [0] * 400 + [1] * 200,
+            named("triggers_total", **VERSION, result="expired"): [0] * 600,
+            named("triggers_total", **VERSION, result="succeeded"): [0] * 390 + [1] * 210,
+        },
+    ),
     "a receiver that is away for some minutes": (
         "ModelMonitorDeliveryStuck",
         1,
