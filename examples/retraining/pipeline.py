@@ -56,8 +56,10 @@ class Pipeline:
     that comes again after a lost answer is not worked on twice, and one that a restart cut off is worked on again.
     """
 
-    def __init__(self, config: Path, serving: str, directory: Path) -> None:
+    def __init__(self, config: Path, serving: str, directory: Path, token: str | None = None) -> None:
+        """token: what the monitor asks for, where it asks for one."""
         self.config, self.serving, self.directory = config, serving, directory
+        self.known = {} if token is None else {"authorization": f"Bearer {token}"}
         directory.mkdir(parents=True, exist_ok=True)
         self.waiting: queue.SimpleQueue[Path] = queue.SimpleQueue()
         for file in sorted(directory.glob("*.json")):
@@ -132,8 +134,8 @@ class Pipeline:
         while verdict == "not enough yet" and time.monotonic() < deadline:
             time.sleep(0.5)
             versions = {"champion": champion, "challenger": version}
-            answer = httpx.get(f"{api}/models/{asked['model']}/comparison", params=versions).raise_for_status()
-            verdict = answer.json()["verdict"]
+            answer = httpx.get(f"{api}/models/{asked['model']}/comparison", params=versions, headers=self.known)
+            verdict = answer.raise_for_status().json()["verdict"]
         return verdict
 
     def monitor(self, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -147,7 +149,7 @@ class Pipeline:
         body = {"state": state, "detail": detail, "version": version}
         for _ in range(5):
             try:
-                httpx.post(asked["links"]["status"], json=body, timeout=60).raise_for_status()
+                httpx.post(asked["links"]["status"], json=body, headers=self.known, timeout=60).raise_for_status()
                 return
             except httpx.HTTPError as error:
                 log.warning("the report did not arrive: %s", error)
@@ -176,10 +178,13 @@ def main() -> None:
     options.add_argument("--serving", required=True, help="address of the model server")
     options.add_argument("--port", type=int, default=8100)
     options.add_argument("--runs", type=Path, default=Path("runs"), help="where requests are written down")
+    options.add_argument("--token-file", type=Path, help="server.token_file of the monitor, where it has one")
     given = options.parse_args()
+    token = given.token_file.read_text().strip() if given.token_file else None
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    app = create_app(Pipeline(given.config, given.serving, given.runs), given.secret_file.read_text().strip())
+    pipeline = Pipeline(given.config, given.serving, given.runs, token)
+    app = create_app(pipeline, given.secret_file.read_text().strip())
     uvicorn.run(app, host="127.0.0.1", port=given.port, log_level="warning")
 
 

@@ -25,11 +25,14 @@ _TYPES = {"critical": "failure", "major": "failure", "moderate": "warning", "min
 
 @dataclass(frozen=True, slots=True)
 class Apprise:
-    """urls: Apprise's, one a line; they hold secrets. own_url: where this machine reaches the pictures."""
+    """urls: Apprise's, one a line; they hold secrets. own_url: where this machine reaches the pictures,
+    token: that it asks for.
+    """
 
     name: str
     urls: str = field(repr=False)
     own_url: str
+    token: str | None = field(default=None, repr=False)
     timeout_s: float = 60.0
     most: int = 20
     pace_ms: int = 1_000
@@ -59,6 +62,7 @@ class Apprise:
                 "body": body,
                 "type": "success" if lead.over else _TYPES[lead.level],
                 "picture": self._picture(lead) if len(events) == 1 else None,
+                "token": self.token,
             }
         )
 

@@ -17,10 +17,12 @@ from monitor.config.client import check_client
 from monitor.config.document import Document, Location
 from monitor.config.kafka import Kafka
 from monitor.config.models import Context, File, Made, Model
+from monitor.config.network import is_loopback
 from monitor.config.notify import Notified, secret_problem
 from monitor.config.problems import Problem, problems_of, sentences
 from monitor.config.receivers import Pipeline, Webhook
 from monitor.config.references import References, kinds
+from monitor.config.secrets import read_secret, read_token
 from monitor.config.server import Reachable, Server
 from monitor.errors import ConfigError
 from monitor.events.schema import Schema
@@ -140,32 +142,38 @@ class Config:
         self._raise(problems)
         return settings
 
+    def token(self) -> str | None:
+        """What everybody has to know who asks the service, read now; None where only this machine may ask. ConfigError
+        as for `webhooks`.
+        """
+        problems: list[Problem] = []
+        found = read_token(self._references.directory, self.server, problems)
+        self._raise(problems)
+        return found
+
     def warnings(self) -> list[str]:
-        """What is allowed but unwise, a sentence each: secrets that every user of the machine can read."""
+        """What is allowed but unwise, a sentence each: secrets that every user of the machine can read, and links that
+        lead nowhere from elsewhere.
+        """
         files: list[tuple[Location, str]] = [
             (("kafka", key), path)
             for key in ("sasl_plain_password_file", "ssl_password_file")
             if (path := getattr(self.kafka, key)) is not None
         ]
+        files += [(("server", "token_file"), self.server.token_file)] if self.server.token_file else []
         files += [(("webhooks", name), path) for name, hook in self.file.webhooks.items() for path in hook.files]
         files += [(("notify", name, told.kind), path) for name, told in self.file.notify.items() for path in told.files]
-        return sentences(self._document, [(where, text) for where, path in files for text in self._exposed(path)])
+        found = [(where, text) for where, path in files for text in self._exposed(path)]
+        if not is_loopback(self.server.host) and self.server.public_url is None:
+            text = "is missing, so links in messages lead nowhere elsewhere: write where others reach the service"
+            found.append((("server", "public_url"), text))
+        return sentences(self._document, found)
 
     def _resolve(self, path: str) -> Path:
         return self._references.directory / path
 
     def _secret(self, path: str, where: Location, problems: list[Problem]) -> str:
-        try:
-            text = self._resolve(path).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            problems.append((where, f"names {path}, which cannot be read ({error.strerror}): put the secret there"))
-            return ""
-        except UnicodeDecodeError:
-            problems.append((where, f"names {path}, which is not text: put the secret there as UTF-8"))
-            return ""
-        if not text:
-            problems.append((where, f"names {path}, which is empty: put the secret there"))
-        return text
+        return read_secret(self._references.directory, path, where, problems)
 
     def _exposed(self, path: str) -> Iterator[str]:
         try:
@@ -197,13 +205,20 @@ def load(path: Path) -> Config:
     return Config(file, source, references)
 
 
-def load_server(path: Path) -> Server:
-    """Where the service of a configuration listens; ConfigError as of `load`, but of nothing else in the file."""
+def load_server(path: Path) -> tuple[Server, str | None]:
+    """Where the service of a configuration listens, and the token that it asks for, if any; ConfigError as of `load`,
+    but of nothing else in the file.
+    """
     source, content = _read(path)
     try:
-        return Reachable.model_validate(content).server
+        server = Reachable.model_validate(content).server
     except ValidationError as error:
         raise ConfigError(*sentences(source, problems_of(error, Reachable))) from None
+    problems: list[Problem] = []
+    token = read_token(path.parent, server, problems)
+    if problems:
+        raise ConfigError(*sentences(source, problems))
+    return server, token
 
 
 def _read(path: Path) -> tuple[Document, Mapping[str, object]]:

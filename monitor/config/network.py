@@ -6,19 +6,23 @@ import ipaddress
 from urllib.parse import urlsplit
 
 
-def loopback_host(host: str) -> str:
-    """A host that only this machine reaches; ValueError for any other."""
-    if not is_loopback(host):
-        raise ValueError("is not a loopback address, and this version has no tokens: write 127.0.0.1, ::1 or localhost")
-    return host
-
-
 def is_loopback(host: str) -> bool:
     """Whether a server bound to `host` is reached from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def own_url(host: str, port: int) -> str:
+    """Where this machine reaches a server that is bound to an address, be it all of them."""
+    try:
+        everywhere = ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        everywhere = False
+    if everywhere:
+        host = "::1" if ":" in host else "127.0.0.1"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def receiver_url(url: str) -> str:

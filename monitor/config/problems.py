@@ -19,7 +19,6 @@ _LATER = frozenset(
     {
         "kafka.client",
         "models.*.performance.window",
-        "server.token_file",
         "webhooks.*.url_file",
     }
 )

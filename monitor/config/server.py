@@ -1,21 +1,37 @@
-"""Where the service answers: `server` of the configuration."""
+"""Where the service answers, and whom: `server` of the configuration."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from monitor.config.network import loopback_host, receiver_url
-from monitor.config.settings import Settings
+from monitor.config.network import is_loopback, receiver_url
+from monitor.config.settings import Settings, Text
+
+TOKEN_MIN = 16
+"""Characters of a token: fewer could be tried out."""
 
 
 class Server(Settings):
-    """port 0: any free one. public_url: where others reach it, as through a proxy; links in messages begin with it."""
+    """port 0: any free one. public_url: where others reach it, as through a proxy; links in messages begin with it.
+    token_file: holds what everybody has to know who asks; without it, only this machine may.
+    """
 
-    host: Annotated[str, AfterValidator(loopback_host)] = "127.0.0.1"
+    token_file: Text | None = None
+    host: Text = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65_535)
     public_url: Annotated[str, AfterValidator(receiver_url)] | None = None
+
+    @field_validator("host")
+    @classmethod
+    def _guarded(cls, host: str, info: ValidationInfo) -> str:
+        if info.data.get("token_file") is None and not is_loopback(host):
+            raise ValueError(
+                "is not a loopback address, and there is no server.token_file: name one, so that not everybody may "
+                "give orders, or write 127.0.0.1, ::1 or localhost"
+            )
+        return host
 
 
 class Reachable(Settings, extra="ignore"):

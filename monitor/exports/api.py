@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
@@ -35,11 +35,14 @@ def create_app(
     host: str = "127.0.0.1",
     series_budget: int = prometheus.SERIES_BUDGET,
     body_max_bytes: int = BODY_MAX_BYTES,
+    token: str | None = None,
+    public_url: str | None = None,
 ) -> FastAPI:
     """The application over the snapshot that `current` returns.
 
     obey: carries out what a person asks and says what came of it; RefusedError or UnavailableError where it does not.
-    host: the address it is bound to; on a loopback address only requests for that name are answered.
+    host: the address it is bound to; on a loopback address only requests for that name are answered, or for that of
+    public_url. token: what everybody has to know who asks; None: all may.
     """
     app = FastAPI(
         title="model-monitor",
@@ -52,7 +55,8 @@ def create_app(
     app.state.obey = obey
     app.state.compare = compare
     app.state.registry = prometheus.registry(current, series_budget)
-    app.add_middleware(Guard, names=own_names(host), body_max_bytes=body_max_bytes)
+    public = urlsplit(public_url).netloc if public_url else None
+    app.add_middleware(Guard, names=own_names(host), body_max_bytes=body_max_bytes, token=token, public=public)
     problems.add_handlers(app)
     app.include_router(_service)
     app.include_router(_api)

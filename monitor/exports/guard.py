@@ -6,6 +6,9 @@ rebinding its own name to 127.0.0.1 a page could read the API. Hence names other
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hmac
 import logging
 import re
 
@@ -21,6 +24,9 @@ BODY_MAX_BYTES = 1 << 20
 
 REFERENCE_MAX_BYTES = 64 << 20
 """Of the body that brings a reference: some 10 kB a feature, and a third more in base64."""
+
+OPEN = frozenset({"/livez", "/readyz"})
+"""What may be asked without a token: it says nothing of any model."""
 
 SECURITY_HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none';"
@@ -45,12 +51,23 @@ def own_names(host: str) -> frozenset[str] | None:
 
 
 class Guard:
-    """ASGI middleware around `app`. names: hosts that may be asked for, or None for any."""
+    """ASGI middleware around `app`. names: hosts that may be asked for, or None for any. token: what everybody has to
+    know who asks, None where all may. public: host, and port, under which a proxy hands on requests.
+    """
 
-    def __init__(self, app: ASGIApp, names: frozenset[str] | None, body_max_bytes: int = BODY_MAX_BYTES) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        names: frozenset[str] | None,
+        body_max_bytes: int = BODY_MAX_BYTES,
+        token: str | None = None,
+        public: str | None = None,
+    ) -> None:
         self._app = app
-        self._names = names
+        self._public = (public or "").lower()
+        self._names = names if names is None else names | {_name(self._public)} - {None}
         self._body_max_bytes = body_max_bytes
+        self._token = None if token is None else token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -58,7 +75,7 @@ class Guard:
             return
         answer = _Answer(send)
         most = max(self._body_max_bytes, REFERENCE_MAX_BYTES) if _brings_a_reference(scope) else self._body_max_bytes
-        refusal = self._refusal(scope["method"], Headers(scope=scope), most)
+        refusal = self._refusal(scope["method"], scope["path"], Headers(scope=scope), most)
         if refusal is not None:
             await refusal(scope, receive, answer.send)
             return
@@ -71,17 +88,23 @@ class Guard:
             failed = problem(500, "an unexpected error; the service's log has its traceback")
             await failed(scope, receive, answer.send)
 
-    def _refusal(self, method: str, headers: Headers, most: int) -> Response | None:
+    def _refusal(self, method: str, path: str, headers: Headers, most: int) -> Response | None:
+        host, origin = headers.get("host", "").lower(), headers.get("origin")
         if self._names is not None:
-            if _name(headers.get("host", "")) not in self._names:
+            if _name(host) not in self._names:
                 return problem(421, "the Host header names another server; ask for localhost or the bound address")
-            origin = headers.get("origin")
             if origin is not None and _name(origin.partition("://")[2]) not in self._names:
                 return problem(403, "requests from pages of another origin are refused")
-            # Pages of other servers of this machine may look, but give no orders.
-            foreign = origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower()
-            if foreign and method not in ("GET", "HEAD"):
-                return problem(403, "requests from pages of another server are refused")
+        # Pages of other servers, also of this machine, may look, but give no orders.
+        foreign = origin is not None and origin.partition("://")[2].lower() not in (host, self._public)
+        if foreign and method not in ("GET", "HEAD"):
+            return problem(403, "requests from pages of another server are refused")
+        if self._token is not None and path not in OPEN and not _knows(self._token, headers.get("authorization", "")):
+            return problem(
+                401,
+                "the token of server.token_file is needed: send it as a bearer token, or as a password",
+                headers={"www-authenticate": 'Basic realm="model-monitor", charset="UTF-8"'},
+            )
         length = headers.get("content-length", "0")
         if not _LENGTH.fullmatch(length) or int(length) > most:
             return problem(413, _too_large(most))
@@ -118,6 +141,18 @@ class _Body:
         if self._left < 0:
             raise HTTPException(413, _too_large(self._most))
         return message
+
+
+def _knows(token: bytes, authorization: str) -> bool:
+    """Whether a request brings the token: as such, or, as browsers ask for it, as anybody's password."""
+    scheme, _, given = authorization.partition(" ")
+    shown = given.strip().encode("utf-8", "replace")
+    if scheme.lower() == "basic":
+        try:
+            shown = base64.b64decode(shown, validate=True).partition(b":")[2]
+        except binascii.Error:
+            return False
+    return scheme.lower() in ("basic", "bearer") and hmac.compare_digest(shown, token)
 
 
 def _brings_a_reference(scope: Scope) -> bool:

@@ -10,6 +10,7 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from monitor.config.network import own_url
 from monitor.errors import UnavailableError
 
 _BACKLOG = 128
@@ -32,7 +33,7 @@ class HttpServer:
     @property
     def url(self) -> str:
         """Where it is reached from this machine."""
-        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+        return own_url(self.host, self.port)
 
     def start(self, app: ASGIApp) -> None:
         """Answer requests with `app`; those that came since construction have waited."""

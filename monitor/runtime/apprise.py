@@ -64,7 +64,7 @@ def send(told: dict[str, Any]) -> tuple[int, str]:
     """The exit code and the sentence."""
     urls = listed(told["urls"])
     with TemporaryDirectory(prefix="model-monitor-") as directory:
-        picture = _fetched(told["picture"], Path(directory)) if told["picture"] else None
+        picture = _fetched(told["picture"], told["token"], Path(directory)) if told["picture"] else None
         taken = 0
         for url in urls:
             address = _load(url)
@@ -76,10 +76,11 @@ def send(told: dict[str, Any]) -> tuple[int, str]:
     return 0, f"{taken} of the {len(urls)} addresses of apprise_file have taken it."
 
 
-def _fetched(url: str, directory: Path) -> str | None:
+def _fetched(url: str, token: str | None, directory: Path) -> str | None:
     """The picture as a file; None where there is none: the message goes without."""
     try:
-        answer = httpx.get(url, timeout=PICTURE_S, trust_env=False)
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        answer = httpx.get(url, headers=headers, timeout=PICTURE_S, trust_env=False)
     except httpx.HTTPError:
         return None
     if answer.status_code != 200 or len(answer.content) > PICTURE_MAX:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import httpx
 
 from monitor.config import load_server
+from monitor.config.network import own_url
 from monitor.errors import ConfigError, RefusedError, UnavailableError
 from monitor.runtime.orders import ANSWER_S
 
@@ -18,12 +19,14 @@ def ask(config: Path, path: str, body: Mapping[str, Any] | None = None, url: str
     """The answer to a POST of a body, or to a GET without one. path: below /api/v1/. url: where the service is
     reached; None: where the configuration has it listen. RefusedError, UnavailableError or ConfigError as it answers.
     """
-    base = _listening(config) if url is None else url.rstrip("/")
+    server, token = load_server(config)
+    base = own_url(server.host, server.port) if url is None else url.rstrip("/")
     try:
         answer = httpx.request(
             "GET" if body is None else "POST",
             f"{base}/api/v1/{path}",
             json=body,
+            headers={} if token is None else {"authorization": f"Bearer {token}"},
             timeout=2 * ANSWER_S,
             trust_env=False,
         )
@@ -36,18 +39,14 @@ def ask(config: Path, path: str, body: Mapping[str, Any] | None = None, url: str
     match answer.status_code:
         case 200:
             return said
+        case 401:
+            raise ConfigError(f"{base} does not know this token: name the same file under server.token_file")
         case 404 | 422:
             raise ConfigError(detail)
         case 409:
             raise RefusedError(detail)
         case _:
             raise UnavailableError(detail)
-
-
-def _listening(config: Path) -> str:
-    server = load_server(config)
-    host = f"[{server.host}]" if ":" in server.host else server.host
-    return f"http://{host}:{server.port}"
 
 
 def rebaseline(

@@ -28,6 +28,7 @@ def check(config: Path, offline: bool) -> Iterator[str]:
         yield f"warning: {warning}"
     for sentence in in_state(loaded):
         yield f"warning: {sentence}"
+    loaded.token()
     receivers(loaded)
     for told in loaded.notified():
         check_usable(told)

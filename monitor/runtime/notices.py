@@ -52,18 +52,18 @@ def audience(told: Notified) -> Audience:
     )
 
 
-def receiver(told: Notified, public_url: str | None, own_url: str) -> Receiver:
-    """How somebody is reached. public_url: where others reach this service; own_url: where this machine does.
-    ConfigError where a secret is not one.
+def receiver(told: Notified, public_url: str | None, own_url: str, token: str | None = None) -> Receiver:
+    """How somebody is reached. public_url: where others reach this service; own_url: where this machine does. token:
+    that it asks for, so that others can fetch no pictures. ConfigError where a secret is not one.
     """
     settings, secrets = told.settings, told.secrets
-    pictures = (public_url or "").startswith("https://")
+    pictures = (public_url or "").startswith("https://") and token is None
     if settings.kind == "url_file":
         return Slack(told.name, secrets[0], pictures)
     if settings.kind == "routing_key_file":
         return PagerDuty(told.name, secrets[0], settings.url or HOST, pictures)
     if settings.kind == "apprise_file":
-        return Apprise(told.name, secrets[0], own_url)
+        return Apprise(told.name, secrets[0], own_url, token)
     keys = tuple(parse_secret(secret, f"the secret of notify.{told.name}") for secret in secrets)
     return Webhook(told.name, settings.webhook or "", keys)
 

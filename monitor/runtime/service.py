@@ -51,6 +51,7 @@ class Service:
         client = config.kafka_settings()
         asked = receivers(config)
         told = config.notified()
+        token = config.token()
         for each in told:
             check_installed(each)
         try:
@@ -65,7 +66,7 @@ class Service:
             self.server = HttpServer(config.server.host, config.server.port if port is None else port)
             self._closing.callback(self.server.stop)
             base_url = config.server.public_url or self.server.url
-            notified = [receiver(each, config.server.public_url, self.server.url) for each in told]
+            notified = [receiver(each, config.server.public_url, self.server.url, token) for each in told]
             self._delivery = Delivery([*asked, *notified])
             audiences = [audience(each) for each in told]
             outgoing = Outgoing(self._receivers, lambda: self._loop.monitor, config.digest, base_url, audiences)
@@ -85,7 +86,15 @@ class Service:
                 for sentence in overruled(references[name], model.references.made.values()):
                     _log.warning(sentence)
             self._delivery.start()
-            self.server.start(create_app(self.snapshot, self._obey, self.compare, host=config.server.host))
+            served = create_app(
+                self.snapshot,
+                self._obey,
+                self.compare,
+                host=config.server.host,
+                token=token,
+                public_url=config.server.public_url,
+            )
+            self.server.start(served)
         except BaseException:
             self._closing.close()
             raise

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor.config import describe, load
+from monitor.config import describe, load, load_server
 from monitor.errors import ConfigError
 from monitor.spec import AlarmSpec, CalendarSpec, FeatureSpec, MadeSpec, RetrainSpec
 from monitor.windows.window import WindowSpec
@@ -389,3 +389,25 @@ def test_segments_are_told_to_the_core_with_their_limit(write: Write) -> None:
     spec = load(write(text + "segments_max: 7\n")).specs()["fraud"]
     assert (spec.segments, spec.segments_max) == (("country",), 7)
     assert load(write(SMALLEST)).specs()["fraud"].segments == ()
+
+
+@pytest.mark.parametrize("token", ["0123456789abcdef", "mmt_" + "x" * 60])
+def test_a_server_for_other_machines_has_a_token(token: str, write: Write, tmp_path: Path) -> None:
+    config = load(write(SMALLEST + "server: {host: 0.0.0.0, token_file: token}\n"))
+    (tmp_path / "token").write_text(f"{token}\n")
+    (tmp_path / "token").chmod(0o600)
+    assert config.token() == token
+    assert load_server(config.path)[1] == token
+    assert token not in f"{config!r} {describe(config)}"
+    (warning,) = config.warnings()
+    assert "server.public_url is missing, so links in messages lead nowhere elsewhere" in warning
+
+
+@pytest.mark.parametrize("token", ["short", "0123456789 abcdef", "0123456789abcde\u0142", ""])
+def test_a_token_that_could_be_guessed_or_not_be_sent_is_refused(token: str, write: Write, tmp_path: Path) -> None:
+    config = load(write(SMALLEST + "server: {token_file: token}\n"))
+    (tmp_path / "token").write_text(token)
+    with pytest.raises(ConfigError, match=r"server\.token_file names token, which"):
+        config.token()
+    with pytest.raises(ConfigError, match=r"server\.token_file names token, which"):
+        load_server(config.path)

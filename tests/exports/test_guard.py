@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 
 import pytest
@@ -147,3 +148,59 @@ def test_an_answer_that_fails_after_it_began_is_torn_not_mended() -> None:
     with pytest.raises(RuntimeError):
         asyncio.run(Guard(torn, None)({"type": "http", "method": "GET", "path": "/", "headers": []}, receive, send))
     assert [message["type"] for message in sent] == ["http.response.start"]
+
+
+TOKEN = "0123456789abcdef"
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("authorization", "status"),
+    [
+        (f"Bearer {TOKEN}", 200),
+        (f"bearer  {TOKEN}", 200),
+        (basic("anybody", TOKEN), 200),
+        (basic("", TOKEN), 200),
+        ("", 401),
+        (TOKEN, 401),
+        ("Bearer ", 401),
+        (f"Bearer {TOKEN}x", 401),
+        (f"Bearer {TOKEN[:-1]}", 401),
+        (basic(TOKEN, ""), 401),
+        ("Basic *", 401),
+        (f"Digest {TOKEN}", 401),
+        ("Bearer \u0142", 401),
+    ],
+)
+def test_who_asks_has_to_know_the_token(authorization: str, status: int) -> None:
+    client = Client(create_app(drifting, host="0.0.0.0", token=TOKEN))
+    for path in ("/", "/metrics", "/api/v1/models", "/docs", "/openapi.json"):
+        answer = client.get(path, headers={"authorization": authorization.encode()})  # type: ignore[dict-item]
+        assert answer.status_code == status, path
+    if status == 401:
+        assert answer.headers["www-authenticate"].startswith("Basic realm=")
+        assert answer.json()["detail"].startswith("the token of server.token_file is needed")
+
+
+def test_whether_it_lives_may_be_asked_without_a_token() -> None:
+    client = Client(create_app(drifting, host="0.0.0.0", token=TOKEN))
+    assert [client.get(path).status_code for path in ("/livez", "/readyz")] == [200, 200]
+
+
+def test_a_page_of_another_server_gives_no_orders_with_the_token_that_a_browser_remembers() -> None:
+    client = Client(create_app(drifting, host="0.0.0.0", token=TOKEN, public_url="https://monitor.example/below"))
+    path, known = "/api/v1/incidents/i/acknowledge", {"authorization": f"Bearer {TOKEN}", "host": "10.0.0.7:8000"}
+    answers = {
+        origin: client.post(path, headers={**known, "origin": origin}).status_code
+        for origin in ("https://evil.example", "http://10.0.0.7:8000", "https://monitor.example")
+    }
+    assert answers == {"https://evil.example": 403, "http://10.0.0.7:8000": 422, "https://monitor.example": 422}
+
+
+def test_a_proxy_may_hand_on_requests_under_the_public_name() -> None:
+    client = Client(create_app(drifting, public_url="https://monitor.example"))
+    assert client.get("/livez", headers={"host": "monitor.example"}).status_code == 200
+    assert client.get("/livez", headers={"host": "evil.example"}).status_code == 421

@@ -56,21 +56,22 @@ def turning(loop: Loop) -> Iterator[None]:
 
 
 @contextmanager
-def served(loop: Loop, directory: Path) -> Iterator[Path]:
-    """Its HTTP server, and a configuration that names it."""
+def served(loop: Loop, directory: Path, token: str | None = None) -> Iterator[Path]:
+    """Its HTTP server, and a configuration that names it, and the token."""
     server = HttpServer("127.0.0.1", 0)
-    server.start(create_app(lambda: loop.snapshot, loop.orders.give))
+    server.start(create_app(lambda: loop.snapshot, loop.orders.give, token=token))
+    (directory / "token").write_text(token or "of nobody's service")
     try:
-        yield configured(directory, server.port)
+        yield configured(directory, server.port, ", token_file: token" if token else "")
     finally:
         server.stop()
 
 
-def configured(directory: Path, port: int) -> Path:
+def configured(directory: Path, port: int, also: str = "") -> Path:
     path = directory / "monitor.yaml"
     path.write_text(
         "kafka: {bootstrap_servers: 'localhost:9092'}\n"
-        f"server: {{port: {port}}}\n"
+        f"server: {{port: {port}{also}}}\n"
         "models: [{name: m, task: binary, positive: '1', reference: {learn: 14d}, features: {amount: numeric}}]\n"
     )
     return path
@@ -164,3 +165,12 @@ def test_an_order_whose_commit_failed_is_carried_out_by_the_next_step(
 def test_an_order_that_nobody_takes_ends_in_a_sentence() -> None:
     with pytest.raises(UnavailableError, match=r"has not come to it for 0.01 s"):
         Orders().give(Acknowledge("inc"), timeout_s=0.01)
+
+
+def test_commands_bring_the_token_that_the_service_asks_for(loop: Loop, tmp_path: Path) -> None:
+    with turning(loop), served(loop, tmp_path, "0123456789abcdef") as config:
+        (said,) = rebaseline(config, "m", "a new product", ["amount"], None, None)
+        assert said.startswith("amount of version")
+        (tmp_path / "token").write_text("0123456789abcdeF")
+        with pytest.raises(ConfigError, match=r"does not know this token: name the same file under server\.token_file"):
+            list(rebaseline(config, "m", "a new product", ["amount"], None, None))

@@ -50,7 +50,7 @@ def waiting() -> tuple[Loop, str]:
 
 
 def api(config: Path) -> str:
-    return f"http://127.0.0.1:{load_server(config).port}/api/v1"
+    return f"http://127.0.0.1:{load_server(config)[0].port}/api/v1"
 
 
 def post(url: str, **body: Any) -> tuple[int, str]:
