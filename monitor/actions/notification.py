@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -107,7 +107,7 @@ def incident_message(
         "opened": iso(incident.opened.end_ms),
         "window": {"start": iso(window.start_ms), "end": iso(window.end_ms)},
         "evidence": [_evidence(verdict) for verdict in scene.verdicts[:EVIDENCE_MAX]],
-        "performance": _performance(scene.performance),
+        "performance": asdict(scene.performance) if scene.performance else None,
         "course": _course(scene.course),
         "retraining": _retraining(scene.retraining),
         "links": _links(base_url, audience.runbook, incident=incident.id, window_ms=window.end_ms),
@@ -184,19 +184,6 @@ def _evidence(verdict: Verdict) -> dict[str, Any]:
         "wrong": list(verdict.wrong),
         "measure": "correlation" if together else "share of rows",
         "moved": [{"values": cell.cell, "before": cell.usual, "now": cell.now} for cell in verdict.moved],
-    }
-
-
-def _performance(figures: PerformanceEvidence | None) -> dict[str, Any] | None:
-    if figures is None:
-        return None
-    return {
-        "metric": figures.metric,
-        "value": figures.value,
-        "lower": figures.lower,
-        "upper": figures.upper,
-        "reference": figures.reference,
-        "label_coverage": figures.label_coverage,
     }
 
 

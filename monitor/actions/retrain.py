@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from urllib.parse import quote
 
@@ -16,7 +16,7 @@ import orjson
 
 from monitor.actions.outbox import Attempt, DeliveryState, Message
 from monitor.detection.life import TriggerEvent
-from monitor.detection.records import PerformanceEvidence, Trigger, Verdict
+from monitor.detection.records import Trigger, Verdict
 from monitor.events.batch import OUTPUTS
 from monitor.events.timestamps import iso
 from monitor.windows.window import Offsets
@@ -88,7 +88,7 @@ def _data(trigger: Trigger, receipt: Receipt) -> dict[str, object]:
         "training_window": {"start": iso(trigger.training_ms[0]), "end": iso(trigger.training_ms[1])},
         "labels_available": trigger.labels,
         "evidence": [_evidence(each) for each in trigger.evidence if each.feature not in OUTPUTS][:EVIDENCE_MAX],
-        "performance": _performance(trigger.performance) if trigger.performance else None,
+        "performance": asdict(trigger.performance) if trigger.performance else None,
         "data": {
             "rows": trigger.rows,
             "offsets": {"predictions": _offsets(trigger.offsets), "labels": _offsets(trigger.label_offsets)},
@@ -112,17 +112,6 @@ def _evidence(verdict: Verdict) -> dict[str, object]:
         "noise_floor": verdict.noise_floor,
         "evidence_ratio": verdict.evidence_ratio,
         "psi": verdict.psi,
-    }
-
-
-def _performance(figures: PerformanceEvidence) -> dict[str, object]:
-    return {
-        "metric": figures.metric,
-        "value": figures.value,
-        "lower": figures.lower,
-        "upper": figures.upper,
-        "reference": figures.reference,
-        "label_coverage": figures.label_coverage,
     }
 
 
