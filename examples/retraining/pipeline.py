@@ -34,6 +34,9 @@ ROWS = 4_000
 """Labelled rows that are read; the newest third is held out."""
 
 TOLERANCE_S = 300
+REFUSED = 1
+"""Exit code of a command of model-monitor: it cannot be done as things are."""
+
 SHADOW_S = 120
 """Longest time in which a challenger answers beside the champion."""
 
@@ -49,6 +52,20 @@ def is_genuine(secret: str, headers: Any, body: bytes, now_s: float) -> bool:
     signed = base64.b64encode(hmac.digest(key, f"{name}.{at}.".encode() + body, hashlib.sha256)).decode()
     given = headers.get("webhook-signature", "").split()
     return any(hmac.compare_digest(each.encode(), f"v1,{signed}".encode()) for each in given)
+
+
+def following(version: str) -> list[str]:
+    """Names for a version that follows another, the first that nobody has."""
+    if version.isdigit():
+        return [str(int(version) + step) for step in range(1, 100)]
+    return [f"{version}-r{step}" for step in range(1, 100)]
+
+
+def write(file: Path, data: bytes) -> None:
+    """The whole of it, or nothing."""
+    new = file.with_suffix(".new")
+    new.write_bytes(data)
+    new.rename(file)
 
 
 class Pipeline:
@@ -67,25 +84,30 @@ class Pipeline:
         threading.Thread(target=self.work, name="retraining", daemon=True).start()
 
     def take(self, name: str, body: bytes) -> None:
-        """Write a request down and have it worked on, unless it is known."""
+        """Write a request down and have it worked on, unless it is known. ValueError where it is none."""
+        event = json.loads(body)
+        if not isinstance(event, dict) or event.get("type") != "model.retrain.requested":
+            raise ValueError("this pipeline takes requests to retrain, and nothing else")
         file = self.directory / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.json"
         if not file.exists() and not file.with_suffix(".done").exists():
-            new = file.with_suffix(".new")
-            new.write_bytes(body)
-            new.rename(file)
+            write(file, body)
             self.waiting.put(file)
 
     def work(self) -> None:
         while True:
             file = self.waiting.get()
-            asked = json.loads(file.read_text())["data"]
-            try:
-                self.report(asked, "running")
-                state, detail, version = self.retrained(asked)
-                self.report(asked, state, detail, version)
-            except Exception as error:
-                log.exception("retraining failed")
-                self.report(asked, "failed", f"{type(error).__name__}: {error}"[:500])
+            known = json.loads(file.read_text())
+            asked = known["data"]
+            if "outcome" not in known:
+                self.report(asked, {"state": "running"}, tries=1)
+                try:
+                    state, detail, version = self.retrained(asked)
+                except Exception as error:
+                    log.exception("retraining failed")
+                    state, detail, version = "failed", f"{type(error).__name__}: {error}"[:500], None
+                known["outcome"] = {"state": state, "detail": detail, "version": version}
+                write(file, json.dumps(known).encode())
+            self.report(asked, known["outcome"])
             file.rename(file.with_suffix(".done"))
 
     def retrained(self, asked: dict[str, Any]) -> tuple[str, str, str | None]:
@@ -98,8 +120,7 @@ class Pipeline:
         rows = labelled_rows(servers, topics, asked, ROWS)
         held_out = len(rows) * 2 // 3
         candidate = trained(rows[:held_out])
-        version = str(int(champion) + 1)
-        log.info("version %s is trained on %d rows", version, held_out)
+        log.info("a new version is trained on %d rows", held_out)
         answers = scored(candidate, rows[held_out:])
         with tempfile.TemporaryDirectory() as place:
             ours, theirs = Path(place, "challenger.csv"), Path(place, "champion.csv")
@@ -110,7 +131,10 @@ class Pipeline:
             if verdict == "keep":
                 return "failed", "the new version is no better on held-out rows", None
             url = asked["links"]["status"].partition("/api/")[0]
-            found = self.monitor("versions", "register", model, version, "--table", ours, "--url", url)
+            for version in following(champion):
+                found = self.monitor("versions", "register", model, version, "--table", ours, "--url", url)
+                if found.returncode != REFUSED:
+                    break  # Else another challenger had this name.
             if found.returncode:
                 return "failed", f"version {version} could not be registered: {found.stderr.strip()}", None
         log.info("version %s is registered; on held-out rows: %s", version, verdict)
@@ -143,17 +167,21 @@ class Pipeline:
         command = [sys.executable, "-m", "monitor.cli", *map(str, arguments), "--config", str(self.config)]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
-    def report(self, asked: dict[str, Any], state: str, detail: str = "", version: str | None = None) -> None:
-        """Tell the monitor how it goes; it asks for another run only once this one has ended."""
-        log.info("%s: %s %s", asked["trigger"], state, detail)
-        body = {"state": state, "detail": detail, "version": version}
-        for _ in range(5):
+    def report(self, asked: dict[str, Any], said: dict[str, Any], tries: int = 1_000) -> None:
+        """Tell the monitor how it goes; it asks for another run only once this one has ended. What it refuses, it would
+        refuse again.
+        """
+        log.info("%s: %s %s", asked["trigger"], said["state"], said.get("detail", ""))
+        for attempt in range(tries):
             try:
-                httpx.post(asked["links"]["status"], json=body, headers=self.known, timeout=60).raise_for_status()
-                return
+                answer = httpx.post(asked["links"]["status"], json=said, headers=self.known, timeout=60)
+                if answer.status_code < 500:
+                    if answer.is_error:
+                        log.warning("the report was refused: %s", answer.text)
+                    return
             except httpx.HTTPError as error:
                 log.warning("the report did not arrive: %s", error)
-                time.sleep(1)
+            time.sleep(min(2**attempt, 300))
 
 
 def create_app(pipeline: Pipeline, secret: str) -> FastAPI:
@@ -165,7 +193,10 @@ def create_app(pipeline: Pipeline, secret: str) -> FastAPI:
         if not is_genuine(secret, request.headers, body, time.time()):
             log.warning("refused: the signature is wrong or too old")
             raise HTTPException(401, "the signature is wrong or too old")
-        pipeline.take(request.headers["webhook-id"], body)
+        try:
+            pipeline.take(request.headers["webhook-id"], body)
+        except ValueError as error:
+            raise HTTPException(400, str(error)) from None
         return {"status": "accepted"}
 
     return app

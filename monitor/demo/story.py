@@ -91,10 +91,13 @@ def summary(
 
 
 def _newest_figure(model: ModelView) -> dict[str, Any] | None:
-    found = ((view, _figure(model, view)) for view in reversed(model.performance))
-    return next(
-        ({"version": view.window.version, "metric": model.metric, **figure} for view, figure in found if figure), None
-    )
+    """With what its version's reference had, and the limit below which it counts as fallen."""
+    for view in reversed(model.performance):
+        figure, target = _figure(model, view), model.targets.get(view.window.version)
+        if figure is not None and target is not None:
+            known = {"reference": target.reference, "limit": target.limit}
+            return {"version": view.window.version, "metric": model.metric, **figure, **known}
+    return None
 
 
 def _figure(model: ModelView, view: PerformanceView) -> dict[str, float | None] | None:

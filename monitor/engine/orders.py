@@ -76,6 +76,8 @@ def acknowledge(model: ModelMonitor, order: Acknowledge) -> tuple[Output, str]:
 def register(model: ModelMonitor, order: Register) -> tuple[Output, str]:
     """RefusedError where the version has another reference; nothing changes where it has this one."""
     version, reference = order.standard.version, order.standard.reference
+    if model.references.seeded and not model.references.made:
+        raise _learning(model)
     named = f"version {version!r} of model {model.spec.name!r}"
     own = [each for each in model.references.values() if each.version == version]
     if own and own[-1].reference.digest == reference.digest:
@@ -85,7 +87,7 @@ def register(model: ModelMonitor, order: Register) -> tuple[Output, str]:
             f"{named} has another reference, {own[-1].reference.digest}: register the new one under a new version, or "
             "accept recent data with `monitor rebaseline`"
         )
-    since = _unopened_ms(model)
+    since = _unopened_ms(model, version)
     model.maker.add(order.standard.since(since))
     model.notes.append(Registered(model.spec.name, version, model.progress.closed_ms, since, reference.digest))
     model.tidy_references()
@@ -94,10 +96,15 @@ def register(model: ModelMonitor, order: Register) -> tuple[Output, str]:
     return Output(versions=[VersionChange(model.spec.name, version, "registered", since, said)]), said
 
 
-def _unopened_ms(model: ModelMonitor) -> int:
-    """Start of the first windows that nothing has been counted in; 0 where nothing has come yet."""
+def _unopened_ms(model: ModelMonitor, version: str | None = None) -> int:
+    """Start of the first windows, of one version or of all, that nothing was counted in; 0 where nothing has come."""
     grid = model.spec.window.grid_ms
-    return max([0, -(-model.progress.closed_ms // grid) * grid, *(end for end, _ in model.panes)])
+    ends = (end for end, each in model.panes if version in (None, each))
+    return max([0, -(-model.progress.closed_ms // grid) * grid, *ends])
+
+
+def _learning(model: ModelMonitor) -> RefusedError:
+    return RefusedError(f"model {model.spec.name!r} is still learning its first reference: wait until it has")
 
 
 def rebaseline(model: ModelMonitor, order: Rebaseline) -> tuple[Output, str]:
@@ -162,7 +169,7 @@ def _made(model: ModelMonitor, version: str, order: Rebaseline) -> Standard:
     closed, since = progress.closed_ms, _unopened_ms(model)
     key = model.references.key(version, since)  # Of an order that came just before, where there was one.
     if key == SEED and model.references.seeded:
-        raise RefusedError(f"model {spec.name!r} is still learning its first reference: wait until it has")
+        raise _learning(model)
     before = model.references[key]
     old = before.reference
     if CORRELATION in order.features:

@@ -124,7 +124,9 @@ def key_of(version: str, since_ms: int) -> str:
 
 
 class References(Mapping[str, Standard]):
-    """By key: the version of a compiled reference, or the version and the time of one that was made here."""
+    """By key: the version of a compiled reference, or the version and the time of one that was made here. Any thread
+    may read: what changes is put in place whole.
+    """
 
     def __init__(self, spec: ModelSpec, compiled: Mapping[str, Reference]) -> None:
         """compiled: by version, oldest first; a version "" is of any. Without any, the model is to make one."""
@@ -156,10 +158,16 @@ class References(Mapping[str, Standard]):
 
     def key(self, version: str, start_ms: int) -> str:
         """Of the reference that a window is compared with: the version's own, of any, or the newest of another."""
-        found = [key for key, each in self._standards.items() if each.since_ms <= start_ms]
+        return self.found(version, start_ms)[0]
+
+    def found(self, version: str, start_ms: int) -> tuple[str, Standard]:
+        """The same with its key. For any thread."""
+        standards = self._standards  # Of one moment: the loop may put others in their place.
+        found = [key for key, each in standards.items() if each.since_ms <= start_ms]
         told = found[1:] if self.seeded and len(found) > 1 else found
-        mine = [key for key in told if self._standards[key].version == version]
-        return (mine or [key for key in told if not self._standards[key].version] or told)[-1]
+        mine = [key for key in told if standards[key].version == version]
+        key = (mine or [key for key in told if not standards[key].version] or told)[-1]
+        return key, standards[key]
 
     def owns(self, version: str, key: str) -> bool:
         """Whether it is the version's own; an unnamed version, or reference, fits any."""
@@ -179,7 +187,7 @@ class References(Mapping[str, Standard]):
         before = self._standards[key]
         after = replace(before, reference=replace(before.reference, outcome=outcome), labels_until_ms=NEVER)
         after.__dict__["watch"] = before.watch  # Labels change nothing of how features are watched.
-        self._standards[key] = after
+        self._standards = {**self._standards, key: after}
 
     def leaving(self, version: str, start_ms: int) -> bool:
         """Whether a version's reference was replaced, but not yet for the window that starts then."""
@@ -198,8 +206,7 @@ class References(Mapping[str, Standard]):
                 each.version == newer.version and each.since_ms < newer.since_ms <= since_ms for newer in made.values()
             )
         }
-        for key in old:
-            del self._standards[key]
+        self._standards = {key: each for key, each in self._standards.items() if key not in old}
         return list(old.values())
 
 

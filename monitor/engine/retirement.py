@@ -1,8 +1,9 @@
 """Versions that have gone: nothing of them is awaited, learned or shown any more, and their incidents are over.
 
-A version has gone when other versions' windows show that it has had no prediction for `retire_ms`. Its drift is told by
-the clock of predictions, its performance by that of labels, each a function of event times alone, so that it does not
-matter how far the one is ahead of the other.
+A version has gone when other versions' windows show that it has had no prediction for `retire_ms`; one that is alone,
+as of a model that is scored once a month, is awaited for ever. Its drift is told by the clock of predictions, its
+performance by that of labels, each a function of event times alone, so that it does not matter how far the one is ahead
+of the other.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from monitor.engine.output import Output
 from monitor.engine.pane import OTHER
 from monitor.events.batch import LABELS
 from monitor.spec import ModelSpec
+from monitor.windows.streams import FOREVER
 from monitor.windows.window import Window
 
 if TYPE_CHECKING:
@@ -30,13 +32,13 @@ def retire(model: ModelMonitor, window: Window, key: str, output: Output) -> Non
     """
     last, version = model.progress.last, window.version
     bound = _bound(model.spec, window.end_ms, window)
-    for silent in sorted(each for each, end_ms in last.items() if end_ms <= bound):
+    for silent in sorted(each for each, end_ms in last.items() if each != version and end_ms <= bound):
         del last[silent]
         model.watching.forget(silent)
         model.windows.drop(silent)
         _close(model, silent, ("drift", "data"), window.start_ms, window.end_ms, output)
         output.versions.append(VersionChange(model.spec.name, silent, "retired", window.end_ms, _reason(silent)))
-    if version not in last and version != OTHER and not model.references.owns(version, key):
+    if version not in last and version != OTHER and not _registered(model, version):
         inherited = model.references[key].version
         detail = (
             f"version {version} has come, and nobody registered it: it is compared with the reference of version "
@@ -62,7 +64,15 @@ def retire_performance(model: ModelMonitor, boundary_ms: int, output: Output) ->
 def gone(model: ModelMonitor, version: str, boundary_ms: int) -> bool:
     """Whether a version has retired as of a boundary."""
     newest = model.settlement.newest(version, boundary_ms)
-    return newest is None or newest.end_ms <= _bound(model.spec, boundary_ms, newest)
+    if newest is None:
+        return True
+    bound = _bound(model.spec, model.settlement.newest_ms(boundary_ms), newest)
+    return newest.end_ms <= bound
+
+
+def _registered(model: ModelMonitor, version: str) -> bool:
+    """Whether it has a reference of its own, be it one that counts from a later window on."""
+    return model.references.owns(version, model.references.key(version, FOREVER))
 
 
 def _bound(spec: ModelSpec, end_ms: int, window: Window) -> int:

@@ -23,6 +23,7 @@ from monitor.events.batch import Matched
 from monitor.profiles.layout import OutcomeLayout
 from monitor.profiles.outcome import unknown
 from monitor.spec import ModelSpec, PerformanceSpec
+from monitor.windows.streams import NEVER
 from monitor.windows.window import Window, reaching_rows
 
 COVERAGE = 0.8
@@ -64,6 +65,7 @@ class Settlement:
     _starts: dict[str, list[int]] = field(default_factory=dict)
     _waiting: dict[str, list[int]] = field(default_factory=dict)
     _joined: int = 0
+    _newest_ms: tuple[int, int] = (NEVER, NEVER)
 
     def open(self, window: Window, pane: Pane, profile: str, ignored: str) -> None:
         """A window has closed: its labels count from now on. profile, ignored: as of `Ledger`."""
@@ -197,6 +199,14 @@ class Settlement:
             if window.end_ms <= boundary_ms:
                 return window
         return None
+
+    def newest_ms(self, boundary_ms: int) -> int:
+        """End of the newest window of any version that ends by a boundary."""
+        if self._newest_ms[0] != boundary_ms:
+            found = (self.newest(version, boundary_ms) for version in self._starts)
+            ends = [window.end_ms for window in found if window is not None]
+            self._newest_ms = boundary_ms, max(ends, default=boundary_ms)
+        return self._newest_ms[1]
 
     def read(self, ledger: Ledger, span: Span, verdict: bool) -> None:
         """A window's reading has been given, and its verdict where there was one."""

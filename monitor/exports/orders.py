@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from monitor.engine import Order, Rebaseline, Report, Retrain
+from monitor.engine.pane import OTHER
 from monitor.errors import ConfigError, NotFoundError, RefusedError, UnavailableError
 
 T = TypeVar("T")
@@ -25,8 +26,16 @@ TEXT_MAX = 1000
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=TEXT_MAX)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=TEXT_MAX)]
 
-Said = Annotated[str, AfterValidator(lambda text: text[:TEXT_MAX])]
-"""A failure that is told at length is to be heard all the same."""
+Version = Annotated[str, StringConstraints(max_length=128)]
+
+Said = Annotated[str, AfterValidator(lambda text: text[:TEXT_MAX].encode("utf-8", "replace").decode())]
+"""A failure that is told at length, or in half characters, is to be heard all the same."""
+
+
+def _new_version(version: str) -> str:
+    if version == OTHER or not version.isprintable() or version != version.strip():
+        raise ValueError(f"must be a name as predictions give it, without control characters, and not {OTHER}")
+    return version
 
 
 class _Body(BaseModel):
@@ -46,7 +55,7 @@ class NewNormal(_Body):
     """Why; kept with the reference and in the control events."""
     features: list[Annotated[Text, Field(min_length=1)]] = Field([], max_length=100_000)
     """Only these; none means all, and performance too."""
-    version: str | None = None
+    version: Version | None = None
     """Only this one; without it, every version with a reference of its own."""
     since: AwareDatetime | None = Field(None, alias="from")
     """Of windows that start from then on; without it, since the open incident, or all rows that are kept."""
@@ -64,7 +73,7 @@ class ByHand(_Body):
     model: str
     reason: Reason
     """Why; the request carries it."""
-    version: str | None = None
+    version: Version | None = None
     """Whose newest window is to be learned from; without it, the version that was busiest in the newest one."""
     force: bool = False
     """Although an incident of its data is open."""
@@ -91,7 +100,7 @@ class Progress(_Body):
 class NewVersion(_Body):
     """A version, and the reference that it is to be compared with."""
 
-    version: Annotated[str, Field(min_length=1, max_length=128)]
+    version: Annotated[Version, Field(min_length=1), AfterValidator(_new_version)]
     """As its predictions name it."""
     reference: Base64Bytes
     """A compiled profile in base64, of the rows that this version was trained on."""

@@ -28,7 +28,7 @@ def compared(spec: ModelSpec, references: References, store: Store, champion: st
         raise RefusedError(f"{metric} does not tell which model is better: name another metric under performance")
     if champion == challenger:
         raise RefusedError("champion and challenger are the same version: name two")
-    layout = references[references.key(champion, FOREVER)].reference.layout.outcome
+    layout = references.found(champion, FOREVER)[1].reference.layout.outcome
     return compare(layout, *store.paired(spec.name, champion, challenger), metric, spec.performance.drop)
 
 

@@ -15,7 +15,7 @@ from monitor.engine.references import Standard
 from monitor.errors import NotFoundError, RefusedError
 from monitor.events.batch import CategoricalColumn
 from monitor.profiles.reference import Reference
-from monitor.spec import AlarmSpec, ModelSpec, PerformanceSpec
+from monitor.spec import AlarmSpec, MadeSpec, ModelSpec, PerformanceSpec
 from monitor.windows.streams import Now
 from monitor.windows.window import WindowSpec
 from tests.engine.saved import saved
@@ -142,3 +142,30 @@ def test_a_version_keeps_the_reference_that_it_has() -> None:
     assert register(engine, NEW).endswith("already")
     with pytest.raises(NotFoundError):
         engine.obey(Register("x", Standard(SPEC, "4", NEW, why="registered")), 0)
+
+
+def test_a_version_that_was_registered_is_not_said_to_come_unregistered() -> None:
+    engine = Monitor([SPEC], {"m": {"3": OLD}})
+    model = engine.models["m"]
+    first = predictions(np.random.default_rng(9), 500, time_ms=np.zeros(500, dtype=np.int64), version="3")
+    model.ingest(first, (), {}, NOW)
+    assert register(engine, NEW).endswith("from its first window on"), "another version's open window is not its own"
+    states, events = [], []
+    for minute in range(3):
+        times = minute * MINUTE_MS + np.arange(500, dtype=np.int64) * 100
+        rows = predictions(np.random.default_rng(minute), 500, first=9_000 + minute * 500, offset=9_000 + minute * 500)
+        batch = replace(rows, time_ms=times, version=CategoricalColumn(np.zeros(500, dtype=np.int32), ("4",)))
+        model.ingest(batch, (), {}, NOW)
+        output = model.advance({}, Now.at(0))
+        events += [change.event for change in output.versions]
+        states += [view.window.version for view in output.windows]
+    assert "4" in states
+    assert events == []
+
+
+def test_while_a_model_learns_its_first_reference_no_version_is_registered() -> None:
+    """It would be what all others are compared with, and the learning would be over."""
+    engine = Monitor([replace(SPEC, made=MadeSpec(100 * MINUTE_MS))], {"m": {}})
+    feed(engine.models["m"], 0, "3", shift=0.0)
+    with pytest.raises(RefusedError, match="is still learning its first reference: wait until it has"):
+        register(engine, NEW)

@@ -469,3 +469,14 @@ def test_the_reference_page_lists_every_route_and_loads_nothing() -> None:
     assert "<script" not in page.text
     assert "src=" not in page.text
     assert "http" not in page.text
+
+
+def test_a_report_in_half_characters_is_heard() -> None:
+    heard: list[object] = []
+    app = create_app(drifting, lambda order: heard.append(order) or "done")
+    body = b'{"state": "failed", "detail": "no file \\ud800"}'
+    answer = Client(app).post(
+        "/api/v1/triggers/trg_1/status", headers={"content-type": "application/json"}, content=body
+    )
+    assert answer.status_code == 200
+    assert [order.detail for order in heard] == ["no file ?"]

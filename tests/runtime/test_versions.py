@@ -147,7 +147,10 @@ def test_what_cannot_be_done_is_said(error: Exception, status: int) -> None:
     assert (answer.status_code, answer.json()["detail"]) == (status, "a")
 
 
-@pytest.mark.parametrize("body", [{}, {"version": "4"}, {"version": "", "reference": "AAAA"}])
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"version": "4"}, *({"version": name, "reference": "AAAA"} for name in ("", "__other__", " 4", "4\x1f5"))],
+)
 def test_a_body_that_is_not_as_it_must_be_is_refused(body: object) -> None:
     assert post(body).status_code == 422
 

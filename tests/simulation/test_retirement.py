@@ -88,3 +88,27 @@ def test_a_restart_after_every_step_changes_nothing_of_it(tmp_path: Path) -> Non
     assert world.loop.snapshot.models["fraud"].versions == fallen().told(SPEC).loop.snapshot.models["fraud"].versions
     assert [change.event for change in changes(world)] == ["opened", "resolved"]
     world.close()
+
+
+@pytest.mark.parametrize("poll_max", [1, 1_000])
+def test_a_version_that_is_alone_is_awaited_however_long_it_is_silent(poll_max: int) -> None:
+    story = Story()
+    for minute, value in ((0, "fraud"), (1, "ok"), (20, "ok"), (40, "ok")):
+        story.predict(f"old{minute}", minute + 0.5)
+        story.label(f"old{minute}", minute + 0.7, value)
+    story.reach(41)
+    world = story.told(SPEC, poll_max=poll_max)
+    assert [change.event for change in changes(world)] == ["opened"]
+
+
+@pytest.mark.parametrize("poll_max", [1, 1_000])
+def test_labels_that_are_later_than_a_version_may_be_silent_are_judged_all_the_same(poll_max: int) -> None:
+    patient = replace(SPEC, performance=replace(SPEC.performance, wait_ms=12 * MINUTE_MS), retention_ms=1 << 40)
+    story = Story(partitions=1, label_partitions=1)
+    for minute in range(3):
+        story.predict(f"old{minute}", minute + 0.5)
+    for minute in range(3):
+        story.label(f"old{minute}", 9.5 + minute, "ok")
+    story.reach(13)
+    world = story.told(patient, poll_max=poll_max)
+    assert [(change.event, change.incident.cause) for change in changes(world)] == [("opened", "performance")]
