@@ -16,24 +16,29 @@ DAY_MS = 86_400_000
 @dataclass(frozen=True, slots=True)
 class AlarmSpec:
     """budget: false alarms that are accepted of one model in a month. tolerance: largest difference, in PSI units, that
-    nobody cares about. persistence: windows that a change of values takes to alarm. learning_ms: what is usual is
-    learned from so much production where the reference does not tell; 0: the reference is trusted as it is.
+    nobody cares about; tolerances: of the features that have their own. persistence: windows that a change of values
+    takes to alarm. learning_ms: what is usual is learned from so much production where the reference does not tell; 0:
+    the reference is trusted as it is.
     """
 
     budget: float = 0.1
     tolerance: float = 0.02
     persistence: int = 2
     learning_ms: int = 14 * DAY_MS
+    tolerances: Mapping[str, float] = field(default_factory=dict)
+
+    def tolerance_of(self, feature: str) -> float:
+        """A feature's or an output's own, or the model's."""
+        return self.tolerances.get(feature, self.tolerance)
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureSpec:
-    """How one feature is watched: for drift, for its data quality only, or not at all. tolerance: its own, if any.
-    importance: its share of the alarm budget, beside the others'.
+    """How one feature is watched: for drift, for its data quality only, or not at all. importance: its share of the
+    alarm budget, beside the others'.
     """
 
     monitor: Literal["drift", "quality", "off"] = "drift"
-    tolerance: float | None = None
     importance: float = 1.0
 
 

@@ -270,10 +270,7 @@ def _spec(model: Model, references: Mapping[str, Reference], segments_max: int) 
             judged.metric, judged.drop, judged.wait, judged.threshold, labels_min=judged.labels_min
         ),
         retrain=_retrain(model),
-        features={
-            name: FeatureSpec(feature.monitor, feature.tolerance, feature.importance)
-            for name, feature in model.features.items()
-        },
+        features={name: FeatureSpec(feature.monitor, feature.importance) for name, feature in model.features.items()},
         lateness_ms=model.lateness,
         idle_after_ms=model.idle_after,
         arrival=model.arrival,
@@ -285,6 +282,7 @@ def _spec(model: Model, references: Mapping[str, Reference], segments_max: int) 
             model.alarms.tolerance,
             1 if sudden else model.alarms.persistence,
             model.alarms.learning,
+            {name: told.tolerance for name, told in model.features.items() if told.tolerance is not None},
         ),
         timezone=model.timezone,
         made=_made(model.reference, model.window) if isinstance(model.reference, Made) else None,

@@ -42,7 +42,7 @@ def judged(spec: ModelSpec, subject: Subject) -> bool:
 def value_limits(spec: ModelSpec, subjects: Sequence[Subject], testable: Bools) -> Limits:
     """Of the distributions of values; testable: bool[S]."""
     weights = np.array([_weight(spec, each) for each in subjects], dtype=np.float64)
-    tolerance = np.array([told_of(spec, each.feature).tolerance or spec.alarms.tolerance for each in subjects])
+    tolerance = np.array([spec.alarms.tolerance_of(each.feature) for each in subjects])
     limit = _limits(spec, divided(VALUES_SHARE, weights * testable, _parts(subjects)))
     return Limits(tolerance, limit, spec.alarms.persistence)
 

@@ -52,8 +52,7 @@ def kind_of(name: str) -> Kind:
 
 def chart(kind: Kind, spec: ModelSpec, references: Mapping[str, Reference], outputs: Sequence[Output]) -> str:
     """The whole file's text."""
-    own = {name: told.tolerance for name, told in spec.features.items() if told.tolerance is not None}
-    seen = heat(outputs, own, spec.alarms.tolerance, spec.performance.metric)
+    seen = heat(outputs, spec.alarms, spec.performance.metric)
     drawn = Drawing(spec, references, seen)
     picture = drawn.svg()
     if kind == "svg":

@@ -122,7 +122,9 @@ def _effect(model: ModelView, worst: Verdict, began_ms: int) -> Line:
         return next((each.standing for each in view.verdicts if each.feature == worst.feature), None)
 
     steps = _steps(model, worst.window, effect, began_ms)
-    return Line(f"effect of {spoken(worst.name)}", steps, (("tolerance", model.alarms.tolerance),), began_ms)
+    return Line(
+        f"effect of {spoken(worst.name)}", steps, (("tolerance", model.alarms.tolerance_of(worst.feature)),), began_ms
+    )
 
 
 def _steps(

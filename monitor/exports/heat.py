@@ -11,6 +11,7 @@ from monitor.detection.records import Cause, State, Verdict
 from monitor.detection.subject import Subject
 from monitor.engine import Output
 from monitor.snapshot import WindowView
+from monitor.spec import AlarmSpec
 
 COLUMNS_MAX = 240
 """More windows than these are drawn several to a column, the worst of them."""
@@ -95,15 +96,15 @@ class Heat:
     ignored: tuple[tuple[str, int, int], ...]
 
 
-def heat(outputs: Sequence[Output], tolerance: Mapping[str, float], usual: float, metric: str) -> Heat:
-    """tolerance: of the features that have their own; `usual` of all others. metric: whose performance is shown."""
+def heat(outputs: Sequence[Output], alarms: AlarmSpec, metric: str) -> Heat:
+    """metric: whose performance is shown."""
     views = sorted((view for output in outputs for view in output.windows), key=lambda view: view.window)
     spans = sorted({(view.window.end_ms, view.window.start_ms) for view in views})
     each = max(1, -(-len(spans) // COLUMNS_MAX))
     column_of = {span: place // each for place, span in enumerate(spans)}
     parts = [spans[first : first + each] for first in range(0, len(spans), each)]
     columns = tuple((part[0][1], part[-1][0]) for part in parts)
-    rows = _rows(views, column_of, len(columns), tolerance, usual)
+    rows = _rows(views, column_of, len(columns), alarms)
     rows.sort(key=lambda row: (tuple(-part for part in row.badness), row.version, row.feature))
     # A sentence on a single row that is left out would take as much room as that row.
     shown = tuple(rows if len(rows) == ROWS_MAX + 1 else rows[:ROWS_MAX])
@@ -125,8 +126,7 @@ def _rows(
     views: Sequence[WindowView],
     column_of: Mapping[tuple[int, int], int],
     columns: int,
-    tolerance: Mapping[str, float],
-    usual: float,
+    alarms: AlarmSpec,
 ) -> list[Row]:
     """Of segments only those in which something alarmed, or was about to."""
     found: dict[tuple[str, str, str], dict[int, list[Verdict]]] = {}
@@ -139,7 +139,7 @@ def _rows(
         Row(
             version,
             Subject(feature, segment).name,
-            tuple(_cell(by_column.get(column, ()), tolerance.get(feature) or usual) for column in range(columns)),
+            tuple(_cell(by_column.get(column, ()), alarms.tolerance_of(feature)) for column in range(columns)),
             segment,
         )
         for (version, feature, segment), by_column in found.items()

@@ -68,7 +68,7 @@ def test_values_of_a_model_win_over_those_of_the_file(write: Write) -> None:
     fraud, digits = specs["fraud"], specs["digits"]
     assert fraud.window == WindowSpec(500, "rows")
     assert (fraud.lateness_ms, fraud.idle_after_ms, fraud.timezone) == (60_000, 600_000, "UTC")
-    assert fraud.alarms == AlarmSpec(persistence=1, learning_ms=0)
+    assert fraud.alarms == AlarmSpec(persistence=1, learning_ms=0, tolerances={"country": 0.1})
     assert digits.window == WindowSpec(HOUR_MS // 2)
     assert (digits.lateness_ms, digits.idle_after_ms, digits.timezone) == (0, 90_000, "Europe/Warsaw")
     assert digits.alarms == AlarmSpec(budget=0.5, tolerance=0.05, persistence=3, learning_ms=21 * 24 * HOUR_MS)
@@ -125,9 +125,10 @@ def test_only_features_that_the_reference_has_cells_for_are_decoded(write: Write
     assert list(spec.schema.features) == ["amount", "country"]
     assert spec.features == {
         "amount": FeatureSpec("quality", importance=2.0),
-        "country": FeatureSpec("drift", tolerance=0.1),
+        "country": FeatureSpec("drift"),
         "session": FeatureSpec("off"),
     }
+    assert [spec.alarms.tolerance_of(name) for name in ("amount", "country")] == [0.02, 0.1]
 
 
 def test_only_scores_of_classes_that_the_reference_knows_are_read(write: Write) -> None:

@@ -11,7 +11,7 @@ from monitor.detection.budget import DATA_SHARE, VALUES_SHARE
 from monitor.detection.detector import MERGED_MAX
 from monitor.detection.subject import Subject
 from monitor.detection.watch import Findings, Watch
-from monitor.events.batch import PREDICTION, SCORE, CategoricalColumn, NumericColumn, Predictions
+from monitor.events.batch import CORRELATION, PREDICTION, SCORE, CategoricalColumn, NumericColumn, Predictions
 from monitor.profiles.history import History
 from monitor.profiles.profile import Profile
 from monitor.profiles.reference import Reference
@@ -142,6 +142,13 @@ def test_a_feature_that_is_off_is_not_looked_at_and_one_for_quality_only_at_its_
         assert off.judge(far(seed, 0.5)).wrong == {}
         assert set(quality.judge(far(seed, 0.5)).wrong) == {"amount"}
     assert set(off.watch.detectable(300)) == set(quality.watch.detectable(300)) == {"age", "country", PREDICTION, SCORE}
+
+
+def test_a_feature_is_judged_by_its_own_tolerance_where_it_has_one() -> None:
+    own = AlarmSpec(learning_ms=0, tolerance=0.03, tolerances={"amount": 0.9, SCORE: 0.1})
+    watch = Watch.of(replace(SPEC, alarms=own), REFERENCE)
+    tolerated = {"amount": 0.9, "age": 0.03, "country": 0.03, PREDICTION: 0.03, SCORE: 0.1, CORRELATION: 0.03}
+    assert watch.tolerance == tolerated
 
 
 def per_month(limit: np.ndarray, windows: float) -> float:

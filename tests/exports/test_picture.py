@@ -67,6 +67,12 @@ def of(cause: str, view: ModelView | None = None) -> tuple[ModelView, Incident, 
     return view, incident, found
 
 
+def test_a_feature_is_held_against_its_own_tolerance() -> None:
+    view = story()
+    _, _, found = of("drift", replace(view, alarms=replace(view.alarms, tolerances={"amount": 0.3})))
+    assert found.limits == (("tolerance", 0.3),)
+
+
 @pytest.mark.parametrize(
     ("cause", "name", "before", "now", "limits", "began"),
     [
