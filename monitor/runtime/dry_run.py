@@ -15,6 +15,7 @@ from monitor.actions.receiver import Request
 from monitor.actions.retrain import Receipt
 from monitor.actions.webhook import Webhook
 from monitor.config import Config, Receiver, load
+from monitor.config.network import own_url
 from monitor.config.problems import listed, near
 from monitor.errors import ConfigError
 from monitor.runtime.clock import wall_clock_ms
@@ -59,9 +60,8 @@ def _must_be(name: str | None, known: Iterable[str], what: str, where: str) -> N
 
 
 def _example(config: Config, model: str, to: str) -> Message:
-    settings = config.models[model]
-    port = config.server.port
-    base_url = config.server.public_url or f"http://{config.server.host}:{port}"
+    settings, server = config.models[model], config.server
+    base_url = server.public_url or own_url(server.host, server.port)
     return example(
         model,
         list(settings.watched)[:EVIDENCE],

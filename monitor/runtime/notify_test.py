@@ -8,6 +8,7 @@ from pathlib import Path
 
 from monitor.actions.notification import trial_message
 from monitor.config import load
+from monitor.config.network import own_url
 from monitor.config.problems import near
 from monitor.errors import ConfigError, UnavailableError
 from monitor.runtime.clock import wall_clock_ms
@@ -32,10 +33,10 @@ def notify_test(path: Path, only: str | None) -> Iterator[str]:
     told = [each for each in told if only in (None, each.name)]
     for each in told:
         check_installed(each)
-    host = f"[{config.server.host}]" if ":" in config.server.host else config.server.host
-    own_url = f"http://{host}:{config.server.port}"
-    base_url = config.server.public_url or own_url
-    receivers = [receiver(each, config.server.public_url, own_url) for each in told]
+    server, token = config.server, config.token()
+    here = own_url(server.host, server.port)
+    base_url = server.public_url or here
+    receivers = [receiver(each, server.public_url, here, token) for each in told]
     now_ms = wall_clock_ms()
     waiting = {each.name for each in told}
     failed = []

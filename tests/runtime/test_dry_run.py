@@ -63,6 +63,15 @@ def test_the_requests_of_a_model_are_those_to_the_receiver_that_it_asks(file: Pa
     assert body["conf"]["links"]["status"] == "http://127.0.0.1:8000/api/v1/triggers/example/status"
 
 
+@pytest.mark.parametrize(("host", "shown"), [("::1", "[::1]"), ("localhost", "localhost")])
+def test_the_status_address_is_where_this_machine_reaches_the_service(host: str, shown: str, file: Path) -> None:
+    file.write_text(f"{FILE}server: {{host: '{host}', port: 81}}\n")
+    _, run = printed(file)
+    assert (
+        json.loads("\n".join(run[4:]))["conf"]["links"]["status"] == f"http://{shown}:81/api/v1/triggers/example/status"
+    )
+
+
 def test_a_question_before_a_repeat_is_printed_too(file: Path) -> None:
     question, run = printed(file, "churn", "dagster")
     assert question[0] == "model churn, webhook dagster: first: whether the run exists already, of an earlier try"

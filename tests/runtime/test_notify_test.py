@@ -10,10 +10,14 @@ import pytest
 
 from monitor import cli
 from monitor.actions import signing
+from monitor.actions.receiver import Receiver as Receiving
 from monitor.config import load
+from monitor.config.notify import Notified
 from monitor.errors import ConfigError, UnavailableError
 from monitor.runtime import apprise
+from monitor.runtime import notify_test as module
 from monitor.runtime.commands import _receiver_problems, check
+from monitor.runtime.notices import receiver
 from monitor.runtime.notify_test import notify_test
 from monitor.runtime.service import Service
 from tests.config.conftest import compiled
@@ -53,6 +57,28 @@ def test_everybody_gets_one_message_that_says_it_is_a_test(tmp_path: Path) -> No
     assert orjson.loads(signed.body)["type"] == "model.test"
     now_s = int(signed.headers["webhook-timestamp"])
     assert signing.verify([signing.parse_secret(SECRET)], signed.headers, signed.body, now_s)
+
+
+@pytest.mark.parametrize(("host", "shown"), [("0.0.0.0", "127.0.0.1"), ("::", "[::1]")])
+def test_receivers_and_links_are_those_of_the_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, shown: str
+) -> None:
+    given = []
+
+    def noting(told: Notified, *where: str | None) -> Receiving:
+        given.append(where)
+        return receiver(told, *where)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "receiver", noting)
+    with Receiver(answers(204)) as hook:
+        path = write(
+            tmp_path, f"{{team: {{webhook: '{hook.url}', secret_file: secret}}}}", secret=SECRET, token="t" * 20
+        )
+        path.write_text(f"{path.read_text()}server: {{host: '{host}', port: 81, token_file: token}}\n")
+        assert list(notify_test(path, None)) == ["team: has it. HTTP 204."]
+        [said] = hook.requests
+    assert given == [(None, f"http://{shown}:81", "t" * 20)]
+    assert orjson.loads(said.body)["data"]["links"]["page"] == f"http://{shown}:81/"
 
 
 def test_who_cannot_be_told_is_named_with_the_reason(tmp_path: Path) -> None:
