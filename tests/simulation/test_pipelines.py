@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import orjson
 import pytest
 
+from monitor.actions.notification import Audience
 from monitor.actions.retry import SCHEDULE_S
 from monitor.actions.webhook import Webhook
 from monitor.detection.life import Life
@@ -45,8 +46,8 @@ def asked(world: World) -> list[Life]:
 
 
 def test_constant_drift_for_seven_days_and_a_pipeline_that_always_fails() -> None:
-    """It takes each request, works on it, and fails within the hour."""
-    world = World(drifting(WEEK_H + 1), (HOURLY,), source_options={"paced": True})
+    """It takes each request, works on it, and fails within the hour. People hear little of it."""
+    world = World(drifting(WEEK_H + 1), (HOURLY,), audiences=(Audience("chat"),), source_options={"paced": True})
     world.clock.now_ms = START_MS
     hours = 0
     while not world.source.exhausted:
@@ -60,12 +61,21 @@ def test_constant_drift_for_seven_days_and_a_pipeline_that_always_fails() -> Non
     world.step()
     changes = [change for output in world.outputs for change in output.changes]
     steps = Counter(change.after for output in world.outputs for change in output.trigger_changes)
-    messages = len(world.receiver.bodies)
+    names = Counter(world.receiver.names.values())
+    messages = names["pipeline"]
+    told = Counter(
+        orjson.loads(body)["type"]
+        for name, body in world.receiver.bodies.items()
+        if world.receiver.names[name] == "chat"
+    )
     notes = len(world.store.control_events())
     reasons = [life.trigger.withheld.partition(" until")[0] for life in lives(world) if life.state == "withheld"]
     print(f"{hours / 24:.1f} days of drift and a pipeline that always fails: {messages} requests, {dict(steps)},")
     print(f"{len(changes)} changes of incidents, {notes} control events; withheld: {reasons}")
+    print(f"told: {names['chat']}: {dict(told)}")
     assert messages == len(asked(world)) == 3
+    assert told["model.retrain.failed"] == 3
+    assert names["chat"] <= 8
     assert {life.state for life in asked(world)} == {"failed"}
     windows = [life.trigger.window.end_ms for life in asked(world)]
     assert [(later - windows[0]) / HOUR_MS for later in windows] == [0, 24, 48]
