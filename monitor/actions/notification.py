@@ -11,15 +11,16 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
-from urllib.parse import quote
 
 import orjson
 
+from monitor.actions.links import resource
 from monitor.actions.outbox import Message
 from monitor.detection.life import Life, TriggerChange
 from monitor.detection.records import IncidentChange, PerformanceEvidence, Verdict
 from monitor.detection.sentences import spoken
 from monitor.detection.severity import LEVELS, Level, level_of
+from monitor.detection.triggers import WAITS_FOR_APPROVAL
 from monitor.events.batch import CORRELATION
 from monitor.events.timestamps import iso
 
@@ -29,10 +30,6 @@ EVIDENCE_MAX = 5
 FEATURES_MAX = 20
 TEXT_MAX = 1_000
 """Most characters of any one text: a name may be as long as its producer likes."""
-
-
-WAITS_FOR_APPROVAL = "waits for approval"
-"""How the reason of a trigger begins that only a person may send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +114,13 @@ def incident_message(
 
 
 def trigger_message(change: TriggerChange, audience: Audience, base_url: str, created_ms: int) -> Message | None:
-    """What an audience is told of a retraining: that it waits for a person, has failed, has expired, or is done; None
-    for every other step, and for whom it does not concern. Nobody is woken for it: it is never `critical`.
+    """What an audience is told of a retraining: that it waits for a person, that one has sent it, has failed, has
+    expired, or is done; None for every other step, and for whom it does not concern. Nobody is woken for it: it is
+    never `critical`.
     """
-    trigger, window = change.trigger, change.trigger.window
-    waits = change.after == "withheld" and change.reason.startswith(WAITS_FOR_APPROVAL)
-    state = "waiting" if waits else str(change.after)
-    if state not in ("waiting", "failed", "expired", "succeeded"):
-        return None
-    if not audience.hears(window.model, trigger.severity) or (state == "succeeded" and not audience.resolved):
+    trigger, window, state = change.trigger, change.trigger.window, _told(change)
+    ends = state in ("approved", "succeeded")
+    if state is None or not audience.hears(window.model, trigger.severity) or (ends and not audience.resolved):
         return None
     data = {
         "trigger": trigger.id,
@@ -141,7 +136,24 @@ def trigger_message(change: TriggerChange, audience: Audience, base_url: str, cr
         "window": {"start": iso(window.start_ms), "end": iso(window.end_ms)},
         "links": _links(base_url, audience.runbook, incident=trigger.incident, trigger=trigger.id),
     }
-    return _message(f"model.retrain.{state}", data, trigger.id, (trigger.id, state), audience, created_ms)
+    subject = retraining_of(_shown(window.model))
+    return _message(f"model.retrain.{state}", data, subject, (trigger.id, state), audience, created_ms)
+
+
+def retraining_of(model: str) -> str:
+    """The subject of all messages on retrainings of a model, by its name as messages show it: one is in flight, each
+    try has an id of its own, and the newest says how it stands.
+    """
+    return "retrain_" + hashlib.sha256(model.encode()).hexdigest()[:32]
+
+
+def _told(change: TriggerChange) -> str | None:
+    """The state that people are told of, if any."""
+    if change.after in ("failed", "expired", "succeeded"):
+        return change.after
+    if change.after == "withheld":
+        return "waiting" if change.reason == WAITS_FOR_APPROVAL else None
+    return "approved" if (change.before, change.after) == ("withheld", "pending") else None
 
 
 def trial_message(audience: Audience, base_url: str, created_ms: int) -> Message:
@@ -203,13 +215,12 @@ def _links(
     base_url: str, runbook: str | None, *, incident: str = "", trigger: str = "", window_ms: int | None = None
 ) -> dict[str, str | None]:
     """The picture's address changes with the window: whoever shows it may keep what it had fetched before."""
-    base = base_url.rstrip("/")
-    of_incident = f"{base}/api/v1/incidents/{quote(incident, safe='')}" if incident else None
+    of_incident = resource(base_url, "incidents", incident)
     pictured = of_incident and window_ms is not None
     return {
-        "page": f"{base}/",
+        "page": f"{base_url.rstrip('/')}/",
         "incident": of_incident,
-        "trigger": f"{base}/api/v1/triggers/{quote(trigger, safe='')}" if trigger else None,
+        "trigger": resource(base_url, "triggers", trigger),
         "picture": f"{of_incident}/picture.png?at={window_ms}" if pictured else None,
         "runbook": runbook,
     }

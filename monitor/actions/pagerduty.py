@@ -1,4 +1,6 @@
-"""PagerDuty's Events API v2: an incident is an alert, triggered, acknowledged and resolved under one key."""
+"""PagerDuty's Events API v2: an incident is an alert, triggered, acknowledged and resolved under one key; so are the
+retrainings of a model.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from monitor.actions import telling
+from monitor.actions.notification import retraining_of
 from monitor.actions.outbox import Message
 from monitor.actions.receiver import TIMEOUT_S, Answer, Conversation, NoResponse, Request
 from monitor.actions.telling import Event
@@ -18,10 +21,14 @@ from monitor.events.timestamps import iso
 HOST = "https://events.pagerduty.com"
 PATH = "/v2/enqueue"
 SUMMARY_MAX = 1_024
-DEDUP_KEY_MAX = 255
 
 _SEVERITIES: Mapping[str, str] = {"critical": "critical", "major": "error", "moderate": "warning", "minor": "info"}
-_ACTIONS: Mapping[str, str] = {"acknowledged": "acknowledge", "resolved": "resolve", "succeeded": "resolve"}
+_ACTIONS: Mapping[str, str] = {
+    "acknowledged": "acknowledge",
+    "resolved": "resolve",
+    "approved": "resolve",
+    "succeeded": "resolve",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +46,20 @@ class PagerDuty:
     pace_ms: int = 0
 
     def deliver(self, messages: Sequence[Message], now_ms: int) -> Conversation:
-        """A test is resolved as soon as it was triggered."""
+        """A test is resolved as soon as it was triggered; what came of a retraining, with its incident, too."""
         [message] = messages
         event = Event.of(message)
-        reply = yield self._request(event, now_ms, _ACTIONS.get(event.state, "trigger"))
-        if event.state == "test" and not isinstance(reply, NoResponse) and reply.status == 202:
-            reply = yield self._request(event, now_ms, "resolve")
+        reply = yield self._request(message.subject, event, now_ms, _ACTIONS.get(event.state, "trigger"))
+        also = _resolved_with(message, event)
+        if also is not None and not isinstance(reply, NoResponse) and reply.status == 202:
+            reply = yield self._request(also, event, now_ms, "resolve")
         if not isinstance(reply, NoResponse) and reply.status == 400:
             said = "PagerDuty does not take the event: look whether routing_key_file holds an Events API v2 key"
             return Answer("refused", f"HTTP 400: {said}.", 400)
         return reply
 
-    def _request(self, event: Event, now_ms: int, action: str) -> Request:
-        body: dict[str, Any] = {
-            "routing_key": self.routing_key,
-            "event_action": action,
-            "dedup_key": event.subject[:DEDUP_KEY_MAX],
-        }
+    def _request(self, key: str, event: Event, now_ms: int, action: str) -> Request:
+        body: dict[str, Any] = {"routing_key": self.routing_key, "event_action": action, "dedup_key": key}
         if action == "trigger":
             body |= alert(event, now_ms, pictures=self.pictures)
         return Request(self.host.rstrip("/") + PATH, orjson.dumps(body))
@@ -86,6 +90,14 @@ def alert(event: Event, now_ms: int, *, pictures: bool) -> dict[str, Any]:
             "custom_details": details,
         },
     }
+
+
+def _resolved_with(message: Message, event: Event) -> str | None:
+    """The key of a second alert that nobody need look at any more."""
+    if event.state == "test":
+        return message.subject
+    over = event.state == "resolved" and event.data["retraining"] is not None
+    return retraining_of(event.data["model"]) if over else None
 
 
 def _cut(text: str, most: int) -> str:

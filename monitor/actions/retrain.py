@@ -10,10 +10,10 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from urllib.parse import quote
 
 import orjson
 
+from monitor.actions.links import resource
 from monitor.actions.outbox import Attempt, DeliveryState, Message
 from monitor.detection.life import TriggerEvent
 from monitor.detection.records import Trigger, Verdict
@@ -124,9 +124,8 @@ def _offsets(offsets: Offsets) -> dict[str, list[int]]:
 def _links(trigger: Trigger, base_url: str | None) -> dict[str, str | None]:
     if base_url is None:
         return {"incident": None, "report": None, "status": None}
-    api = f"{base_url.rstrip('/')}/api/v1"
     return {
-        "incident": f"{api}/incidents/{quote(trigger.incident, safe='')}" if trigger.incident else None,
+        "incident": resource(base_url, "incidents", trigger.incident),
         "report": None,
-        "status": f"{api}/triggers/{quote(trigger.id, safe='')}/status",
+        "status": f"{resource(base_url, 'triggers', trigger.id)}/status",
     }

@@ -34,6 +34,7 @@ _LOOK: Mapping[str, str] = {
 }
 _RETRAINING: Mapping[str, str] = {
     "waiting": "Retraining of {who} waits for your approval",
+    "approved": "Retraining of {who} was approved",
     "failed": "Retraining of {who} failed",
     "expired": "Retraining of {who} was never heard of again",
     "succeeded": "{who} was retrained",
@@ -59,11 +60,6 @@ class Event:
         return cls(body["type"], instant(body["timestamp"]), body["data"])
 
     @property
-    def subject(self) -> str:
-        """The id of what it is about."""
-        return str(self.data.get("incident") or self.data.get("trigger") or "test")
-
-    @property
     def state(self) -> str:
         """The last word of its type."""
         return self.kind.rpartition(".")[2]
@@ -74,7 +70,7 @@ class Event:
 
     @property
     def over(self) -> bool:
-        return self.state in ("resolved", "succeeded", "test")
+        return self.state in ("resolved", "approved", "succeeded", "test")
 
     @property
     def level(self) -> str:

@@ -21,6 +21,9 @@ from monitor.windows.window import Offsets, Window
 BUDGET_MS = 7 * DAY_MS
 """Event time in which no more than the budget's requests are made."""
 
+WAITS_FOR_APPROVAL = "waits for approval: `monitor triggers send`, or approve it over the API"
+"""Why a trigger is withheld that only a person may send."""
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -168,7 +171,7 @@ class Arbiter:
         if labelled and labels < spec.labels_min:
             return f"fewer than the {spec.labels_min} labels that retraining needs have arrived"
         if spec.approval == "manual":
-            return "waits for approval: `monitor triggers send`, or approve it over the API"
+            return WAITS_FOR_APPROVAL
         return ""
 
 

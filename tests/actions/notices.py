@@ -90,9 +90,15 @@ TRIGGER = Trigger(
 )  # fmt: skip
 
 
-def stepped(after: TriggerState, reason: str = "", trigger: Trigger = TRIGGER, version: str = "") -> TriggerChange:
+def stepped(
+    after: TriggerState,
+    reason: str = "",
+    trigger: Trigger = TRIGGER,
+    version: str = "",
+    before: TriggerState | None = "sent",
+) -> TriggerChange:
     """A step in the life of a retrain request."""
-    return TriggerChange(trigger, "sent", after, reason, version)
+    return TriggerChange(trigger, before, after, reason, version)
 
 
 def lived(withheld: str = "") -> Life:

@@ -12,11 +12,14 @@ from monitor.actions.notification import (
     Scene,
     incident_message,
     last_of_each,
+    retraining_of,
     trial_message,
     trigger_message,
 )
+from monitor.detection.life import TriggerState
 from monitor.detection.records import Cause, Incident, IncidentEvent, Severity
 from monitor.detection.severity import LEVELS, level_of
+from monitor.detection.triggers import WAITS_FOR_APPROVAL
 from tests.actions.notices import (
     BASE,
     CREATED_MS,
@@ -142,27 +145,29 @@ def test_whatever_a_name_holds_the_event_is_bounded_json_of_printable_text(name:
 
 
 @pytest.mark.parametrize(
-    ("after", "reason", "kind"),
+    ("before", "after", "reason", "kind"),
     [
-        ("withheld", "waits for approval: `monitor triggers send`", "model.retrain.waiting"),
-        ("failed", "the run ended with an error", "model.retrain.failed"),
-        ("expired", "no word for 24 h", "model.retrain.expired"),
-        ("succeeded", "version 4 was registered", "model.retrain.succeeded"),
-        ("withheld", "cooling down", None),
-        ("pending", "", None),
-        ("sent", "", None),
-        ("accepted", "", None),
-        ("running", "", None),
+        (None, "withheld", WAITS_FOR_APPROVAL, "model.retrain.waiting"),
+        ("withheld", "pending", "sent by a person", "model.retrain.approved"),
+        ("running", "failed", "the run ended with an error", "model.retrain.failed"),
+        ("running", "expired", "no word for 24 h", "model.retrain.expired"),
+        ("running", "succeeded", "version 4 was registered", "model.retrain.succeeded"),
+        (None, "withheld", "cooling down", None),
+        (None, "pending", "", None),
+        ("pending", "sent", "", None),
+        ("sent", "accepted", "", None),
+        ("accepted", "running", "", None),
     ],
 )
 def test_of_a_retraining_is_told_what_needs_a_person_and_how_it_ended(
-    after: str, reason: str, kind: str | None
+    before: TriggerState | None, after: TriggerState, reason: str, kind: str | None
 ) -> None:
-    made = trigger_message(stepped(after, reason), EVERYBODY, BASE, CREATED_MS)
+    made = trigger_message(stepped(after, reason, before=before), EVERYBODY, BASE, CREATED_MS)
     assert (made and orjson.loads(made.body)["type"]) == kind
     if made is not None:
         data = orjson.loads(made.body)["data"]
-        assert (made.subject, data["reason"], data["links"]["trigger"]) == (
+        assert (made.subject, data["trigger"], data["reason"], data["links"]["trigger"]) == (
+            retraining_of("fraud"),
             "trg_9",
             reason,
             "https://monitor.example/api/v1/triggers/trg_9",
@@ -173,8 +178,8 @@ def test_nobody_is_woken_for_a_retraining() -> None:
     failed = stepped("failed", "an error")
     assert trigger_message(failed, Audience("page", "critical"), BASE, CREATED_MS) is None
     assert trigger_message(failed, Audience("chat", "major"), BASE, CREATED_MS) is not None
-    done = stepped("succeeded", "version 4")
-    assert trigger_message(done, Audience("chat", resolved=False), BASE, CREATED_MS) is None
+    for over in (stepped("succeeded", "version 4"), stepped("pending", before="withheld")):
+        assert trigger_message(over, Audience("chat", resolved=False), BASE, CREATED_MS) is None
 
 
 def test_a_test_goes_at_once_and_says_what_it_is() -> None:

@@ -5,9 +5,11 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from monitor.actions.notification import trial_message, trigger_message
+from monitor.actions.notification import Scene, trial_message, trigger_message
 from monitor.actions.pagerduty import PagerDuty
 from monitor.actions.receiver import Answer, NoResponse, Response
+from monitor.detection.life import TriggerChange
+from monitor.detection.triggers import WAITS_FOR_APPROVAL
 from tests.actions.notices import (
     BASE,
     CREATED_MS,
@@ -15,7 +17,11 @@ from tests.actions.notices import (
     EVERYBODY,
     FELL,
     HOSTILE,
+    SINCE_MS,
+    TRIGGER,
+    WINDOW,
     change,
+    lived,
     message,
     named,
     stepped,
@@ -123,13 +129,69 @@ def test_a_test_leaves_no_alert_open() -> None:
     assert stub.history == [("trigger", "test"), ("resolve", "test")]
 
 
-def test_a_retraining_that_failed_is_resolved_by_one_that_succeeded() -> None:
-    stub = Stub()
-    for after in ("failed", "succeeded"):
-        made = trigger_message(stepped(after, "as it is"), EVERYBODY, BASE, CREATED_MS)
+FAILED, EXPIRED, SUCCEEDED = stepped("failed", "no memory"), stepped("expired"), stepped("succeeded", version="4")
+WAITING = stepped("withheld", WAITS_FOR_APPROVAL, before=None)
+APPROVED = stepped("pending", "sent by a person", before="withheld")
+
+
+def another(step: TriggerChange, number: int, version: str = "3") -> TriggerChange:
+    """The same of another request of the same model."""
+    window = TRIGGER.window._replace(version=version)
+    return replace(step, trigger=replace(TRIGGER, id=f"trg_{number}", window=window))
+
+
+def tell(stub: Stub, *steps: TriggerChange) -> list[str]:
+    """The summaries of the alerts that are open after each."""
+    summaries = []
+    for step in steps:
+        made = trigger_message(step, EVERYBODY, BASE, CREATED_MS)
         assert made is not None
         talk(PAGER, [made], stub, LATER_MS)
-    assert stub.history == [("trigger", "trg_9"), ("resolve", "trg_9")]
+        summaries.append("; ".join(alert["payload"]["summary"].partition(".")[0] for alert in stub.open.values()))
+    return summaries
+
+
+def test_the_retraining_of_a_model_is_one_alert_however_many_requests_it_takes() -> None:
+    stub = Stub()
+    steps = (FAILED, another(EXPIRED, 10), another(WAITING, 11), another(APPROVED, 11), another(FAILED, 11))
+    assert tell(stub, *steps, another(SUCCEEDED, 12, "4")) == [
+        "Retraining of fraud (version 3) failed",
+        "Retraining of fraud (version 3) was never heard of again",
+        "Retraining of fraud (version 3) waits for your approval",
+        "",
+        "Retraining of fraud (version 3) failed",
+        "",
+    ]
+    assert len({key for _, key in stub.history}) == 1
+
+
+def test_retrainings_of_two_models_are_two_alerts() -> None:
+    other = replace(TRIGGER, window=TRIGGER.window._replace(model="churn"))
+    stub = Stub()
+    tell(stub, FAILED, replace(SUCCEEDED, trigger=other))
+    assert len(stub.open) == 1
+
+
+@pytest.mark.parametrize("step", [WAITING, FAILED, EXPIRED], ids=lambda step: step.after)
+def test_what_came_of_a_retraining_is_over_with_the_incident_that_asked_for_it(step: TriggerChange) -> None:
+    stub = Stub()
+    talk(PAGER, [message(change(DRIFTED), Scene(SINCE_MS))], stub, LATER_MS)
+    tell(stub, step)
+    assert len(stub.open) == 2
+    talk(PAGER, [message(change(FELL, "resolved"), Scene(SINCE_MS))], stub, LATER_MS)
+    assert len(stub.open) == 2, "another incident, which asked for none"
+    talk(PAGER, [message(change(DRIFTED, "resolved"), Scene(SINCE_MS, retraining=lived()))], stub, LATER_MS)
+    assert stub.open == {}
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=ascii)
+def test_a_retraining_ends_with_its_incident_whatever_the_models_name_is(name: str) -> None:
+    window = WINDOW._replace(model=name)
+    stub = Stub()
+    tell(stub, replace(FAILED, trigger=replace(TRIGGER, window=window)))
+    over = replace(change(DRIFTED, "resolved"), window=window)
+    talk(PAGER, [message(over, Scene(SINCE_MS, retraining=lived()))], stub, LATER_MS)
+    assert stub.open == {}
 
 
 def test_another_region_has_another_host() -> None:

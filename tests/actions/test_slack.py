@@ -199,6 +199,11 @@ def test_a_retraining_and_a_test_are_told_too() -> None:
     text = said(failed).text
     assert "🟠 Retraining of fraud (version 3) failed" in text
     assert "the run ended with an error. It was asked for because amount drifted." in text
+    sent = trigger_message(stepped("pending", "sent by a person", before="withheld"), EVERYBODY, BASE, CREATED_MS)
+    assert sent is not None
+    text = said(sent).text
+    assert "✅ Retraining of fraud (version 3) was approved" in text
+    assert "sent by a person. It was asked for because amount drifted." in text
     done = trigger_message(stepped("succeeded", version="4"), EVERYBODY, BASE, CREATED_MS)
     assert done is not None
     text = said(done).text

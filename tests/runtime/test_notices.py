@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from monitor.actions.apprise import Apprise
-from monitor.actions.notification import Audience, Course
+from monitor.actions.notification import Audience, Course, retraining_of
 from monitor.actions.pagerduty import PagerDuty
 from monitor.actions.slack import Slack
 from monitor.actions.webhook import Webhook
@@ -108,6 +108,6 @@ def test_of_each_retraining_the_last_step_is_told_to_everybody() -> None:
     audiences, engine = [Audience("chat"), Audience("team")], Monitor([], {})
     told_of = notices(Output(trigger_changes=steps), audiences, engine, "http://monitor.example", TEN_MS)
     assert [(each.receiver, each.subject, orjson.loads(each.body)["type"]) for each in told_of] == [
-        ("chat", "trg_9", "model.retrain.succeeded"),
-        ("team", "trg_9", "model.retrain.succeeded"),
+        ("chat", retraining_of("fraud"), "model.retrain.succeeded"),
+        ("team", retraining_of("fraud"), "model.retrain.succeeded"),
     ]
