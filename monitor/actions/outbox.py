@@ -12,9 +12,9 @@ DeliveryState = Literal["pending", "delivered", "failed", "disabled", "supersede
 class Message:
     """One durable event for one receiver. id: stable over every attempt and restart (`webhook-id`).
 
-    receiver: its name in the configuration. subject: id of what it is about: a trigger, an incident, or retrainings of a
-    model; a newer message of the same subject takes the place of one that still waits. body: the event as JSON; a
-    receiver makes its own request of it, or sends these bytes. due_ms: wall clock before which it is not tried.
+    receiver: its name in the configuration. subject: id of what it is about: a trigger, an incident, or a model's
+    retraining; a newer message of the same subject takes the place of one that still waits. body: the event as JSON; a
+    receiver makes its own request of it, or sends these bytes. due_ms: wall clock before which it is not tried (again).
     """
 
     id: str
