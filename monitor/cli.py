@@ -93,6 +93,7 @@ def demo(
     """Show the whole service at work on an embedded broker, with a model that goes wrong part-way."""
     from monitor.demo.demo import run_demo
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ends in order, as Ctrl-C does.
     summary = run_demo(duration, port, lambda text: typer.echo(text, err=as_json), loop=loop)
     typer.echo(json.dumps(summary) if as_json else _story_end(summary))
 

@@ -53,7 +53,11 @@ class ExamplePipeline:
 
     def __enter__(self) -> ExamplePipeline:
         self._process = subprocess.Popen(  # noqa: S603 - our own example, with our own arguments.
-            self._command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            self._command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for the demo, which ends it in order.
         )
         self._reader = threading.Thread(target=self._read, name="example pipeline", daemon=True)
         self._reader.start()

@@ -56,9 +56,8 @@ class Story:
 
     def _tell_steps(self, life: Life) -> None:
         for step in life.steps:
-            self._once(
-                f"{life.trigger.id} {step.state}", f"retrain request {life.trigger.id} {step.state}: {step.detail}"
-            )
+            name = f"{life.trigger.id} {step.state}"
+            self._once(name, f"retrain request {name}" + (f": {step.detail}" if step.detail else ""))
 
     def _once(self, key: str, text: str) -> None:
         if key not in self._told:

@@ -15,6 +15,7 @@ from monitor.events.native import NativeDecoder
 from monitor.exports.api import create_app
 from monitor.exports.orders import Registration
 from monitor.exports.server import HttpServer
+from monitor.exports.text import printable
 from monitor.runtime.clock import now
 from monitor.runtime.delivery import Delivery
 from monitor.runtime.intake import Topics
@@ -134,15 +135,15 @@ class Service:
 
     def compare(self, model: str, champion: str, challenger: str) -> Comparison:
         """Two versions as of the last commit. For any thread."""
-        references = self._loop.monitor.models[model].references
-        return compared(self._specs[model], references, self._store, champion, challenger)
+        references, seen = self._loop.monitor.models[model].references, self._loop.snapshot.models[model].versions
+        return compared(self._specs[model], references, seen, self._store, champion, challenger)
 
     def _tell(self, outputs: Sequence[Output]) -> None:
         """Log what changed: incidents, and whether Kafka can be read."""
         for change in (change for output in outputs for change in output.changes):
-            _log.warning("%s incident %s: %s", change.incident.cause, change.event, change.reason)
+            _log.warning("%s incident %s: %s", change.incident.cause, change.event, printable(change.reason))
         for version in (version for output in outputs for version in output.versions):
-            _log.warning("%s", version.detail)
+            _log.warning("%s", printable(version.detail))
         trouble = self._source.trouble()
         if trouble != self._trouble:
             _log.warning(trouble or "Kafka can be read")

@@ -114,6 +114,11 @@ class Validation:
         for file, table in zip(files, tables, strict=True):
             _require_answers(metric, layout, file, table)
         foreign = int(np.count_nonzero(unknown(layout, found.champion)))
+        if foreign and foreign == len(found.champion):
+            raise ConfigError(
+                f"none of the {foreign:,} labels names a class of the model ({', '.join(map(repr, layout.classes))}): "
+                "write them as the predictions"
+            )
         compared = compare(layout, found.champion, found.challenger, metric, drop)
         return Compared(compared, found, found.common - len(found.champion), foreign)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from monitor.config import Config
 from monitor.config.agreement import reference_problems
 from monitor.config.problems import path
@@ -17,9 +19,12 @@ from monitor.statistics.performance import METRICS
 from monitor.windows.streams import FOREVER
 
 
-def compared(spec: ModelSpec, references: References, store: Store, champion: str, challenger: str) -> Comparison:
-    """Two versions on the labelled requests that both answered and that are still kept. RefusedError where the model
-    has no labels, or its metric tells of no two models which is better.
+def compared(
+    spec: ModelSpec, references: References, seen: Collection[str], store: Store, champion: str, challenger: str
+) -> Comparison:
+    """Two versions on the labelled requests that both answered and that are still kept. seen: versions that have come.
+    NotFoundError where one has not; RefusedError where the model has no labels, or its metric tells of no two models
+    which is better.
     """
     metric = spec.performance.metric
     if not spec.labelled:
@@ -28,6 +33,12 @@ def compared(spec: ModelSpec, references: References, store: Store, champion: st
         raise RefusedError(f"{metric} does not tell which model is better: name another metric under performance")
     if champion == challenger:
         raise RefusedError("champion and challenger are the same version: name two")
+    known = {*seen, *(each.version for each in references.values())}
+    for version in (champion, challenger):
+        if version not in known:
+            raise NotFoundError(
+                f"model {spec.name!r} has no version {version!r}: none was registered, and none has come"
+            )
     layout = references.found(champion, FOREVER)[1].reference.layout.outcome
     return compare(layout, *store.paired(spec.name, champion, challenger), metric, spec.performance.drop)
 

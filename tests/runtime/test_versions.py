@@ -98,10 +98,12 @@ SPEC = replace(HOURLY, labelled=True, performance=replace(HOURLY.performance, me
 def test_versions_are_compared_on_what_both_answered(better: float, verdict: str) -> None:
     references = References(SPEC, {"1": reference(version="1")})
     with shadowed(better) as store:
-        found = compared(SPEC, references, store, "1", "2")
+        found = compared(SPEC, references, ["2"], store, "1", "2")
         assert (found.verdict, found.pairs, found.metric) == (verdict, 2_000, "accuracy")
-        assert compared(SPEC, references, store, "1", "9").verdict == "not enough yet"
-        app = create_app(drifting, compare=lambda model, *versions: compared(SPEC, references, store, *versions))
+        assert compared(SPEC, references, ["9"], store, "1", "9").verdict == "not enough yet"
+        with pytest.raises(NotFoundError, match="has no version '9'"):
+            compared(SPEC, references, ["2"], store, "1", "9")
+        app = create_app(drifting, compare=lambda model, *versions: compared(SPEC, references, ["2"], store, *versions))
         answer = Client(app).get("/api/v1/models/fraud/comparison?champion=1&challenger=2").json()
     assert (answer["verdict"], answer["champion_version"], answer["challenger_version"]) == (verdict, "1", "2")
     assert answer["gain"]["value"] == pytest.approx(answer["challenger"]["value"] - answer["champion"]["value"])
@@ -119,7 +121,7 @@ def test_versions_are_compared_on_what_both_answered(better: float, verdict: str
 def test_what_cannot_be_compared_is_refused(spec: ModelSpec, versions: str, said: str) -> None:
     references = References(spec, {"1": reference(version="1")})
     with Store.in_memory() as store, pytest.raises(RefusedError, match=said):
-        compared(spec, references, store, *versions)
+        compared(spec, references, ["2"], store, *versions)
 
 
 def post(body: object, obey: object = None) -> Response:
