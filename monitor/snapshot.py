@@ -181,8 +181,8 @@ class ModelView:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryView:
-    """Where one message stands: pending, delivered, failed (given up), disabled (the receiver is gone) or superseded
-    (by a newer one of its subject). run: what the receiver calls what it has begun.
+    """Where a trigger's request to one receiver stands: pending, delivered, failed (given up) or disabled (the receiver
+    is gone). run: what the receiver calls what it has begun.
     """
 
     subject: str
@@ -197,9 +197,9 @@ class DeliveryView:
 class ServiceView:
     """The service itself. ready: None, or one sentence that says why not.
 
-    events: count by (topic, result). lag: records by (topic, partition). commits, commit_seconds: number and total
-    duration of committed steps; committed_ms: wall clock of the last one. poll_returned_ms: wall clock of the last poll
-    that returned.
+    events: count by (topic, result). lag: records by (topic, partition). delivery: of the requests of triggers that are
+    shown. commits, commit_seconds: number and total duration of committed steps; committed_ms: wall clock of the last
+    one. poll_returned_ms: wall clock of the last poll that returned.
     """
 
     not_ready: str | None = None

@@ -12,6 +12,7 @@ from monitor.demo.receiver import RetrainReceiver
 from monitor.demo.simulation import Simulation
 from monitor.demo.traffic import MODEL, VERSION
 from monitor.detection.life import Life
+from monitor.errors import UnavailableError
 from monitor.events.batch import OUTPUTS
 from monitor.snapshot import ModelView, PerformanceView, Snapshot
 from monitor.statistics.comparison import Comparison
@@ -52,7 +53,10 @@ class Story:
         """What the monitor says of a new version beside the old one, once the pipeline has made one."""
         lives = self.snapshot().models[MODEL].triggers
         made = next((life.version for life in lives if life.state == "succeeded"), None)
-        return None if made is None else compare(MODEL, VERSION, made).verdict
+        try:
+            return None if made is None else compare(MODEL, VERSION, made).verdict
+        except UnavailableError:  # Somebody else compares.
+            return None
 
     def _tell_steps(self, life: Life) -> None:
         for step in life.steps:

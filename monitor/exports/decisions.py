@@ -64,11 +64,12 @@ class TriggerPerformance(Resource):
 
 
 class Delivery(Resource):
-    """Where a trigger's message to one receiver stands."""
+    """Where a trigger's request to one receiver stands."""
 
     receiver: Text
     state: Text
-    """pending, delivered, failed (given up) or disabled (the receiver is gone)."""
+    """pending, delivered, failed (given up) or disabled (the receiver is gone); never superseded, as messages about
+    incidents are."""
     attempts: int
     last_error: Text
 

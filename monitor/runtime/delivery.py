@@ -19,13 +19,14 @@ from dataclasses import replace
 from monitor.actions.outbox import Attempt, DeliveryState, Message
 from monitor.actions.receiver import NoResponse, Outcome, Receiver, Reply, Response, Sent
 from monitor.actions.retry import asked_for_ms, judge
-from monitor.runtime.clock import wall_clock_ms
+from monitor.runtime.clock import now
 from monitor.runtime.sending import send
+from monitor.windows.streams import Now
 
 LOOK_AGAIN_S = 60.0
-"""The longest wait before the wall clock is read again: it may be set, or the machine may have slept."""
+"""The longest wait before the clock is read again."""
 
-Clock = Callable[[], int]
+Clock = Callable[[], Now]
 Post = Callable[[Sent, float], Awaitable[Reply]]
 
 _log = logging.getLogger(__name__)
@@ -37,11 +38,13 @@ class Delivery:
     def __init__(
         self,
         receivers: Iterable[Receiver],
-        clock: Clock = wall_clock_ms,
+        clock: Clock = now,
         jitter: Callable[[], float] = random.random,
         post: Post = send,
     ) -> None:
-        """clock: epoch ms. jitter: uniform in [0, 1). post: makes one attempt; tests replace it."""
+        """clock: the wall one dates attempts, the steady one measures waits. jitter: uniform in [0, 1). post: makes one
+        attempt; tests replace it.
+        """
         self._clock = clock
         self._outcomes: dict[tuple[str, int, DeliveryState], Attempt] = {}
         self._arrived = threading.Condition()
@@ -63,7 +66,9 @@ class Delivery:
             if message.receiver in by_receiver:
                 by_receiver[message.receiver].append(message)
             else:
-                self._report(_unsent(message, self._clock(), "failed", "No receiver of this name is configured."))
+                self._report(
+                    _unsent(message, self._clock().wall_ms, "failed", "No receiver of this name is configured.")
+                )
         for name, own in by_receiver.items():
             self._workers[name].offer(own)
 
@@ -94,7 +99,7 @@ class Delivery:
 
 
 class _Worker(threading.Thread):
-    """One receiver's queue, in order of due time, and the thread that empties it."""
+    """One receiver's queue, in order of due time by the steady clock, and the thread that empties it."""
 
     def __init__(
         self,
@@ -143,7 +148,7 @@ class _Worker(threading.Thread):
             while not self._stopping:
                 wait_s = self._wait_s()
                 if wait_s <= 0:
-                    now_ms, most = self._clock(), 1 if self._gone else self._receiver.most
+                    now_ms, most = self._clock().steady_ms, 1 if self._gone else self._receiver.most
                     taken = [heapq.heappop(self._queue)[-1]]
                     while len(taken) < most and self._queue and self._queue[0][0] <= now_ms:
                         taken.append(heapq.heappop(self._queue)[-1])
@@ -154,24 +159,25 @@ class _Worker(threading.Thread):
     def _wait_s(self) -> float:
         if not self._queue:
             return math.inf
-        return 0.0 if self._gone else (max(self._queue[0][0], self._free_ms) - self._clock()) / 1000
+        return 0.0 if self._gone else (max(self._queue[0][0], self._free_ms) - self._clock().steady_ms) / 1000
 
     def _attempt(self, runner: asyncio.Runner, messages: Sequence[Message]) -> list[Attempt]:
         if self._gone:
             detail = "Not sent: the receiver has answered that it is gone."
-            return [_unsent(message, self._clock(), "disabled", detail) for message in messages]
+            return [_unsent(message, self._clock().wall_ms, "disabled", detail) for message in messages]
         outcome = runner.run(self._converse(messages))
-        now_ms, jitter = self._clock(), self._jitter()
+        now, jitter = self._clock(), self._jitter()
         # Who says 429 means every message, not this one.
         busy = isinstance(outcome, Response) and outcome.status == 429
-        self._free_ms = now_ms + max(self._receiver.pace_ms, asked_for_ms(outcome, now_ms) if busy else 0)
-        return [judge(outcome, message, now_ms, jitter) for message in messages]
+        asked_ms = asked_for_ms(outcome, now.wall_ms) if busy else 0
+        self._free_ms = now.steady_ms + max(self._receiver.pace_ms, asked_ms)
+        return [judge(outcome, message, now.wall_ms, jitter) for message in messages]
 
     async def _converse(self, messages: Sequence[Message]) -> Outcome:
         """All requests of one attempt, within one deadline. Never raises."""
         deadline_s = time.monotonic() + self._receiver.timeout_s
         try:
-            conversation = self._receiver.deliver(messages, self._clock())
+            conversation = self._receiver.deliver(messages, self._clock().wall_ms)
             request = next(conversation)
             while True:
                 reply = await self._post(request, deadline_s - time.monotonic())
@@ -204,14 +210,19 @@ class _Worker(threading.Thread):
             self._queue.remove(entry)
             message = entry[-1]
             self._known[message.id] = attempt = _unsent(
-                message, self._clock(), "superseded", "Not sent: a newer message about the same went instead."
+                message, self._clock().wall_ms, "superseded", "Not sent: a newer message about the same went instead."
             )
             self._report(attempt)
         if older:
             heapq.heapify(self._queue)
 
     def _push(self, message: Message) -> None:
-        heapq.heappush(self._queue, (message.due_ms, message.created_ms, message.id, message))
+        """The wall clock may be set while it waits, so how long it does is worked out once. One that was never tried
+        and comes from the future is older than a clock that was set back.
+        """
+        now = self._clock()
+        wait_ms = 0 if not message.attempts and message.created_ms > now.wall_ms else message.due_ms - now.wall_ms
+        heapq.heappush(self._queue, (now.steady_ms + wait_ms, message.created_ms, message.id, message))
 
 
 def _unsent(message: Message, now_ms: int, state: DeliveryState, detail: str) -> Attempt:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Protocol
@@ -282,20 +281,19 @@ class Loop:
     def _snapshot(self) -> Snapshot:
         """Step 7."""
         counts = self._counts
-        deliveries = self._store.deliveries()
-        pending = dict.fromkeys((each.receiver for each in deliveries), 0)
-        pending |= Counter(each.receiver for each in deliveries if each.state == "pending")
+        models = self.monitor.views()
+        shown = [life.trigger.id for model in models.values() for life in model.triggers]
         return Snapshot(
             self._store.sequence,
-            self.monitor.views(),
+            models,
             ServiceView(
                 events=dict(counts.events),
                 unknown_keys=counts.unknown_keys,
                 lag=self._source.lag(),
                 gaps=counts.gaps,
-                outbox_pending=pending,
+                outbox_pending=self._store.pending_counts(),
                 deliveries=dict(counts.deliveries),
-                delivery=tuple(deliveries),
+                delivery=tuple(self._store.deliveries(shown)),
                 commits=self._commits,
                 commit_seconds=self._commit_seconds,
                 committed_ms=self._committed_ms,

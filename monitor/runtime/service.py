@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from monitor.config import Config
 from monitor.engine import Monitor, Order, Output
+from monitor.errors import UnavailableError
 from monitor.events.decoder import Decoder
 from monitor.events.native import NativeDecoder
 from monitor.exports.api import create_app
@@ -46,6 +47,7 @@ class Service:
         self._closing = ExitStack()
         self._stop = threading.Event()
         self._trouble: str | None = None
+        self._comparing = threading.Lock()
         specs, references = config.specs(), config.references()
         self._config, self._specs = config, specs
         self._receivers = {name: spec.retrain.receiver for name, spec in specs.items() if spec.retrain}
@@ -134,9 +136,16 @@ class Service:
         return self._loop.orders.give(order)
 
     def compare(self, model: str, champion: str, challenger: str) -> Comparison:
-        """Two versions as of the last commit. For any thread."""
-        references, seen = self._loop.monitor.models[model].references, self._loop.snapshot.models[model].versions
-        return compared(self._specs[model], references, seen, self._store, champion, challenger)
+        """Two versions as of the last commit. For any thread. UnavailableError while another one compares: each takes
+        seconds, memory, and the store's checkpoints.
+        """
+        if not self._comparing.acquire(blocking=False):
+            raise UnavailableError("another comparison is under way: ask again")
+        try:
+            references, seen = self._loop.monitor.models[model].references, self._loop.snapshot.models[model].versions
+            return compared(self._specs[model], references, seen, self._store, champion, challenger)
+        finally:
+            self._comparing.release()
 
     def _tell(self, outputs: Sequence[Output]) -> None:
         """Log what changed: incidents, and whether Kafka can be read."""

@@ -12,6 +12,7 @@ from monitor.actions.pipeline import Pipeline
 from monitor.config.presets import PRESETS
 from monitor.errors import ConfigError
 from monitor.runtime.delivery import Delivery
+from monitor.windows.streams import Now
 from tests.actions.engines import (
     ENGINES,
     Airflow3,
@@ -50,7 +51,7 @@ class Bench:
 
     def __init__(self, receiver: Pipeline) -> None:
         self.now_ms = NOW_MS
-        self.delivery = Delivery([receiver], clock=lambda: self.now_ms, jitter=lambda: 0.0)
+        self.delivery = Delivery([receiver], clock=lambda: Now.at(self.now_ms), jitter=lambda: 0.0)
         self.delivery.start()
 
     def attempts(self, most: int = 10) -> list[Attempt]:

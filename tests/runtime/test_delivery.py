@@ -24,9 +24,10 @@ from monitor.actions.outbox import Attempt, Message
 from monitor.actions.receiver import Answer, Conversation, NoResponse, Outcome, Reply, Request, Response
 from monitor.actions.retry import PROBLEMS, SCHEDULE_S
 from monitor.actions.webhook import Webhook
-from monitor.runtime.clock import wall_clock_ms
+from monitor.runtime.clock import now
 from monitor.runtime.delivery import Delivery
 from monitor.runtime.post import BODY_MAX
+from monitor.windows.streams import Now
 from tests import receivers
 from tests.receivers import Behaviour, Receiver, answers
 
@@ -39,13 +40,14 @@ WAIT_S = 60.0
 
 
 class FakeClock:
-    """Wall clock that moves only when told."""
+    """Moves only when told. set_on_ms: how far the wall clock was set on, which the steady one does not know."""
 
     def __init__(self, now_ms: int = START_MS) -> None:
         self.now_ms = now_ms
+        self.set_on_ms = 0
 
-    def __call__(self) -> int:
-        return self.now_ms
+    def __call__(self) -> Now:
+        return Now(self.now_ms + self.set_on_ms, self.now_ms)
 
 
 class Bench:
@@ -109,7 +111,7 @@ def first_attempt(url: str, timeout_s: float = 15.0) -> Attempt:
 
 def test_a_request_carries_the_exact_bytes_and_the_reference_library_accepts_it():
     with Receiver(answers(202)) as receiver:
-        delivery = Delivery([Webhook("pipeline", receiver.url, KEYS)], clock=wall_clock_ms)
+        delivery = Delivery([Webhook("pipeline", receiver.url, KEYS)], clock=now)
         delivery.start()
         delivery.offer([message()])
         [attempt] = delivery.outcomes(WAIT_S)
@@ -478,6 +480,46 @@ def test_messages_that_are_due_go_together_as_many_as_the_receiver_takes_at_its_
     assert posts == [(START_MS, b"a"), (START_MS + 1000, b"b c"), (START_MS + 2000, b"d")]
 
 
+def at_once(messages: Sequence[Message]) -> Conversation:
+    return (yield Request("http://chat.example/", messages[0].body))
+
+
+@pytest.mark.parametrize(("pace_ms", "first"), [(0, Response(200)), (1000, Response(200)), (0, Response(429, "1"))])
+def test_a_clock_that_is_set_back_silences_nobody(pace_ms: int, first: Response):
+    replies = iter([first])
+
+    async def post(request: Request, _: float) -> Reply:
+        return next(replies, Response(200))
+
+    def created(message_id: str) -> Message:
+        wall_ms = bench.clock().wall_ms
+        return Message(message_id, "pipeline", message_id, BODY, wall_ms, due_ms=wall_ms)
+
+    with sending(Scripted(at_once, most=2, pace_ms=pace_ms), post=post) as bench:
+        bench.delivery.offer([created("before")])
+        assert bench.next().message == "before"
+        older = created("meanwhile")
+        bench.clock.set_on_ms = -3_600_000
+        bench.delivery.offer([older, created("after")])
+        bench.at(START_MS + 1000)
+        assert {each.message for each in bench.take(2)} == {"meanwhile", "after"}
+
+
+def test_a_clock_that_is_set_changes_no_wait_that_has_begun():
+    async def post(request: Request, _: float) -> Reply:
+        return Response(200)
+
+    gathers = Message("msg_1", "pipeline", "inc_1", BODY, START_MS, due_ms=START_MS + 30_000)
+    with sending(Scripted(at_once), post=post) as bench:
+        bench.delivery.offer([gathers])
+        bench.clock.set_on_ms = 3_600_000
+        bench.at(START_MS + 29_999)
+        assert bench.delivery.outcomes(0.05) == []
+        bench.clock.set_on_ms = -3_600_000
+        bench.at(START_MS + 30_000)
+        assert bench.next().state == "delivered"
+
+
 def test_a_conversation_may_take_several_requests_and_says_what_they_came_to():
     asked: list[str] = []
 
@@ -620,9 +662,9 @@ def test_no_message_is_sent_once_it_is_settled_nor_before_it_is_due(scripts: lis
 def test_waiting_threads_do_not_spin():
     looks = itertools.count()
 
-    def clock() -> int:
+    def clock() -> Now:
         next(looks)
-        return START_MS
+        return Now.at(START_MS)
 
     delivery = Delivery([Webhook("pipeline", "http://receiver.example/", KEYS)], clock=clock)
     delivery.start()

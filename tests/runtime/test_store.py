@@ -3,6 +3,7 @@ from __future__ import annotations
 import resource
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,83 @@ def test_a_commit_is_read_back_before_a_checkpoint_is_tried(tmp_path: Path, monk
     store.close()
 
 
+@contextmanager
+def read(store: Store) -> Iterator[None]:
+    """A reader of another thread that is not done: what is committed meanwhile is newer than what it reads."""
+    with store._database._readers.cursor() as reader:
+        reader.begin()
+        reader.execute("FROM store").fetchall()
+        yield
+
+
+def test_a_checkpoint_waits_for_readers_and_the_steps_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.runtime.store.store.LOG_MAX", 1)
+    log = tmp_path / "store.duckdb.wal"
+    store = Store.open(tmp_path)
+    with read(store):
+        for number in (1, 2, 3):
+            step(store, number)
+        assert log.stat().st_size > 0
+    step(store, 4)
+    assert not log.exists()
+    assert (store.sequence, committed(store)) == (4, 4)
+    store.close()
+
+
+def test_a_store_is_closed_beside_a_reader_and_loses_nothing(tmp_path: Path) -> None:
+    store = Store.open(tmp_path)
+    with read(store):
+        step(store, 1)
+        store.close()
+    with Store.open(tmp_path) as reopened:
+        assert (reopened.sequence, committed(reopened)) == (1, 1)
+
+
+def test_a_store_is_closed_while_a_reader_is_at_work(tmp_path: Path) -> None:
+    begun, end = threading.Event(), threading.Event()
+
+    def wait(number: int) -> int:
+        begun.set()
+        assert end.wait(10.0)
+        return number
+
+    store = Store.open(tmp_path)
+    with store._database._readers.cursor() as reader:
+        reader.create_function("wait", wait, ["BIGINT"], "BIGINT")
+        thread = threading.Thread(target=lambda: reader.execute("SELECT wait(sequence) FROM store"))
+        thread.start()
+        assert begun.wait(10.0)
+        try:
+            step(store, 1)
+            store.close()
+        finally:
+            end.set()
+            thread.join()
+    with Store.open(tmp_path) as reopened:
+        assert (reopened.sequence, committed(reopened)) == (1, 1)
+
+
+def test_a_disk_that_fails_beside_a_reader_is_fatal_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store.open(tmp_path)
+    with store.transaction():
+        store.put_state({"noise": np.random.default_rng(0).bytes(900_000)})
+    monkeypatch.setattr("monitor.runtime.store.store.LOG_MAX", 1)
+    with read(store), limited_files(600_000), pytest.raises(StateError, match="File too large"):
+        step(store, 1)
+    store.close()
+
+
+def test_no_other_refusal_of_a_checkpoint_is_put_off(store: Store) -> None:
+    def checkpoint_inside() -> None:
+        store.put_positions({("t", 0): 1}, {})
+        store._database.checkpoint()
+
+    with pytest.raises(StateError, match="local changes"):
+        fail_inside(store, checkpoint_inside)
+
+
 def test_rewritten_state_and_expired_windows_leave_no_space_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,7 +346,7 @@ def test_readers_of_other_threads_see_only_what_is_committed(store: Store) -> No
     seen: list[int] = []
 
     def read() -> None:
-        seen.append(len(store.deliveries()) + len(store.readings("m")))
+        seen.append(len(store.pending_counts()) + len(store.readings("m")))
         seen.append(len(store._database.committed("FROM position")))
 
     with store.transaction():

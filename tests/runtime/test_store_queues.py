@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from monitor.actions.outbox import Attempt, DeliveryState, Message
+from monitor.actions.retrain import message_id
 from monitor.detection.records import Incident, IncidentChange, PerformanceEvidence, Trigger, Verdict
 from monitor.events.reject import Reason
 from monitor.runtime.dead_letters import DeadLetter
@@ -16,7 +17,7 @@ from monitor.statistics.reading import Reading
 from monitor.windows.window import Window
 
 WINDOW = Window(3_600_000, "m", "3", "country=PL", 0)
-MESSAGE = Message("msg_1", "airflow", "trg_1", b"\0{}", 5, due_ms=5)
+MESSAGE = Message(message_id("trg_1", "airflow"), "airflow", "trg_1", b"\0{}", 5, due_ms=5)
 LETTER = DeadLetter(
     "predictions", 3, 17, -1, Reason.MALFORMED, "not JSON", -1, b"\xff", b"{", 1, (("a", b"\0"), ("b", None))
 )
@@ -126,16 +127,16 @@ def test_a_message_is_pending_until_it_is_delivered(store: Store) -> None:
     with store.transaction():
         store.enqueue([MESSAGE])
     assert store.pending_messages() == [MESSAGE]
-    assert store.deliveries() == [DeliveryView("trg_1", "airflow", "pending", 0)]
+    assert store.deliveries(["trg_1"]) == [DeliveryView("trg_1", "airflow", "pending", 0)]
     with store.transaction():
         store.record_attempts([attempt(MESSAGE, "pending", 9, 1, 700)])
     assert store.pending_messages() == [replace(MESSAGE, attempts=1, due_ms=700)]
-    assert store.deliveries() == [DeliveryView("trg_1", "airflow", "pending", 1, "the receiver answered 500")]
+    assert store.deliveries(["trg_1"]) == [DeliveryView("trg_1", "airflow", "pending", 1, "the receiver answered 500")]
     with store.transaction():
         store.record_attempts([attempt(MESSAGE, "delivered", 10, 2)])
         store.record_attempts([])
     assert store.pending_messages() == []
-    assert store.deliveries() == [DeliveryView("trg_1", "airflow", "delivered", 2)]
+    assert store.deliveries(["trg_1"]) == [DeliveryView("trg_1", "airflow", "delivered", 2)]
 
 
 @pytest.mark.parametrize("state", ["delivered", "failed", "disabled"])
@@ -146,7 +147,7 @@ def test_a_message_that_has_ended_is_not_sent_again(store: Store, state: Deliver
         store.record_attempts([attempt(MESSAGE, "pending", 10, 2, 700)])
         store.enqueue([MESSAGE])
     assert store.pending_messages() == []
-    assert [delivery.state for delivery in store.deliveries()] == [state]
+    assert [delivery.state for delivery in store.deliveries(["trg_1"])] == [state]
 
 
 def test_the_same_id_twice_is_one_message_whether_in_one_call_or_two(store: Store) -> None:
@@ -176,11 +177,38 @@ def test_the_last_of_several_attempts_at_a_message_counts(store: Store) -> None:
     assert store.pending_messages() == [replace(MESSAGE, attempts=2, due_ms=800)]
 
 
-def test_messages_come_oldest_first(store: Store) -> None:
-    messages = [replace(MESSAGE, id=f"msg_{number}", created_ms=number) for number in (10, 9, 11)]
+@pytest.mark.parametrize("created_ms", [(5, 5, 5), (7, 6, 5)])
+def test_messages_come_in_the_order_in_which_they_were_made_whatever_their_id_and_the_clock_say(
+    store: Store, created_ms: tuple[int, int, int]
+) -> None:
+    ids = ("msg_ff", "msg_00", "msg_77")
+    opened, other, resolved = (
+        replace(MESSAGE, id=each, created_ms=at) for each, at in zip(ids, created_ms, strict=True)
+    )
+    ended = [replace(MESSAGE, id=f"ended {number}") for number in range(5_000)]
     with store.transaction():
-        store.enqueue(messages)
-    assert [message.created_ms for message in store.pending_messages()] == [9, 10, 11]
+        store.enqueue(ended)
+        store.enqueue([opened, other])
+        store.record_attempts([attempt(each, "delivered", 9) for each in ended])
+    with store.transaction():
+        store.enqueue([opened, resolved])
+        store.record_attempts([attempt(opened, "pending", 9, 1, 700)])
+        store.expire_messages(10)
+    store._database.checkpoint()
+    assert [message.id for message in store.pending_messages()] == list(ids)
+
+
+def test_deliveries_are_of_the_requests_asked_for_and_of_nothing_else_that_was_said(store: Store) -> None:
+    told = [replace(MESSAGE, id=f"about it {name}", receiver=name) for name in ("chat", "airflow")]
+    other = replace(MESSAGE, id=message_id("trg_2", "airflow"), subject="trg_2")
+    with store.transaction():
+        store.enqueue([*told, MESSAGE, other])
+    assert store.deliveries(["trg_1"]) == [DeliveryView("trg_1", "airflow", "pending", 0)]
+    assert [each.subject for each in store.deliveries(["trg_2", "trg_1"])] == ["trg_1", "trg_2"]
+    assert store.deliveries([]) == []
+    with store.transaction():
+        store.record_attempts([attempt(each, "superseded", 9) for each in told])
+    assert store.pending_counts() == {"airflow": 2, "chat": 0}
 
 
 def test_only_messages_that_have_ended_expire(store: Store) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import orjson
@@ -12,11 +15,12 @@ import pytest
 
 from monitor.config import Config, load
 from monitor.engine.references import References
-from monitor.errors import ConfigError, NotFoundError, RefusedError
+from monitor.errors import ConfigError, NotFoundError, RefusedError, UnavailableError
 from monitor.exports.api import create_app
 from monitor.exports.guard import REFERENCE_MAX_BYTES
 from monitor.exports.orders import Registration, nobody
 from monitor.profiles.reference import Reference
+from monitor.runtime.service import Service
 from monitor.runtime.store import Store
 from monitor.runtime.versions import compared, registered
 from monitor.spec import ModelSpec
@@ -161,3 +165,30 @@ def test_a_body_beyond_the_limit_is_refused_unread() -> None:
     headers = {**JSON, "content-length": str(REFERENCE_MAX_BYTES + 1)}
     answer = Client(create_app(drifting)).post("/api/v1/models/fraud/versions", headers=headers)
     assert answer.status_code == 413
+
+
+def test_one_comparison_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, end = threading.Event(), threading.Event()
+
+    def slow(*_: object) -> str:
+        begun.set()
+        assert end.wait(10.0)
+        raise RefusedError("compared")
+
+    monkeypatch.setattr("monitor.runtime.service.compared", slow)
+    model = SimpleNamespace(references=None)
+    service = SimpleNamespace(
+        _comparing=threading.Lock(),
+        _loop=SimpleNamespace(monitor=SimpleNamespace(models={"m": model})),
+        _specs={"m": SPEC},
+        _store=None,
+    )
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(Service.compare, service, "m", "3", "4")
+        assert begun.wait(10.0)
+        with pytest.raises(UnavailableError, match="another comparison is under way: ask again"):
+            Service.compare(service, "m", "3", "4")
+        end.set()
+        assert isinstance(first.exception(10.0), RefusedError)
+    with pytest.raises(RefusedError, match="compared"):
+        Service.compare(service, "m", "3", "4")

@@ -22,7 +22,7 @@ from tests.brokers import Broker, Produce, Topics
 from tests.simulation import oracle
 from tests.simulation.service import STATE, Service, write_config
 from tests.simulation.traffic import LABELS, PREDICTIONS, Log, Record, Shape, Traffic
-from tests.simulation.world import EVERYTHING, World, timeless
+from tests.simulation.world import EVERYTHING, World, kept, timeless
 
 SEED = int(os.environ.get("MODEL_MONITOR_SEED", random.randrange(1 << 32)))
 EVENTS = 60_000
@@ -77,7 +77,7 @@ def test_twenty_kills_over_sixty_thousand_events_change_nothing(
         readings = {name: store.readings(name, limit=EVERYTHING) for name in loaded.models}
         triggers = {name: store.triggers(model=name, limit=EVERYTHING) for name in loaded.models}
         incidents = sorted(map(repr, store.incident_changes(limit=EVERYTHING)))
-        deliveries = store.deliveries()
+        deliveries = kept(store)
         positions, _ = store.positions()
         views = restored(loaded, store.state())
     print(f"{events} events, {sum(map(len, readings.values()))} readings, {len(requests)} requests")

@@ -25,7 +25,7 @@ from monitor.windows.streams import Now
 from monitor.windows.window import Place, WindowSpec
 from tests.simulation.scripted import Bomb, Clock, Receiver, ScriptedOutbound, ScriptedSource, raw_records
 from tests.simulation.traffic import LABELS, MINUTE_MS, PREDICTIONS, START_MS, Record, fraud_event, record, truth
-from tests.simulation.world import FRAUD, World, decoders, references, requests
+from tests.simulation.world import FRAUD, World, decoders, kept, references, requests
 
 HOUR_MS = 60 * MINUTE_MS
 
@@ -199,7 +199,7 @@ def test_drift_that_nobody_mends_asks_again_when_the_last_request_was_given_up(d
     sent = [trigger for output in world.outputs for trigger in output.triggers if not trigger.withheld]
     withheld = [trigger for output in world.outputs for trigger in output.triggers if trigger.withheld]
     opened = [change for output in world.outputs for change in output.changes if change.event == "opened"]
-    states = {each.subject: each for each in world.store.deliveries()}
+    states = {each.subject: each for each in kept(world.store)}
     world.close()
     assert len(sent) == 3
     assert len(opened) == 1 if drifted(7) else len(opened) > 3

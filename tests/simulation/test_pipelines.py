@@ -17,6 +17,7 @@ from monitor.detection.life import Life
 from monitor.engine import Report
 from monitor.runtime.delivery import Delivery
 from monitor.spec import DAY_MS, HOUR_MS
+from monitor.windows.streams import Now
 from monitor.windows.window import Place
 from tests import receivers
 from tests.receivers import Behaviour, Received, answers
@@ -103,7 +104,7 @@ def delivered_to(*script: Behaviour, timeout_s: float = 15.0) -> Iterator[tuple[
     world.clock.now_ms = START_MS
     with receivers.Receiver(*script) as receiver:
         hook = Webhook("pipeline", receiver.url, KEYS, timeout_s=timeout_s)
-        delivery = Delivery([hook], clock=world.clock, jitter=lambda: 0.0)
+        delivery = Delivery([hook], clock=lambda: Now.at(world.clock()), jitter=lambda: 0.0)
         world.loop._outbound = delivery
         delivery.start()
         try:
@@ -159,8 +160,8 @@ def test_a_request_outlives_a_day_without_an_answer_and_is_run_once(script: tupl
         assert len({request.body for request in requests}) == 1
         assert orjson.loads(requests[0].body)["data"]["trigger"] == life.trigger.id
         assert {request.target for request in requests} == {"/hook?token=in-the-query"}, "no redirect was followed"
-        (state,) = {each.state for each in world.store.deliveries()}
-        assert state == "delivered"
+        (shown,) = world.loop.snapshot.service.delivery
+        assert (shown.subject, shown.receiver, shown.state) == (life.trigger.id, "pipeline", "delivered")
 
 
 def test_a_receiver_that_never_takes_a_request_is_given_up_after_ten_tries() -> None:

@@ -18,7 +18,7 @@ from tests.faults import disk
 from tests.receivers import Exchange, Receiver, answers, hangs
 from tests.simulation.service import STATE, WAIT_S, Service, write_config
 from tests.simulation.story import Story
-from tests.simulation.world import LATER_MS, World, reference
+from tests.simulation.world import LATER_MS, World, kept, reference
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_a_delivery_under_way_when_it_is_asked_to_stop_is_ended_and_kept(tmp_pat
         stopping.set()
         assert service.exits() == 0
     with Store.open(tmp_path / STATE) as store:
-        assert [(each.subject, each.state) for each in store.deliveries()] == [("trg_1", "delivered")]
+        assert [(each.subject, each.state) for each in kept(store)] == [("trg_1", "delivered")]
 
 
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])

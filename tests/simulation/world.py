@@ -25,7 +25,8 @@ from monitor.profiles.reference import Reference
 from monitor.runtime.intake import Topics
 from monitor.runtime.loop import Loop
 from monitor.runtime.notices import notices
-from monitor.snapshot import ModelView
+from monitor.runtime.store import Store
+from monitor.snapshot import DeliveryView, ModelView
 from monitor.spec import AlarmSpec, ModelSpec, PerformanceSpec, RetrainSpec
 from monitor.windows.streams import Now
 from monitor.windows.window import Place, WindowSpec
@@ -243,7 +244,7 @@ class World:
             triggers={name: store.triggers(model=name, limit=EVERYTHING) for name in snapshot.models},
             messages={key: orjson.loads(body) | {"timestamp": ""} for key, body in self.receiver.bodies.items()},
             receivers=dict(self.receiver.names),
-            deliveries=sorted((each.subject, each.state, each.attempts) for each in store.deliveries()),
+            deliveries=sorted((each.subject, each.state, each.attempts) for each in kept(store)),
             events=dict(snapshot.service.events),
             views=timeless(snapshot.models),
             dead=sorted(
@@ -305,3 +306,9 @@ def requests(output: Output, now_ms: int) -> list[Message]:
         for change in output.trigger_changes
         if change.after == "pending"
     ]
+
+
+def kept(store: Store) -> list[DeliveryView]:
+    """Where every message stands, oldest first."""
+    sql = "SELECT subject, receiver, state, attempts, detail FROM message ORDER BY rowid"
+    return [DeliveryView(*row) for row in store._database.committed(sql)]

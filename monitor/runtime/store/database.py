@@ -36,6 +36,9 @@ _REFUSALS = tuple(
 )
 """What the operating system says when it does not write; DuckDB quotes it in errors of several types."""
 
+_READ = "other write transactions active"
+"""In what DuckDB says of a CHECKPOINT that would take away what an open reader may still ask for."""
+
 Parameters = Sequence[object] | Mapping[str, object]
 
 
@@ -168,16 +171,27 @@ class Database:
         with self._translated(), self._readers.cursor() as reader:
             return reader.sql(sql, params=parameters).to_arrow_table()
 
-    def checkpoint(self) -> None:
-        """Move the log into the database file and let deleted space be used again.
+    def checkpoint(self) -> bool:
+        """Move the log into the database file and let deleted space be used again; False where an open reader is in the
+        way, which changes nothing.
 
         Raises StateError, after which nothing works until the database is opened again; the log is still whole.
         """
-        self.execute("CHECKPOINT")
+        try:
+            self._connection.execute("CHECKPOINT")
+        except duckdb.TransactionException as error:
+            if _READ in _first_line(error):
+                return False
+            raise self._error(error) from error
+        except duckdb.Error as error:
+            raise self._error(error) from error
+        return True
 
     def close(self) -> None:
-        self._readers.close()
-        self._connection.close()
+        """What a reader of another thread still uses ends with that reader."""
+        for connection in (self._readers, self._connection):
+            with suppress(duckdb.ResourceInUseException):
+                connection.close()
 
     def _stored_sequence(self) -> int:
         ((sequence,),) = self.rows("SELECT sequence FROM store")

@@ -8,8 +8,11 @@ from monitor.events.batch import Pairs
 from monitor.runtime.store import columns
 from monitor.runtime.store.database import Database
 
-PAIRS_MAX = 1_000_000
-"""The oldest that are read: more are never needed to decide."""
+PAIRS_MAX = 200_000
+"""The oldest pairs that are still kept are read, no newer ones: a comparison of these takes some 2 s and 150 MB. They
+decide on a gain of 0.003 in accuracy where two models disagree on a tenth of the rows. Of a class rarer than one in
+2,000 they hold too few to begin.
+"""
 
 # Of each id the first answer of either version counts, as in performance, and the newest label.
 _PAIRED = """

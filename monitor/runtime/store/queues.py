@@ -6,13 +6,14 @@ that they arrived: at least once. Control events are numbered in their order, fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from typing import Any
 
 import orjson
 
 from monitor.actions.outbox import Attempt, Message
+from monitor.actions.retrain import message_id
 from monitor.events.reject import Reason
 from monitor.runtime.dead_letters import DeadLetter
 from monitor.runtime.store.columns import from_rows
@@ -37,8 +38,8 @@ _DEAD_LETTER = (
 
 _ENQUEUE = """
 INSERT INTO message BY NAME
-SELECT *, 'pending' AS state, created_ms AS changed_ms, '' AS detail, '' AS run
-FROM incoming ANTI JOIN message USING (id, receiver)
+SELECT * EXCLUDE (place), 'pending' AS state, created_ms AS changed_ms, '' AS detail, '' AS run
+FROM incoming ANTI JOIN message USING (id, receiver) ORDER BY place
 """
 
 _RECORD = """
@@ -48,15 +49,17 @@ FROM incoming
 WHERE message.id = incoming.id AND message.receiver = incoming.receiver AND message.state = 'pending'
 """
 
+# In the order of rows, which is that of insertion: the clock may be set back, and two of one step have the same time.
 _PENDING = """
-SELECT id, receiver, subject, body, created_ms, attempts, due_ms FROM message WHERE state = 'pending'
-ORDER BY created_ms, id, receiver
+SELECT id, receiver, subject, body, created_ms, attempts, due_ms FROM message WHERE state = 'pending' ORDER BY rowid
 """
 
 _DELIVERIES = """
-SELECT subject, receiver, state, attempts, if(state = 'delivered', '', detail), run FROM message
-ORDER BY created_ms, id, receiver
+SELECT id, subject, receiver, state, attempts, if(state = 'delivered', '', detail), run FROM message
+WHERE subject IN (SELECT unnest(?)) ORDER BY rowid
 """
+
+_COUNTS = "SELECT receiver, count(*) FILTER (state = 'pending') FROM message GROUP BY receiver ORDER BY receiver"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,8 @@ def enqueue(database: Database, messages: Sequence[Message]) -> None:
     for message in messages:
         once.setdefault((message.id, message.receiver), message)
     if once:
-        database.write(_ENQUEUE, from_rows(_MESSAGE, map(astuple, once.values())))
+        rows = ((*astuple(message), place) for place, message in enumerate(once.values()))
+        database.write(_ENQUEUE, from_rows((*_MESSAGE, "place"), rows))
 
 
 def pending_messages(database: Database) -> list[Message]:
@@ -93,8 +97,14 @@ def record_attempts(database: Database, attempts: Sequence[Attempt]) -> None:
         database.write(_RECORD, from_rows(_ATTEMPT, rows))
 
 
-def deliveries(database: Database) -> list[DeliveryView]:
-    return [DeliveryView(*row) for row in database.committed(_DELIVERIES)]
+def deliveries(database: Database, triggers: Collection[str]) -> list[DeliveryView]:
+    found = database.committed(_DELIVERIES, [list(triggers)]) if triggers else []
+    views = [(message, DeliveryView(*row)) for message, *row in found]
+    return [view for message, view in views if message == message_id(view.subject, view.receiver)]
+
+
+def pending_counts(database: Database) -> dict[str, int]:
+    return dict(database.committed(_COUNTS))
 
 
 def expire_messages(database: Database, before_ms: int) -> int:

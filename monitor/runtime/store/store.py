@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -26,9 +26,9 @@ from monitor.statistics.reading import Reading
 from monitor.windows.window import Place
 
 LOG_MAX = 16 << 20
-"""Bytes of log after which a commit is followed by a checkpoint. Space is reused only after one, and each costs 10 to
-100 ms: at 4 MiB it came every fourth commit of 1 MB, at 64 MiB it took half a second. The file stays below about three
-times what is live plus this.
+"""Bytes of log after which a commit is followed by a checkpoint, as soon as no reader is in its way. Space is reused
+only after one, and each costs 10 to 100 ms: at 4 MiB it came every fourth commit of 1 MB, at 64 MiB it took half a
+second. The file stays below about three times what is live plus this.
 """
 
 RECORD_EVERY = 64
@@ -42,8 +42,8 @@ class Store:
     """Everything durable, written by one thread.
 
     Every `add_`, `put_` and the like belongs inside `with store.transaction():`, and is visible to `matched`, `recent`
-    and the other methods of the loop at once. `readings`, `incident_changes`, `triggers`, `deliveries` and `paired` may
-    be called from any thread and show what was last committed.
+    and the other methods of the loop at once. `readings`, `incident_changes`, `triggers`, `deliveries`,
+    `pending_counts` and `paired` may be called from any thread and show what was last committed.
     """
 
     def __init__(self, db: Database, directory: StateDirectory | None = None) -> None:
@@ -102,11 +102,13 @@ class Store:
     def close(self) -> None:
         """Checkpoint, and let the directory go whatever happens. Raises StateError where the disk fails.
 
-        After a failure of the disk there is none: it would only fail too, and hide what went wrong first.
+        After a failure of the disk there is no checkpoint: it would only fail too, and hide what went wrong first. Nor
+        is there one beside an open reader: the next start then replays the log.
         """
         try:
             if self._directory is not None and not self._database.broken:
-                self._checkpoint(self._directory)
+                self._database.checkpoint()
+                self._record(self._directory)
         finally:
             self._database.close()
             if self._directory is not None:
@@ -134,14 +136,9 @@ class Store:
             self._tidy(self._directory)
 
     def _tidy(self, directory: StateDirectory) -> None:
-        if directory.log_size() >= LOG_MAX:
-            self._checkpoint(directory)
-        elif self.sequence - self._recorded >= RECORD_EVERY:
+        moved = directory.log_size() >= LOG_MAX and self._database.checkpoint()
+        if moved or self.sequence - self._recorded >= RECORD_EVERY:
             self._record(directory)
-
-    def _checkpoint(self, directory: StateDirectory) -> None:
-        self._database.checkpoint()
-        self._record(directory)
 
     def _record(self, directory: StateDirectory) -> None:
         directory.record(Identity(self._identity.store, self.sequence))
@@ -250,9 +247,13 @@ class Store:
         """What became of messages, in the order in which it happened."""
         queues.record_attempts(self._database, attempts)
 
-    def deliveries(self) -> list[DeliveryView]:
-        """Where every message stands, oldest first."""
-        return queues.deliveries(self._database)
+    def deliveries(self, triggers: Collection[str]) -> list[DeliveryView]:
+        """Where the requests of these triggers stand, oldest first; not what else was said of them."""
+        return queues.deliveries(self._database, triggers)
+
+    def pending_counts(self) -> dict[str, int]:
+        """Messages that are neither delivered nor given up, by receiver; 0 where all that is kept of one has ended."""
+        return queues.pending_counts(self._database)
 
     def expire_messages(self, before_ms: int) -> int:
         """Delete messages that ended before; a pending one stays however old it is. How many."""
