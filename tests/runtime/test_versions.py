@@ -176,10 +176,11 @@ def test_one_comparison_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RefusedError("compared")
 
     monkeypatch.setattr("monitor.runtime.service.compared", slow)
-    model = SimpleNamespace(references=None)
+    model = SimpleNamespace(references=None, versions=("3", "4"))
+    models = SimpleNamespace(models={"m": model})
     service = SimpleNamespace(
         _comparing=threading.Lock(),
-        _loop=SimpleNamespace(monitor=SimpleNamespace(models={"m": model})),
+        _loop=SimpleNamespace(monitor=models, snapshot=models),
         _specs={"m": SPEC},
         _store=None,
     )
