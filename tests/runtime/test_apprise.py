@@ -16,7 +16,12 @@ from tests.receivers import Receiver, answers, closed_port
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 """The library has modules that look for others which Python no longer has."""
 
-TOLD = {"title": "Critical: it has fallen", "body": "roc_auc <b> & more\nSince: now", "type": "failure"}
+TOLD = {
+    "token": "0123456789abcdef",
+    "title": "Critical: it has fallen",
+    "body": "roc_auc <b> & more\nSince: now",
+    "type": "failure",
+}
 
 
 def program(urls: str, picture: str | None = None) -> tuple[int, str]:
@@ -39,6 +44,7 @@ def test_a_message_and_its_picture_arrive() -> None:
     with Receiver(answers(200, b"\x89PNG picture")) as pictures, Receiver(answers(200)) as receiver:
         code, said = program(f"# whom\n{address(receiver)}\n", pictures.url)
         [request] = receiver.requests
+        assert pictures.requests[0].headers["authorization"] == "Bearer 0123456789abcdef"
     assert (code, said) == (0, "1 of the 1 addresses of apprise_file have taken it.")
     body = orjson.loads(request.body)
     assert (body["title"], body["message"], body["type"]) == (TOLD["title"], TOLD["body"], TOLD["type"])

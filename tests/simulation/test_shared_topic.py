@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka import Producer
 
 from monitor.runtime import kafka_reader
-from monitor.runtime.delivery import wall_clock_ms
+from monitor.runtime.clock import wall_clock_ms
 from monitor.runtime.store import Store
 from monitor.snapshot import WindowView
 from monitor.windows.window import WindowSpec
