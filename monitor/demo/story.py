@@ -14,6 +14,7 @@ from monitor.demo.traffic import MODEL, VERSION
 from monitor.detection.life import Life
 from monitor.errors import UnavailableError
 from monitor.events.batch import OUTPUTS
+from monitor.exports.course import figure
 from monitor.snapshot import ModelView, PerformanceView, Snapshot
 from monitor.statistics.comparison import Comparison
 
@@ -34,12 +35,12 @@ class Story:
         if self.simulation.drifted.is_set():
             self._once("drift", "the world has changed: incomes rise and protect from default no more, but a job does")
         for view in model.performance:
-            figure = _figure(model, view)
-            if figure is not None and view.settled and view.window.end_ms % 5_000 == 0:
+            known = _figure(model, view)
+            if known is not None and view.settled and view.window.end_ms % 5_000 == 0:
                 self._once(
                     f"performance {view.window.version} {view.window.end_ms}",
-                    f"version {view.window.version}: {model.metric} {figure['value']:.3f} ({figure['lower']:.3f} to "
-                    f"{figure['upper']:.3f}), {view.coverage:.0%} of {view.labels} labelled",
+                    f"version {view.window.version}: {model.metric} {known['value']:.3f} ({known['lower']:.3f} to "
+                    f"{known['upper']:.3f}), {view.coverage:.0%} of {view.labels} labelled",
                 )
         for incident in model.incidents:
             what = f"{incident.cause} incident of version {incident.opened.version}"
@@ -96,15 +97,15 @@ def summary(
 def _newest_figure(model: ModelView) -> dict[str, Any] | None:
     """With what its version's reference had, and the limit below which it counts as fallen."""
     for view in reversed(model.performance):
-        figure, target = _figure(model, view), model.targets.get(view.window.version)
-        if figure is not None and target is not None:
-            known = {"reference": target.reference, "limit": target.limit}
-            return {"version": view.window.version, "metric": model.metric, **figure, **known}
+        known, target = _figure(model, view), model.targets.get(view.window.version)
+        if known is not None and target is not None:
+            against = {"reference": target.reference, "limit": target.limit}
+            return {"version": view.window.version, "metric": model.metric, **known, **against}
     return None
 
 
 def _figure(model: ModelView, view: PerformanceView) -> dict[str, float | None] | None:
-    for reading in view.readings:
-        if reading.statistic == model.metric and reading.value is not None:
-            return {"value": reading.value, "lower": reading.lower, "upper": reading.upper}
-    return None
+    reading = figure(model, view)
+    if reading is None or reading.value is None:
+        return None
+    return {"value": reading.value, "lower": reading.lower, "upper": reading.upper}

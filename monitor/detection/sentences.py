@@ -18,6 +18,11 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
 
 
+def called(version: str) -> str:
+    """A version as people call it, also where it has no name."""
+    return version or "(unnamed)"
+
+
 def spoken(feature: str) -> str:
     """A feature, in a segment or not, as people call it: of an output, the rows or the like, its name without the sign
     that sets it apart.

@@ -13,7 +13,7 @@ from typing import ClassVar
 from monitor.detection.incidents import Key
 from monitor.detection.past import shows_every_hour
 from monitor.detection.records import IncidentChange, VersionChange
-from monitor.detection.sentences import listed
+from monitor.detection.sentences import called, listed
 from monitor.detection.triggers import Evidence
 from monitor.engine import spans
 from monitor.engine.control import Acknowledged, Rebaselined, Registered
@@ -140,7 +140,7 @@ def rebaseline(model: ModelMonitor, order: Rebaseline) -> tuple[Output, str]:
     model.progress.note(output.changes)
     model.tidy_references()
     what = listed(order.features) if order.features else "every feature"
-    which = listed([standard.version or "(unnamed)" for standard in made])
+    which = listed([called(standard.version) for standard in made])
     return output, (
         f"{what} of version {which} of {model.spec.name} is compared with a reference of recent data from "
         f"{iso(made[0].since_ms)} on" + "".join(f"; {error}" for error in refused)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.detection.records import Cause, VersionChange
+from monitor.detection.sentences import called
 from monitor.detection.triggers import Evidence
 from monitor.engine.output import Output
 from monitor.engine.pane import OTHER
@@ -80,7 +81,7 @@ def _bound(spec: ModelSpec, end_ms: int, window: Window) -> int:
 
 
 def _reason(version: str) -> str:
-    return f"version {version or '(unnamed)'} has had no predictions for as long as retire_after says: it has retired"
+    return f"version {called(version)} has had no predictions for as long as retire_after says: it has retired"
 
 
 def _close(

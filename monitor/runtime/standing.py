@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from monitor.config import Config
+from monitor.detection.sentences import called
 from monitor.engine import state
 from monitor.engine.references import Standard, overruling
 from monitor.errors import StateError, StateHeldError
@@ -16,7 +17,7 @@ def overruled(compiled: Collection[str], made: Iterable[Standard]) -> Iterator[s
     """A sentence on each version whose compiled reference does not count. compiled: by version, "" is of any."""
     for standard in overruling(compiled, made):
         yield (
-            f"version {standard.version or '(unnamed)'} of model {standard.spec.name} is compared, from "
+            f"version {called(standard.version)} of model {standard.spec.name} is compared, from "
             f"{iso(standard.since_ms)} on, with a reference that was made here ({standard.why}), not with the compiled "
             "one that the configuration names: for that one to count, give it to a new version, or begin with a new "
             "state directory"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from monitor.config.problems import listed
-from monitor.detection.sentences import describe_skew, spoken
+from monitor.detection.sentences import called, describe_skew, spoken
 from monitor.events.batch import CORRELATION, OUTPUTS
 from monitor.events.timestamps import iso
 from monitor.exports.latest import estimated
@@ -98,7 +98,7 @@ def _unjudged(findings: Findings) -> Iterator[str]:
         reasons.setdefault((version, why), []).append(name)
     several = len({version for version, _ in findings.verdicts}) > 1
     for (version, why), names in reasons.items():
-        of = f" of version {version or '(unnamed)'}" if several else ""
+        of = f" of version {called(version)}" if several else ""
         yield f"never tested for drift{of}: {listed(map(spoken, names))}: {why}"
     for name, what in findings.blind.items():
         yield f"not to be seen of {name}: {what}"

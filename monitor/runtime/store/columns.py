@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pyarrow as pa
 
-from monitor.events.batch import INVALID, MISSING, MISSING_CODE, CategoricalColumn, Column, NumericColumn
+from monitor.events.batch import INVALID, MISSING, MISSING_CODE, CategoricalColumn, Column, NumericColumn, Pairs
 
 
 def from_categories(column: CategoricalColumn) -> pa.Array:
@@ -57,3 +57,16 @@ def to_outcome(classes: pa.ChunkedArray, numbers: pa.ChunkedArray) -> Column | N
 def from_rows(names: Sequence[str], rows: Iterable[Sequence[object]]) -> pa.Table:
     """A table of a few Python tuples, at least one; the store casts what Arrow infers to the types of its columns."""
     return pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
+
+
+def to_pairs(rows: pa.Table, classes: Sequence[str]) -> Pairs:
+    """Predictions beside their labels: columns class, number, score_0 and on, label_class and label_number. classes: of
+    the score columns. In the order of their names and only those with a score here: what came later must not show.
+    """
+    scores = {name: rows[f"score_{classes.index(name)}"] for name in sorted(classes)}
+    label = to_outcome(rows["label_class"], rows["label_number"])
+    return Pairs(
+        prediction=to_outcome(rows["class"], rows["number"]),
+        scores={name: to_numbers(score) for name, score in scores.items() if score.null_count < len(rows)},
+        label=to_categories(rows["label_class"]) if label is None else label,
+    )

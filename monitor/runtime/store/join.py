@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from monitor.events.batch import CategoricalColumn, Column, Labels, Matched, Pairs, Predictions
+from monitor.events.batch import CategoricalColumn, Column, Labels, Matched, Predictions
 from monitor.events.ids import digests
 from monitor.runtime.store import columns, schema
 from monitor.runtime.store.database import Database
@@ -170,18 +170,11 @@ _NOTHING = pa.table(
 
 
 def _to_matched(rows: pa.Table, classes: tuple[str, ...]) -> Matched:
-    """Classes in the order of their names and only those with a score here: what came later must not show."""
-    scores = {name: rows[f"score_{classes.index(name)}"] for name in sorted(classes)}
-    label = columns.to_outcome(rows["label_class"], rows["label_number"])
     return Matched(
         version=columns.to_categories(rows["version"]),
         time_ms=rows["time_ms"].to_numpy(),
         key=rows["key"].to_numpy(),
-        pairs=Pairs(
-            prediction=columns.to_outcome(rows["class"], rows["number"]),
-            scores={name: columns.to_numbers(score) for name, score in scores.items() if score.null_count < len(rows)},
-            label=columns.to_categories(rows["label_class"]) if label is None else label,
-        ),
+        pairs=columns.to_pairs(rows, classes),
         label_time_ms=rows["label_time_ms"].to_numpy(),
         label_digest=rows["digest"].to_numpy(),
         label_partition=rows["label_partition"].to_numpy(),

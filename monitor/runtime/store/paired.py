@@ -33,12 +33,12 @@ def paired(database: Database, model: str, champion: str, challenger: str) -> tu
     """Labelled requests that both answered, the same rows in both, in order of time."""
     known = database.committed("SELECT number, classes FROM model WHERE name = ?", [model])
     if not known:
-        return _pairs(_NOTHING, ()), _pairs(_NOTHING, ())
+        return columns.to_pairs(_NOTHING, ()), columns.to_pairs(_NOTHING, ())
     ((number, classes),) = known
     sql = _PAIRED.format(number=number, most=PAIRS_MAX)
     rows = database.committed_table(sql, {"champion": champion, "challenger": challenger})
     half = len(rows) // 2
-    return _pairs(rows.slice(0, half), classes), _pairs(rows.slice(half), classes)
+    return columns.to_pairs(rows.slice(0, half), classes), columns.to_pairs(rows.slice(half), classes)
 
 
 _NOTHING = pa.table(
@@ -47,13 +47,3 @@ _NOTHING = pa.table(
         **dict.fromkeys(("number", "label_number"), pa.array([], pa.float64())),
     }
 )
-
-
-def _pairs(rows: pa.Table, classes: tuple[str, ...]) -> Pairs:
-    scores = {name: rows[f"score_{position}"] for position, name in enumerate(classes)}
-    label = columns.to_outcome(rows["label_class"], rows["label_number"])
-    return Pairs(
-        prediction=columns.to_outcome(rows["class"], rows["number"]),
-        scores={name: columns.to_numbers(score) for name, score in scores.items() if score.null_count < len(rows)},
-        label=columns.to_categories(rows["label_class"]) if label is None else label,
-    )
