@@ -72,8 +72,10 @@ def produce(broker: Broker) -> Produce:
         timestamp_ms: int = 0,
         compression: str = "none",
     ) -> None:
-        settings = {"compression.type": compression, "linger.ms": 5, "queue.buffering.max.messages": 10_000_000}
-        producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "log_level": 0, **settings})
+        # Idempotent: a batch that is tried again, as on a topic or broker that is only coming up, keeps its place.
+        settings = {"compression.type": compression, "linger.ms": 5, "enable.idempotence": True}
+        limits = {"queue.buffering.max.messages": 10_000_000, "log_level": 0}
+        producer = Producer({"bootstrap.servers": broker.bootstrap_servers, **settings, **limits})
         failed: list[object] = []
         for value in values:
             producer.produce(

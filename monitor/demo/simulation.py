@@ -45,7 +45,8 @@ class Simulation(threading.Thread):
 
     def __init__(self, bootstrap_servers: str, drift_s: float, traffic: Traffic) -> None:
         super().__init__(name="simulated model", daemon=True)
-        self._producer = Producer({"bootstrap.servers": bootstrap_servers, "linger.ms": 5, "log_level": 0})
+        settings = {"enable.idempotence": True, "linger.ms": 5, "log_level": 0}
+        self._producer = Producer({"bootstrap.servers": bootstrap_servers, **settings})
         self._drift_s = drift_s
         self._traffic = traffic
         self._ended = threading.Event()

@@ -19,7 +19,7 @@ def embedded() -> Iterator[EmbeddedBroker]:
 
 
 def write(broker: EmbeddedBroker, values: list[bytes], partition: int) -> None:
-    producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "log_level": 0})
+    producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "enable.idempotence": True, "log_level": 0})
     for value in values:
         producer.produce("t", value, partition=partition)
     assert producer.flush(30) == 0

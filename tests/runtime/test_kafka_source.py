@@ -263,7 +263,7 @@ def test_partitions_that_get_another_leader_are_read_on_without_gap_or_repetitio
 
 
 def send(broker: Broker, topic: str, partition: int, values: list[bytes]) -> None:
-    producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "log_level": 0})
+    producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "enable.idempotence": True, "log_level": 0})
     for value in values:
         producer.produce(topic, value, partition=partition)
     assert producer.flush(30) == 0
