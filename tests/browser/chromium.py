@@ -1,0 +1,103 @@
+"""A real Chromium, and a page of it that remembers everything that went wrong.
+
+MODEL_MONITOR_REQUIRE_BROWSER=1 says that Chromium must be there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Error, Page, Response, Route, sync_playwright
+
+ANSWER_MS = 30_000
+
+_VIOLATIONS = """addEventListener("securitypolicyviolation",
+    (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`))"""
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Skips the test where there is none."""
+    path = shutil.which("chromium")
+    if path is None:
+        assert os.environ.get("MODEL_MONITOR_REQUIRE_BROWSER") != "1", "chromium is needed: it is in Debian's chromium"
+        pytest.skip("chromium is not installed: it is in Debian's package chromium")
+    # Root may not use its sandbox; nothing that it opens comes from elsewhere.
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Tab:
+    """A page of one theme and width. It loads nothing but what `url` serves: all else is blocked, and is trouble.
+
+    wrong: what the console, the content security policy, scripts and requests complained of since `open`.
+    """
+
+    def __init__(self, browser: Browser, url: str, *, dark: bool = False, width: int = 1200, **more: Any) -> None:
+        scheme = "dark" if dark else "light"
+        self._context = browser.new_context(
+            viewport={"width": width, "height": 800}, color_scheme=scheme, base_url=url, reduced_motion="reduce", **more
+        )
+        self._context.set_default_timeout(ANSWER_MS)
+        self._host = urlsplit(url).netloc
+        self._context.route(lambda address: not self._ours(address), self._block)
+        self._scripted = more.get("java_script_enabled", True)
+        if self._scripted:
+            self._context.add_init_script(_VIOLATIONS)
+        self.page: Page = self._context.new_page()
+        self.wrong: list[str] = []
+        self.page.on("console", lambda said: self._note(said.type, said.text) if said.type in _BAD else None)
+        self.page.on("pageerror", lambda error: self._note("error", str(error)))
+        self.page.on("requestfailed", lambda request: self._note(f"failed: {request.failure}", request.url))
+        self.page.on("dialog", lambda dialog: (self._note("dialog", dialog.message), dialog.dismiss()))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._context.close()
+
+    def open(self, path: str) -> Page:
+        """The page once it is loaded and, where it has charts, drawn."""
+        self.wrong = []
+        answer = self.page.goto(path)
+        assert isinstance(answer, Response)
+        assert answer.ok, f"{path}: {answer.status}"
+        if self._scripted:
+            drawn(self.page)
+        return self.page
+
+    def _ours(self, address: str) -> bool:
+        parts = urlsplit(address)
+        return parts.netloc == self._host or parts.scheme in ("data", "blob", "about")
+
+    def _block(self, route: Route) -> None:
+        self._note("request to another server", route.request.url)
+        route.abort()
+
+    def _note(self, kind: str, text: str) -> None:
+        self.wrong.append(f"{kind}: {text}")
+
+
+_BAD = ("error", "warning", "assert")
+
+
+def drawn(page: Page) -> None:
+    """Waits until the charts that the page has are drawn."""
+    try:
+        page.wait_for_function(
+            "!document.querySelector('[data-figure]') || document.documentElement.classList.contains('charts-drawn')"
+        )
+    except Error as error:
+        raise AssertionError(f"the charts of {page.url} were not drawn") from error
