@@ -11,7 +11,6 @@ import pytest
 
 from monitor.exports.pages.assets import asset
 from monitor.exports.pages.charts import chart
-from monitor.exports.pages.heat import STEPS
 from monitor.exports.pages.model import page
 from monitor.snapshot import ModelView, Target
 from tests.exports.pages.reader import Read
