@@ -42,8 +42,7 @@ def heat_map(model: ModelView, version: str) -> Content:
         "colorscale": [[(at + edge) / len(_COLOURS), colour] for at, colour in enumerate(_COLOURS) for edge in (0, 1)],
         "showscale": False,
         "meta": {
-            "rows": [feature_page(model.name, row.feature.partition(" in ")[0] if row.segment else row.feature,
-                                  version=version, segment=row.segment or None) for row in rows],
+            "rows": [_address(model, version, row) for row in rows],
             "windows": [iso(end) for _, end in seen.columns],
         },
     }  # fmt: skip
@@ -65,15 +64,17 @@ def heat_map(model: ModelView, version: str) -> Content:
         "showlegend": False,
     }  # fmt: skip
     title = "Features by windows, the most changed first"
-    said = f"{seen.windows:,} windows, {utc(first):%Y-%m-%d %H:%M:%S} to {utc(last):%Y-%m-%d %H:%M:%S} UTC"
-    if seen.per_column > 1:
-        said += f"; a column is {seen.per_column} successive ones, and shows the worst of them"
+    said = f"{seen.windows:,} windows, "
+    merged = (
+        f"; a column is {seen.per_column} successive ones, and shows the worst of them" if seen.per_column > 1 else ""
+    )
     worst = [row.feature for row in seen.rows if row.badness[0]]
-    says = f"{said}. Drifting, faulty or on watch: {', '.join(map(spoken, worst)) or 'nothing'}."
+    says = f"{said}{utc(first):%Y-%m-%d %H:%M:%S} to {utc(last):%Y-%m-%d %H:%M:%S} UTC{merged}."
+    says += f" Drifting, faulty or on watch: {', '.join(map(spoken, worst)) or 'nothing'}."
     height = _AXES + _ROW * max(len(rows), 3)
     return [
-        chart("heat", title, says, traces, layout, height, _table(seen), _key()),
-        tag("p", f"{said}.", _left_out(seen), class_="quiet"),
+        chart("heat", title, says, traces, layout, height, _table(seen, model, version), _key()),
+        tag("p", said, span(first, last), f"{merged}.", _left_out(seen), class_="quiet"),
     ]
 
 
@@ -92,16 +93,22 @@ def _key() -> Markup:
 def _marks(name: str, symbol: str, rows: Sequence[Row], which: Callable[[Cell], bool]) -> list[Trace]:
     """Of cells that have this to say, for those who do not tell the colours apart."""
     places = [
-        (column, at)
+        (column, at, _on(cell))
         for at, row in enumerate(rows)
         for column, cell in enumerate(row.cells)
         if cell is not None and which(cell)
     ]
     if not places:
         return []
-    marker: dict[str, Any] = {"symbol": symbol, "size": 7, "color": "var(--text)"}
-    x, y = zip(*places, strict=True)
+    x, y, colours = zip(*places, strict=True)
+    marker: dict[str, Any] = {"symbol": symbol, "size": 7, "color": colours}
     return [{"type": "scatter", "mode": "markers", "name": name, "x": x, "y": y, "marker": marker, "hoverinfo": "skip"}]
+
+
+def _on(cell: Cell) -> str:
+    """The colour of a mark that is seen on its cell's: the last of these is dark on a light page, light on a dark one."""
+    step = _step(cell)
+    return "var(--card)" if step is not None and step > len(STEPS) else "var(--text)"
 
 
 def _step(cell: Cell | None) -> float | None:
@@ -132,6 +139,11 @@ def _name(row: Row) -> str:
     return spoken(row.feature)
 
 
+def _address(model: ModelView, version: str, row: Row) -> str:
+    feature = row.feature.partition(" in ")[0] if row.segment else row.feature
+    return feature_page(model.name, feature, version=version, segment=row.segment or None)
+
+
 def _short(name: str) -> str:
     return name if len(name) <= _NAME else name[: _NAME - 1] + "…"
 
@@ -140,7 +152,7 @@ def _left_out(seen: Heat) -> str | None:
     return f" {seen.left_out:,} more features, with smaller changes, are left out." if seen.left_out else None
 
 
-def _table(seen: Heat) -> Content:
+def _table(seen: Heat, model: ModelView, version: str) -> Content:
     """Of each feature, the windows in which it was not as usual, the newest first."""
     rows: list[Content] = []
     for row in seen.rows:
@@ -154,7 +166,7 @@ def _table(seen: Heat) -> Content:
         rows.append(
             tag(
                 "tr",
-                tag("th", _name(row), scope="row"),
+                tag("th", tag("a", _name(row), href=_address(model, version, row)), scope="row"),
                 tag("td", f"{len(odd)} of {sum(cell is not None for cell in row.cells)}", class_="number"),
                 tag("td", number(worst), class_="number"),
                 tag("td", newest),

@@ -94,13 +94,21 @@ def duration(seconds: float) -> str:
 
 def span(start_ms: int, end_ms: int) -> Content:
     start, end = utc(start_ms), utc(end_ms)
+    clock = _clock(start, end)
     if start.date() == end.date():
-        return [_stamp(start, "%Y-%m-%d %H:%M"), " to ", _stamp(end, "%H:%M UTC")]
-    return [time(start_ms), " to ", time(end_ms)]
+        return [_stamp(start, f"%Y-%m-%d {clock}"), " to ", _stamp(end, f"{clock} UTC")]
+    dated = f"%Y-%m-%d {clock} UTC"
+    return [_stamp(start, dated), " to ", _stamp(end, dated)]
 
 
 def time(ms: int) -> Markup:
-    return _stamp(utc(ms), "%Y-%m-%d %H:%M UTC")
+    moment = utc(ms)
+    return _stamp(moment, f"%Y-%m-%d {_clock(moment)} UTC")
+
+
+def _clock(*moments: datetime) -> str:
+    """With seconds where they are needed: windows may be shorter than minutes."""
+    return "%H:%M:%S" if any(moment.second for moment in moments) else "%H:%M"
 
 
 def _stamp(moment: datetime, shown: str) -> Markup:

@@ -13,6 +13,7 @@ from monitor.snapshot import ModelView, PerformanceView
 from monitor.statistics.reading import Reading
 
 _HEIGHT = 360
+_MARGINS = 40  # How many of the margins beside the windows would go into them.
 
 
 def performance_chart(model: ModelView, version: str) -> Content:
@@ -23,12 +24,13 @@ def performance_chart(model: ModelView, version: str) -> Content:
     if not settled and not expected:
         return None
     known = times(view.window.end_ms for view, _ in settled)
-    moments = times(sorted({*(view.window.end_ms for view, _ in settled), *(end for end, _ in expected)}))
+    ends = sorted({*(view.window.end_ms for view, _ in settled), *(end for end, _ in expected)})
+    moments = times(ends)
     traces = []
     if expected:
-        ends, readings = times(end for end, _ in expected), [reading for _, reading in expected]
+        then, readings = times(end for end, _ in expected), [reading for _, reading in expected]
         traces.append(
-            line("expected without labels", ends, [each.value for each in readings], mode="lines",
+            line("expected without labels", then, [each.value for each in readings], mode="lines",
                  line={"dash": "dot", "color": "var(--quiet)", "width": 2})
         )  # fmt: skip
     if settled:
@@ -49,8 +51,8 @@ def performance_chart(model: ModelView, version: str) -> Content:
          "yaxis": "y2", "marker": {"color": "var(--none)"}, "hovertemplate": "%{y:.0%}"}
     )  # fmt: skip
     layout = {
-        **_began(model, version),
-        "xaxis": {"type": "date", "anchor": "y2"},
+        **_began(model, version, ends),
+        "xaxis": {"type": "date", "anchor": "y2", **_range(ends)},
         "yaxis": {"domain": [0.28, 1.0], "title": {"text": model.metric}, "hoverformat": ".4f"},
         "yaxis2": {"domain": [0.0, 0.18], "range": [0, 1], "tickformat": ".0%", "nticks": 3},
     }
@@ -58,18 +60,27 @@ def performance_chart(model: ModelView, version: str) -> Content:
     return chart("performance", title, _says(model, settled), traces, layout, _HEIGHT, _table(model, views))
 
 
-def _began(model: ModelView, version: str) -> dict[str, list[dict[str, Any]]]:
+def _range(ends: list[int]) -> dict[str, list[str]]:
+    """The windows alone: left to plotly, the axis makes room for texts too, which on a phone is most of it."""
+    margin = (ends[-1] - ends[0]) // _MARGINS
+    return {"range": times((ends[0] - margin, ends[-1] + margin))} if margin else {}
+
+
+def _began(model: ModelView, version: str, ends: list[int]) -> dict[str, list[dict[str, Any]]]:
     """Lines where open incidents are estimated to have begun."""
     causes: dict[int, list[str]] = {}
     for each in model.incidents:
         if each.open and each.opened.version == version:
             causes.setdefault(began_ms(model, each), []).append(each.cause)
-    moments = dict(zip(times(causes), causes.values(), strict=True))
     style = {"line": {"color": "var(--drifting)", "width": 1, "dash": "dot"}, "yref": "paper", "y0": 0.28, "y1": 1}
-    text = {"yref": "paper", "y": 0.28, "xanchor": "left", "yanchor": "bottom", "showarrow": False}
+    text = {"yref": "paper", "y": 0.28, "yanchor": "bottom", "showarrow": False}
     text |= {"font": {"color": "var(--drifting)", "size": 11}}
-    said = [text | {"x": at, "text": f"{', '.join(mine)} began about here"} for at, mine in moments.items()]
-    return {"shapes": [{"type": "line", "x0": at, "x1": at} | style for at in moments], "annotations": said}
+    shapes, said = [], []
+    for (at_ms, mine), at in zip(causes.items(), times(causes), strict=True):
+        side = "left" if 2 * at_ms < ends[0] + ends[-1] else "right"  # Of the text, which is where there is more room.
+        shapes.append({"type": "line", "x0": at, "x1": at} | style)
+        said.append(text | {"x": at, "text": f"{', '.join(mine)}<br>began about here", "xanchor": side, "align": side})
+    return {"shapes": shapes, "annotations": said}
 
 
 def _expected(model: ModelView, version: str) -> list[tuple[int, Reading]]:

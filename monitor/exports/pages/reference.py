@@ -22,6 +22,7 @@ def page(openapi: _Node) -> str:
             for method, operation in operations.items()
         ],
         [tag("article", _schema(name, schema)) for name, schema in openapi["components"]["schemas"].items()],
+        here="/docs",
     )
 
 

@@ -5,6 +5,7 @@
 (() => {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const coarse = matchMedia("(pointer: coarse)").matches;
+  const LEGEND_LINE = 19, NAMES = 120, NARROW = 8; // Pixels.
 
   function coloured(value, style) {
     if (typeof value === "string") {
@@ -18,8 +19,10 @@
     return value;
   }
 
-  // On a phone, labels of an axis find less room.
-  function narrowed(layout) {
+  // On a phone, labels of an axis find less room, and a legend has a line for each of its entries.
+  function narrowed(layout, data) {
+    const told = data.filter((trace) => trace.name && trace.showlegend !== false);
+    if (layout.showlegend !== false) layout.height += LEGEND_LINE * told.length;
     for (const [name, axis] of Object.entries(layout)) {
       if (!/^xaxis[0-9]*$/.test(name)) continue;
       axis.nticks = 3;
@@ -29,6 +32,15 @@
       axis.tickvals = few.map((at) => axis.tickvals[at]);
     }
     layout.font.size = 11;
+  }
+
+  // Cells of a heat map are as wide as there is room for: in narrow ones, marks are smaller, and no gaps are left.
+  function fitted(data, width) {
+    const grid = data.find((trace) => trace.type === "heatmap");
+    if (!grid) return;
+    const cell = (width - NAMES) / grid.x.length;
+    if (cell < NARROW) grid.xgap = 0;
+    for (const trace of data) if (trace.marker) trace.marker.size = Math.max(3, Math.min(trace.marker.size, cell - 1));
   }
 
   // Where a point of the chart leads: by its row, and by its column as a window.
@@ -45,7 +57,8 @@
     const figure = coloured(JSON.parse(document.getElementById(plot.dataset.figure).textContent), style);
     // A finger that scrolls the page is not to zoom the chart.
     if (coarse) figure.layout.dragmode = false;
-    if (plot.clientWidth < 500) narrowed(figure.layout);
+    if (plot.clientWidth < 500) narrowed(figure.layout, figure.data);
+    fitted(figure.data, plot.clientWidth);
     const config = { displaylogo: false, responsive: true, displayModeBar: coarse ? false : "hover",
       modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
     const first = !plot.classList.contains("drawn");
