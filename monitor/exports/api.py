@@ -9,13 +9,25 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
+from pydantic import AwareDatetime
 
 from monitor import __version__
 from monitor.detection.life import TriggerState
 from monitor.detection.records import Incident
 from monitor.engine import Acknowledge, Approve
-from monitor.events.batch import CORRELATION, OUTPUTS, ROWS
-from monitor.exports import comparison, decisions, orders, pages, problems, prometheus, reference, resources
+from monitor.events.batch import CORRELATION, OUTPUTS, PREDICTION, ROWS, SCORE
+from monitor.events.timestamps import instant
+from monitor.exports import (
+    comparison,
+    decisions,
+    distribution,
+    orders,
+    pages,
+    problems,
+    prometheus,
+    reference,
+    resources,
+)
 from monitor.exports.guard import BODY_MAX_BYTES, Guard, own_names
 from monitor.exports.picture import picture
 from monitor.exports.resource import Item, Page
@@ -31,6 +43,7 @@ def create_app(
     current: Callable[[], Snapshot],
     obey: orders.Obey = orders.nobody,
     compare: comparison.Compare = comparison.nobody,
+    distributed: distribution.Distributed = distribution.nobody,
     *,
     host: str = "127.0.0.1",
     series_budget: int = prometheus.SERIES_BUDGET,
@@ -54,6 +67,7 @@ def create_app(
     app.state.current = current
     app.state.obey = obey
     app.state.compare = compare
+    app.state.distributed = distributed
     app.state.registry = prometheus.registry(current, series_budget)
     public = urlsplit(public_url).netloc if public_url else None
     app.add_middleware(Guard, names=own_names(host), body_max_bytes=body_max_bytes, token=token, public=public)
@@ -159,6 +173,24 @@ def list_windows(
         if version in (None, view.window.version) and segment in (None, view.window.segment)
     ]
     return paging.page(windows, lambda view: resources.WindowSummary.of(view, performance.get(view.window)))
+
+
+@_api.get("/models/{model:path}/features/{feature:path}/distribution")
+def show_distribution(
+    model: FoundModel,
+    feature: str,
+    request: Request,
+    version: OfVersion = None,
+    window: Annotated[AwareDatetime | None, Query(description="Its end; the newest where it is not given.")] = None,
+) -> distribution.FeatureDistribution:
+    """How the values of one feature, or `@prediction` or `@score`, were distributed in one closed window, and in the
+    reference that it was compared with.
+    """
+    if feature not in (*model.features, PREDICTION, SCORE):
+        raise HTTPException(404, f"the model has no such feature; it has: {named(sorted(model.features))}")
+    end_ms = None if window is None else instant(window.isoformat())
+    found = orders.answered(lambda: request.app.state.distributed(model.name, feature, version, end_ms))
+    return distribution.FeatureDistribution.of_window(found)
 
 
 @_api.get("/models/{model:path}/features/{feature:path}")
