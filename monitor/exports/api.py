@@ -9,14 +9,12 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from pydantic import AwareDatetime
 
 from monitor import __version__
 from monitor.detection.life import TriggerState
 from monitor.detection.records import Incident
 from monitor.engine import Acknowledge, Approve
 from monitor.events.batch import CORRELATION, OUTPUTS, PREDICTION, ROWS, SCORE
-from monitor.events.timestamps import instant
 from monitor.exports import (
     comparison,
     decisions,
@@ -30,7 +28,7 @@ from monitor.exports import (
 )
 from monitor.exports.guard import BODY_MAX_BYTES, Guard, own_names
 from monitor.exports.picture import picture
-from monitor.exports.resource import Item, Page
+from monitor.exports.resource import Instant, Item, Page, epoch_ms
 from monitor.exports.text import named
 from monitor.snapshot import ModelView, Snapshot
 
@@ -117,6 +115,7 @@ OfModel = Annotated[str | None, Query(description="Of this model only.")]
 OfVersion = Annotated[str | None, Query(description="Of this version only.")]
 OfSegment = Annotated[str | None, Query(description="Of this segment only; empty for whole traffic.")]
 OfState = Annotated[TriggerState | None, Query(description="In this state only.")]
+OfWindow = Annotated[Instant | None, Query(description="Of the window that ends then; the newest if not given.")]
 OnlyOpen = Annotated[bool | None, Query(alias="open", description="Only those that are open, or only those closed.")]
 
 _service = APIRouter(responses=problems.RESPONSES)
@@ -181,14 +180,14 @@ def show_distribution(
     feature: str,
     request: Request,
     version: OfVersion = None,
-    window: Annotated[AwareDatetime | None, Query(description="Its end; the newest where it is not given.")] = None,
+    window: OfWindow = None,
 ) -> distribution.FeatureDistribution:
     """How the values of one feature, or `@prediction` or `@score`, were distributed in one closed window, and in the
     reference that it was compared with.
     """
     if feature not in (*model.features, PREDICTION, SCORE):
         raise HTTPException(404, f"the model has no such feature; it has: {named(sorted(model.features))}")
-    end_ms = None if window is None else instant(window.isoformat())
+    end_ms = None if window is None else epoch_ms(window)
     found = orders.answered(lambda: request.app.state.distributed(model.name, feature, version, end_ms))
     return distribution.FeatureDistribution.of_window(found)
 
