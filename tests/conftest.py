@@ -23,11 +23,6 @@ def _real() -> bool:
     return real_broker_possible() or os.environ.get("MODEL_MONITOR_REQUIRE_KAFKA") == "1"
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    # kafka-python reads its schemas by functions that Python 3.11 and 3.12 call deprecated and 3.13 no more.
-    config.addinivalue_line("filterwarnings", "ignore:(read|open)_text is deprecated:DeprecationWarning")
-
-
 def pytest_report_header() -> str:
     return f"broker: {(RealBroker if _real() else Embedded).description}"
 

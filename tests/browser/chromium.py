@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 import pytest
@@ -44,16 +44,23 @@ class Tab:
     wrong: what the console, the content security policy, scripts and requests complained of since `open`.
     """
 
-    def __init__(self, browser: Browser, url: str, *, dark: bool = False, width: int = 1200, **more: Any) -> None:
-        scheme = "dark" if dark else "light"
+    def __init__(
+        self, browser: Browser, url: str, dark: bool = False, width: int = 1200, *, script: bool = True, scale: int = 1
+    ) -> None:
+        self.dark, self.width = dark, width
+        self._scripted = script
         self._context = browser.new_context(
-            viewport={"width": width, "height": 800}, color_scheme=scheme, base_url=url, reduced_motion="reduce", **more
+            viewport={"width": width, "height": 800},
+            device_scale_factor=scale,
+            color_scheme="dark" if dark else "light",
+            reduced_motion="reduce",
+            java_script_enabled=script,
+            base_url=url,
         )
         self._context.set_default_timeout(ANSWER_MS)
         self._host = urlsplit(url).netloc
         self._context.route(lambda address: not self._ours(address), self._block)
-        self._scripted = more.get("java_script_enabled", True)
-        if self._scripted:
+        if script:
             self._context.add_init_script(_VIOLATIONS)
         self.page: Page = self._context.new_page()
         self.wrong: list[str] = []
@@ -97,7 +104,7 @@ def drawn(page: Page) -> None:
     """Waits until the charts that the page has are drawn."""
     try:
         page.wait_for_function(
-            "!document.querySelector('[data-figure]') || document.documentElement.classList.contains('charts-drawn')"
+            "() => !document.querySelector('[data-figure]') || document.documentElement.matches('.charts-drawn')"
         )
     except Error as error:
         raise AssertionError(f"the charts of {page.url} were not drawn") from error

@@ -65,12 +65,12 @@ def replayed(directory: Path) -> Iterator[Site]:
 
 
 def at_rest(model: ModelView) -> bool:
-    """Whether both incidents of the change are open, that of the data is over, and the last windows are settled."""
+    """Whether both incidents of the change are open, that of the data is over, and the last window is settled."""
     states = {(each.cause, each.open) for each in model.incidents}
     everything = {("drift", True), ("performance", True), ("data", False)} <= states
     windows = {view.window.end_ms for view in model.windows}
     asked = any(life.state == "accepted" for life in model.triggers)
-    return everything and asked and len(windows) >= SECONDS - 1 and len(model.performance) >= SECONDS - 5
+    return everything and asked and len(windows) == len(model.performance) == SECONDS
 
 
 def send(bootstrap_servers: str, begin_ms: int) -> None:

@@ -6,6 +6,7 @@
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const coarse = matchMedia("(pointer: coarse)").matches;
   const LEGEND_LINE = 19, NAMES = 120, NARROW = 8; // Pixels.
+  const SHORT = /^.{0,16}$|&/; // An entity is not to be cut.
 
   function coloured(value, style) {
     if (typeof value === "string") {
@@ -21,6 +22,8 @@
 
   // On a phone, labels of an axis find less room, and a legend has a line for each of its entries.
   function narrowed(layout, data) {
+    const names = layout.yaxis.ticktext;
+    if (names) layout.yaxis.ticktext = names.map((name) => SHORT.test(name) ? name : name.slice(0, 15) + "…");
     const told = data.filter((trace) => trace.name && trace.showlegend !== false);
     if (layout.showlegend !== false) layout.height += LEGEND_LINE * told.length;
     for (const [name, axis] of Object.entries(layout)) {
