@@ -23,7 +23,7 @@ function charts() {
     const { width, height } = svg.getBoundingClientRect();
     const room = plot.getBoundingClientRect();
     if (width > room.width + 1 || height > room.height + 1) faults.push("it is larger than its place");
-    for (const axis of [".xtick text", ".ytick text", ".legendtext"]) faults.push(...overlapping(plot, axis));
+    for (const axis of [".xtick text", ".ytick text", ".legendtext", ".annotation-text"]) faults.push(...overlapping(plot, axis));
     return faults.map((fault) => `${plot.dataset.figure}: ${fault}`);
   });
 }

@@ -33,7 +33,7 @@ def made() -> Snapshot:
         for hour in range(HOURS)
         for place in (window(hour, model="wide", version=HOSTILE), window(hour, model="wide", segment=HOSTILE))
     ]
-    last = window(HOURS - 1, model="wide", version=HOSTILE)
+    before, last = (window(hour, model="wide", version=HOSTILE) for hour in (HOURS - 2, HOURS - 1))
     wide = model_view(
         "wide",
         features=FEATURES,
@@ -42,7 +42,10 @@ def made() -> Snapshot:
         performance=[
             performance_view(window(hour, model="wide", version=HOSTILE), 0.9 - hour / 500) for hour in range(HOURS)
         ],
-        incidents=[Incident("inc_9", "drift", "major", last, last, FEATURES[:3])],
+        incidents=[
+            Incident("inc_9", "drift", "major", last, last, FEATURES[:3]),
+            Incident("inc_8", "performance", "minor", before, before, ("roc_auc",)),
+        ],
     )
     return snapshot(wide, model_view(HOSTILE), *drifting().models.values(), service=busy_service())
 

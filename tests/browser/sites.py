@@ -10,7 +10,6 @@ from tests.browser.world import Site
 PAGES: Mapping[str, Callable[[Site], str]] = {
     "overview": lambda site: "/",
     "model": lambda site: "/models/credit",
-    "search": lambda site: "/models/credit?version=1&features=age",
     "reference": lambda site: "/docs",
 }
 

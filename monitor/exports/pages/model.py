@@ -325,7 +325,8 @@ def _row(model: ModelView, verdict: Verdict, part: Slice, scale: float) -> Marku
 def _moved(feature: str, cell: Moved) -> Markup:
     """Where a feature moved: from its usual share of the rows to the one now; or which pair, and its correlations."""
     figures = "{:z.2f} → {:z.2f}" if feature == CORRELATION else "{:.0%} → {:.0%}"
-    return tag("div", f"{cell.cell}: {figures.format(cell.usual, cell.now)}", class_="quiet")
+    moved = tag("span", figures.format(cell.usual, cell.now), class_="number")
+    return tag("div", f"{cell.cell}: ", moved, class_="quiet")
 
 
 def _effect(verdict: Verdict, scale: float) -> Content:

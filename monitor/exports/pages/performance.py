@@ -12,7 +12,7 @@ from monitor.exports.pages.parts import number, span, table
 from monitor.snapshot import ModelView, PerformanceView
 from monitor.statistics.reading import Reading
 
-_HEIGHT = 360
+_HEIGHT, _NOTE = 360, 30
 _MARGINS = 40  # How many of the margins beside the windows would go into them.
 
 
@@ -76,10 +76,12 @@ def _began(model: ModelView, version: str, ends: list[int]) -> dict[str, list[di
     text = {"yref": "paper", "y": 0.28, "yanchor": "bottom", "showarrow": False}
     text |= {"font": {"color": "var(--drifting)", "size": 11}}
     shapes, said = [], []
-    for (at_ms, mine), at in zip(causes.items(), times(causes), strict=True):
+    for place, (at_ms, mine) in enumerate(causes.items()):
+        [at] = times([at_ms])
         side = "left" if 2 * at_ms < ends[0] + ends[-1] else "right"  # Of the text, which is where there is more room.
         shapes.append({"type": "line", "x0": at, "x1": at} | style)
-        said.append(text | {"x": at, "text": f"{', '.join(mine)}<br>began about here", "xanchor": side, "align": side})
+        note = {"text": f"{', '.join(mine)}<br>began about here", "xanchor": side, "align": side, "x": at}
+        said.append(text | note | {"yshift": _NOTE * place})  # They began about the same time, as a rule.
     return {"shapes": shapes, "annotations": said}
 
 
