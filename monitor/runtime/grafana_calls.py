@@ -74,17 +74,16 @@ class Transport:
                 f"Grafana at {self._url} cannot be reached ({why}): start it, or correct grafana.url"
             )
         said = _Said(reply.status, *_json(reply.body))
-        self._judge(method, reply, said)
+        self._judge(reply, said, _role(method, url))
         return said
 
-    def _judge(self, method: str, reply: Response, said: _Said) -> None:
-        """Raise what an answer means that is not what was asked for."""
+    def _judge(self, reply: Response, said: _Said, role: str) -> None:
+        """Raise what an answer means that is not what was asked for. role: what the call takes."""
         status = reply.status
         if 300 <= status < 400:
-            where = printable(without_query(reply.location or "somewhere else"))[:SAID_MAX]
             raise ConfigError(
-                f"Grafana at {self._url} sends us on to {where} (HTTP {status}), where the token is not sent: correct "
-                "grafana.url"
+                f"Grafana at {self._url} sends us on to {_place(reply.location)} (HTTP {status}), where the token does "
+                "not go: correct grafana.url"
             )
         if status == 401:
             raise ConfigError(
@@ -95,7 +94,6 @@ class Transport:
         if not said.is_json:
             raise UnavailableError(no_grafana(self._url, f"HTTP {status} without whole JSON"))
         if status == 403:
-            role = "Viewer" if method == "GET" else "Editor, or Admin for data sources"
             raise ConfigError(
                 f"Grafana at {self._url} does not let this token do that: give its service account the role {role}"
                 f"{said.message}"
@@ -123,6 +121,21 @@ class _Said(NamedTuple):
 
 def no_grafana(url: str, why: str) -> str:
     return f"no Grafana answers at {url} ({why}): correct grafana.url, with the path that Grafana is behind"
+
+
+def _role(method: str, url: str) -> str:
+    """The least that a call takes."""
+    if "/api/datasources" in url:
+        return "Admin"
+    return "Viewer" if method == "GET" else "Editor"
+
+
+def _place(location: str | None) -> str:
+    """Where a redirect leads, for a sentence."""
+    try:
+        return printable(without_query(location or ""))[:SAID_MAX] or "nowhere"
+    except ValueError:
+        return "what is no address"
 
 
 def _json(body: bytes) -> tuple[bool, Any]:

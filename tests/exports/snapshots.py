@@ -142,6 +142,7 @@ def model_view(
     triggers: Sequence[Life] = (),
     watches: Mapping[str, WatchView] = MappingProxyType({}),
     latency: Histogram | None = None,
+    since: Mapping[str, int] = MappingProxyType({}),
 ) -> ModelView:
     return ModelView(
         name=name,
@@ -166,6 +167,7 @@ def model_view(
         watches=watches,
         latency_s=latency,
         latencies_invalid=4 if latency else 0,
+        since_ms=since,
     )
 
 
@@ -252,6 +254,7 @@ def drifting() -> Snapshot:
             Life.begun(sent, second.end_ms).after("tried", TEN_MS + 3 * HOUR_MS, "HTTP 503."),
         ],
         watches={"3": watch_view(amount=Detectable(0.085, 1), country=None)},
+        since={"3": TEN_MS},
     )
     churn = ModelView("churn", "binary", "f1", ("age",), (), None, None, 0, {}, NO_DELAYS, (), (), (), ())
     return snapshot(fraud, churn, service=busy_service())
