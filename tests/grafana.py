@@ -1,5 +1,5 @@
-"""A Grafana on loopback, as far as its HTTP API is documented and its source tells: who asks it for anything else, or in
-any other way, has failed the test.
+"""A Grafana on loopback, as far as its HTTP API is documented and its source tells: who asks it for anything else, or
+in any other way, has failed the test.
 """
 
 from __future__ import annotations

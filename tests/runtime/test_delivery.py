@@ -4,8 +4,6 @@ import itertools
 import logging
 import shutil
 import socket
-import ssl
-import subprocess
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence

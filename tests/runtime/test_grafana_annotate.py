@@ -18,7 +18,7 @@ from monitor.exports.api import create_app
 from monitor.exports.server import HttpServer
 from monitor.runtime import grafana_annotate
 from monitor.runtime.grafana_annotate import Done, annotate, once
-from monitor.snapshot import ModelView, Snapshot
+from monitor.snapshot import Snapshot
 from tests.exports.snapshots import HOSTILE, HOUR_MS, TEN_MS, drifting, model_view, snapshot, trigger, window
 from tests.grafana import FakeGrafana
 from tests.receivers import closed_port
@@ -73,8 +73,8 @@ def held(fake: FakeGrafana) -> dict[str, tuple[int, int, str]]:
     """Hours after ten of start and end, and the text, by id; of a version, by its name."""
     found = {}
     for each in fake.state.annotations.values():
-        _, model, kind, name = each["tags"]
-        assert each["tags"][0] == "model-monitor"
+        ours, _, kind, name = each["tags"]
+        assert ours == "model-monitor"
         key = name.removeprefix("id:") if kind != "version" else kind
         assert key not in found, "written twice"
         hours = [(each[end] - TEN_MS) // HOUR_MS for end in ("time", "timeEnd")]
