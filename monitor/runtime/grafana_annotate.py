@@ -166,8 +166,7 @@ def _features(incident: _Item) -> str:
 
 
 def _tag(key: str, value: str) -> str:
-    """A pair as Grafana keeps it: what follows another colon is lost, blanks at the ends are cut."""
-    return f"{key}:{value.partition(':')[0].strip()[:TAG_MAX]}"
+    return f"{key}:{value[:TAG_MAX]}"
 
 
 def _id(name: str) -> str:

@@ -137,7 +137,7 @@ def test_what_the_service_has_forgotten_stays_and_what_somebody_deleted_comes_ba
 
 
 def test_names_cannot_break_out_of_text_tag_or_link(fake: FakeGrafana, tmp_path: Path) -> None:
-    place = window(0, model=f"a:b {HOSTILE}", version=HOSTILE, segment=f"x={HOSTILE}")
+    place = window(0, model=f"{HOSTILE * 4} a:b", version=HOSTILE, segment=f"x={HOSTILE}")
     opened = Incident("inc_1", "drift", "minor", place, place, (HOSTILE, "\ud800", "@prediction"))
     sent = Life.begun(trigger("trg_1", place, ()), place.end_ms)
     view = model_view(name=place.model, incidents=[opened], triggers=[sent], since={HOSTILE: TEN_MS})
@@ -149,7 +149,7 @@ def test_names_cannot_break_out_of_text_tag_or_link(fake: FakeGrafana, tmp_path:
         assert "<" not in text
         assert all(part.count("<") == 1 for part in links)
         assert html.unescape(each["text"]).isprintable()
-        assert each["tags"][1] == "model:a"
+        assert each["tags"][1].startswith("model:</script>")
 
 
 def test_what_is_not_among_those_asked_for_is_looked_for_before_it_is_written(
