@@ -11,7 +11,7 @@ from pydantic import AfterValidator
 from monitor.config.receivers import Address
 from monitor.config.settings import Settings, Text
 
-DATA_SOURCE = "model-monitor-prometheus"
+DATA_SOURCE = "model-monitor"
 """The uid that our provisioning gives its Prometheus data source."""
 
 UID = re.compile(r"[A-Za-z0-9_-]{1,40}")

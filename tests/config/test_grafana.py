@@ -30,7 +30,7 @@ def test_where_it_is_and_what_shows_it_who_asks(write: Write) -> None:
     assert (access.settings.url, access.token) == ("https://grafana.example/below", "glsa_hunter2")
     assert access == load_grafana(config.path)
     lines = [line.strip() for line in describe(config).splitlines()]
-    assert "data_source: model-monitor-prometheus  # default" in lines
+    assert "data_source: model-monitor  # default" in lines
     assert any(line.startswith("folder: ") and line.endswith("# default") for line in lines)
     assert config.warnings() == []
 
