@@ -205,9 +205,11 @@ def _performance() -> Iterator[Panel]:
     )
     yield chart(
         "How late labels are",
-        "From a prediction to its first label; exact to within the histogram's cell.",
+        "From a prediction to its first label, exact to within the histogram's cell; and how far behind the clock the"
+        " span ends that performance is of.",
         Line(quantile(0.5, MODEL("label_delay_seconds_bucket")), "half come within"),
         Line(quantile(0.95, MODEL("label_delay_seconds_bucket")), "95 % come within"),
+        Line(WHOLES.age("performance_window_end_timestamp_seconds"), "performance is of before"),
         unit="s",
         span=6,
     )
@@ -300,7 +302,7 @@ def _segments() -> list[Column]:
         *(
             Column(
                 title,
-                by_segment(f"""sum by (segment, version) ({VERSIONS("drift_features", fstate="{state}")})"""),
+                by_segment(f"sum by (segment, version) ({VERSIONS('drift_features', state=state)})"),
                 steps=steps,
             )
             for title, (state, steps) in counted.items()

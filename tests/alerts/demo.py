@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from monitor.actions.signing import parse_secret
 from monitor.config import load
 from monitor.demo.broker import EmbeddedBroker
-from monitor.demo.demo import write_config, write_secret
+from monitor.demo.demo import TRAINING_ROWS, write_config, write_secret
 from monitor.demo.receiver import RetrainReceiver
 from monitor.demo.simulation import PARTITIONS, SEED, Simulation
 from monitor.demo.traffic import Applications, Traffic
+from monitor.profiles.reference import Reference
 from monitor.runtime.service import Service
 
 
@@ -53,8 +53,8 @@ class Demo:
 
 
 @contextmanager
-def demo(directory: Path, **more: Any) -> Iterator[Demo]:
-    """more: of the model's configuration."""
+def demo(directory: Path, *segments: str) -> Iterator[Demo]:
+    """segments: features by whose values parts of the traffic are watched by themselves."""
     with ExitStack() as parts:
         broker = parts.enter_context(EmbeddedBroker())
         for topic in ("predictions", "labels", "monitor-dead-letters"):
@@ -62,9 +62,8 @@ def demo(directory: Path, **more: Any) -> Iterator[Demo]:
         pipeline = parts.enter_context(RetrainReceiver([parse_secret(write_secret(directory))]))
         kafka = {name: list(value) if isinstance(value, tuple) else value for name, value in broker.client.items()}
         config = write_config(directory, kafka, pipeline.url)
-        content = yaml.safe_load(config.read_text())
-        content["models"][0] |= more
-        config.write_text(yaml.safe_dump(content))
+        if segments:
+            _segment(config, segments)
         service = Service(load(config))
         worker = threading.Thread(target=service.run, name="service")
 
@@ -79,3 +78,14 @@ def demo(directory: Path, **more: Any) -> Iterator[Demo]:
         simulation.start()
         parts.callback(simulation.stop)
         yield Demo(service, simulation, traffic, broker.bootstrap_servers, stop)
+
+
+def _segment(config: Path, segments: Sequence[str]) -> None:
+    """In the configuration, and in the reference that it names."""
+    content = yaml.safe_load(config.read_text())
+    [model] = content["models"]
+    model["segments"] = list(segments)
+    config.write_text(yaml.safe_dump(content))
+    predictions, _ = Traffic(SEED - 1).draw(TRAINING_ROWS).table()
+    reference = config.parent / model["reference"]
+    reference.write_bytes(Reference.load(reference.read_bytes()).with_segments(predictions, segments).dump())
