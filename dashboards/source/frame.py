@@ -77,8 +77,10 @@ def variable(
 def targets() -> list[Any]:
     """Data source, job and instance: the first variables of every dashboard."""
     info = "model_monitor_build_info"
+    source = builders.DatasourceVariable("datasource").label("Data source").type("prometheus")
+    source.description("A Prometheus that scrapes the service.")
     return [
-        builders.DatasourceVariable("datasource").label("Data source").type("prometheus").description("A Prometheus."),
+        source.current(models.VariableOption(selected=True, text="Model monitor", value="model-monitor")),
         variable("job", f"label_values({info}, job)", "What scrapes the service.", every=".+", multi=True),
         variable(
             "instance",

@@ -246,9 +246,9 @@ def _drift() -> Iterator[Panel]:
         links={"feature": [TO_ROW]},
     )
     yield timeline(
-        "State of each feature",
+        f"State of the {2 * LARGEST} features that have most evidence",
         "Of the whole traffic, or of the segment that is chosen.",
-        Line(SEGMENTS.feature_states(by), FEATURE),
+        Line(f"{SEGMENTS.feature_states(by)} and {SEGMENTS.most_evident(by)}", FEATURE),
         height=10,
     )
     yield chart(

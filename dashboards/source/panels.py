@@ -152,7 +152,7 @@ def timeline(title: str, description: str, *lines: Line, span: int = 12, height:
     panel.targets(_queries(lines)).mappings(states()).show_value(common.VisibilityMode.NEVER).merge_values(True)
     panel.color_scheme(builders.FieldColor().mode(models.FieldColorModeId.THRESHOLDS)).thresholds(_thresholds(NEUTRAL))
     legend = common_builders.VizLegendOptions().show_legend(True).placement(common.LegendPlacement.BOTTOM)
-    panel.legend(legend.display_mode(common.LegendDisplayMode.LIST)).fill_opacity(85).line_width(0)
+    panel.legend(legend.display_mode(common.LegendDisplayMode.LIST)).fill_opacity(85).line_width(0).per_page(20)
     return panel.tooltip(common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.SINGLE))
 
 

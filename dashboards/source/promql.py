@@ -35,6 +35,11 @@ class Scope:
     def narrower(self, **matchers: str) -> Scope:
         return Scope(**self._matchers, **matchers)
 
+    def most_evident(self, by: str) -> str:
+        """The features that had most evidence in the time that is shown, by labels."""
+        evidence = self("drift_evidence_ratio")
+        return f"topk({2 * LARGEST}, max by ({by}) (max_over_time({evidence}[$__range] @ end())))"
+
     def feature_states(self, by: str) -> str:
         """Code of the gravest state of any feature, by labels."""
         return _gravest(by, lambda state: self("drift_state", state=state))

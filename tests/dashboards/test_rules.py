@@ -246,6 +246,8 @@ def test_grafana_is_told_of_them_by_files() -> None:
     provisioning = DASHBOARDS / "provisioning"
     [source] = yaml.safe_load((provisioning / "datasources" / "model-monitor.yaml").read_text())["datasources"]
     assert (source["type"], source["uid"], source["url"]) == ("prometheus", "model-monitor", "$PROMETHEUS_URL")
+    for dashboard in UIDS.values():
+        assert named(dashboard, "datasource")["current"]["value"] == source["uid"]
     [provider] = yaml.safe_load((provisioning / "dashboards" / "model-monitor.yaml").read_text())["providers"]
     assert provider["allowUiUpdates"] is False
     assert provider["folder"] == "Model monitor"
