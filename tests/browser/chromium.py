@@ -1,7 +1,4 @@
-"""A real Chromium, and a page of it that remembers everything that went wrong.
-
-MODEL_MONITOR_REQUIRE_BROWSER=1 says that Chromium must be there.
-"""
+"""A real Chromium, and a page of it that remembers everything that went wrong."""
 
 from __future__ import annotations
 
@@ -12,8 +9,10 @@ from contextlib import contextmanager
 from typing import Self
 from urllib.parse import urlsplit
 
-import pytest
 from playwright.sync_api import Browser, Error, Page, Response, Route, sync_playwright
+
+PATH = shutil.which("chromium")
+MISSING = "chromium is not installed: it is in Debian's package chromium"
 
 ANSWER_MS = 30_000
 
@@ -23,15 +22,10 @@ _VIOLATIONS = """addEventListener("securitypolicyviolation",
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Skips the test where there is none."""
-    path = shutil.which("chromium")
-    if path is None:
-        assert os.environ.get("MODEL_MONITOR_REQUIRE_BROWSER") != "1", "chromium is needed: it is in Debian's chromium"
-        pytest.skip("chromium is not installed: it is in Debian's package chromium")
     # Root may not use its sandbox; nothing that it opens comes from elsewhere.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        browser = playwright.chromium.launch(executable_path=PATH, args=arguments)
         try:
             yield browser
         finally:

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import httpx
 
-from tests.browser.chromium import Tab, chromium
+from playwright.sync_api import Browser, FloatRect
+
+from tests.browser.chromium import MISSING, PATH, Tab, chromium
 
 DIRECTORY = Path(__file__).parents[2] / "docs" / "pictures"
 WIDTH = 960
@@ -71,11 +73,11 @@ def wait(url: str, windows: int) -> None:
             time.sleep(0.5)
 
 
-def take(directory: Path, windows: int = WINDOWS) -> Sequence[str]:
+def take(browser: Browser, directory: Path, windows: int = WINDOWS) -> Sequence[str]:
     """Write the pictures, light and dark; what was wrong with the pages meanwhile."""
     directory.mkdir(exist_ok=True)
     wrong: list[str] = []
-    with chromium() as browser, demo() as url:
+    with demo() as url:
         wait(url, windows)
         for dark in (False, True):
             for name, picture in PICTURES.items():
@@ -95,11 +97,13 @@ def shoot(tab: Tab, picture: Picture, path: Path) -> None:
     assert first is not None
     assert last is not None
     top, bottom = first["y"] - _MARGIN, last["y"] + last["height"] + _MARGIN
-    clip = {"x": 0, "y": top, "width": picture.width, "height": bottom - top}
-    page.screenshot(path=path, clip=clip, full_page=True)  # type: ignore[arg-type]
+    page.screenshot(path=path, clip=FloatRect(x=0, y=top, width=picture.width, height=bottom - top), full_page=True)
 
 
 if __name__ == "__main__":
-    faults = take(DIRECTORY)
+    if PATH is None:
+        sys.exit(MISSING)
+    with chromium() as found:
+        faults = take(found, DIRECTORY)
     print(*faults or sorted(path.name for path in DIRECTORY.glob("*.png")), sep="\n")
     sys.exit(bool(faults))

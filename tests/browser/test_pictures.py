@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from tests.browser.pictures import DIRECTORY, PICTURES, take
 
@@ -14,8 +15,8 @@ _SHOWN = re.compile(r"(?:docs/)?pictures/([\w-]+\.png)")
 
 
 @pytest.mark.timeout(300)
-def test_pictures_are_taken_of_the_running_demo(tmp_path: Path) -> None:
-    assert take(tmp_path, windows=15) == []
+def test_pictures_are_taken_of_the_running_demo(browser: Browser, tmp_path: Path) -> None:
+    assert take(browser, tmp_path, windows=15) == []
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in DIRECTORY.iterdir()}
 
 
