@@ -82,6 +82,7 @@ def test_models_are_listed_by_name() -> None:
         "metric": "roc_auc",
         "state": "drifting",
         "versions": ["3"],
+        "versions_since": {"3": "2026-11-23T10:00:00Z"},
         "last_event": "2026-11-23T11:00:00.120000Z",
         "watermark": "2026-11-23T11:00:00Z",
         "predictions": 1624,
@@ -303,7 +304,7 @@ def test_a_version_that_learns_says_until_when_and_what_alarms_meanwhile(
     (standing,) = got("/api/v1/models/fraud", lambda: learner)["current"]
     assert standing["learning"] == said
     assert standing["learning_until"].startswith("2026-11-2")
-    assert said in client(lambda: learner).get("/").text
+    assert said in client(lambda: learner).get("/models/fraud").text
 
 
 def test_what_the_model_answered_is_shown_window_by_window_too() -> None:
@@ -438,6 +439,7 @@ def test_the_openapi_document_describes_every_route_and_field() -> None:
         "/api/v1/models/{model}",
         "/api/v1/models/{model}/windows",
         "/api/v1/models/{model}/features/{feature}",
+        "/api/v1/models/{model}/features/{feature}/distribution",
         "/api/v1/incidents",
         "/api/v1/incidents/{incident}",
         "/api/v1/incidents/{incident}/acknowledge",
