@@ -42,3 +42,9 @@ def command(name: str) -> list[str]:
     """ENTRYPOINT or CMD, in the form that needs no shell."""
     found: list[str] = json.loads(instruction(name))
     return found
+
+
+def healthcheck() -> list[str]:
+    """What the image's health check runs."""
+    found: list[str] = json.loads(instruction("HEALTHCHECK").partition(" CMD ")[2])
+    return found
