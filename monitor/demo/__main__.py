@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -34,7 +33,6 @@ def main(
     """Send the predictions of a simulated model, and their labels a few seconds later, to Kafka's topics `predictions`
     and `labels`, until it is ended. An outage of the broker is waited for.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ends in order, as Ctrl-C does.
     try:
         with ExitStack() as stack:
             receiver = None

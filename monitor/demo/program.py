@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 
@@ -16,7 +17,8 @@ def say(text: str) -> None:
 
 
 def run(main: Callable[..., None], name: str) -> None:
-    """name: as it is called."""
+    """name: as it is called. SIGTERM is a KeyboardInterrupt, as Ctrl-C is."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command(name)(main)
     try:

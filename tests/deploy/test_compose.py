@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,3 +131,17 @@ def test_the_model_that_is_watched_is_the_one_that_is_simulated() -> None:
 
     [model] = yaml.safe_load((ROOT / "deploy" / "monitor.yaml").read_text())["models"]
     assert (model["name"], model["features"], model["positive"]) == (MODEL, FEATURES, SCHEMA.positive)
+
+
+def test_grafana_finds_prometheus_and_the_dashboards() -> None:
+    grafana, here = SERVICES["grafana"], {target: ROOT / source for source, target, _ in mounts(SERVICES["grafana"])}
+    [provisioned] = here["/etc/grafana/provisioning/datasources"].glob("*.yaml")
+    [source] = yaml.safe_load(provisioned.read_text())["datasources"]
+    assert source["url"].strip("${}") in grafana["environment"]
+    scraped = yaml.safe_load((ROOT / "deploy" / "prometheus.yml").read_text())["global"]["scrape_interval"]
+    assert source["jsonData"]["timeInterval"] == scraped
+    [provisioned] = here["/etc/grafana/provisioning/dashboards"].glob("*.yaml")
+    [provider] = yaml.safe_load(provisioned.read_text())["providers"]
+    assert list(here[provider["options"]["path"]].glob("*.json"))
+    home = Path(grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    assert (here[str(home.parent)] / home.name).exists()
