@@ -18,8 +18,6 @@ from monitor.demo.traffic import FEATURES
 from monitor.errors import ConfigError, UnavailableError
 from monitor.profiles.reference import Reference
 
-URL = "http://127.0.0.1:8000"
-
 
 @pytest.fixture
 def broker() -> Iterator[EmbeddedBroker]:
@@ -32,9 +30,12 @@ def test_what_is_prepared_once_stays(
 ) -> None:
     for topic in TOPICS:
         broker.create_topic(topic)
-    prepare.main(broker.bootstrap_servers, tmp_path, URL)
+    prepare.main(broker.bootstrap_servers, tmp_path)
     token, secret = ((tmp_path / name).read_text() for name in (prepare.TOKEN, SECRET))
-    assert capsys.readouterr().out == f"the pages are at {URL}: any user name, and as the password {token}\n"
+    assert (
+        capsys.readouterr().out
+        == f"the pages are at http://127.0.0.1:8000: any user name, and as the password {token}\n"
+    )
     assert len(token) == 32
     parse_secret(secret)
     assert [(tmp_path / name).stat().st_mode & 0o777 for name in (prepare.TOKEN, SECRET)] == [0o444, 0o600]
@@ -42,7 +43,7 @@ def test_what_is_prepared_once_stays(
     made = profile.read_bytes()
     assert set(FEATURES) <= set(Reference.load(made).layout.features)
 
-    prepare.main(broker.bootstrap_servers, tmp_path, URL)
+    prepare.main(broker.bootstrap_servers, tmp_path)
     assert [(tmp_path / name).read_text() for name in (prepare.TOKEN, SECRET)] == [token, secret]
     assert profile.read_bytes() == made
 
@@ -53,7 +54,7 @@ def test_a_broker_that_makes_no_topics_is_named(
     """As the embedded one, which has not the request for it."""
     monkeypatch.setattr(topics, "_ANSWER_S", 0.5)
     with pytest.raises(UnavailableError, match=f"{broker.bootstrap_servers} made no topic predictions .*: create it"):
-        prepare.main(broker.bootstrap_servers, tmp_path, URL)
+        prepare.main(broker.bootstrap_servers, tmp_path)
 
 
 def test_a_broker_without_the_topics_is_told_from_one_that_is_away(
@@ -73,6 +74,12 @@ def test_a_broker_without_the_topics_is_told_from_one_that_is_away(
 
     assert topics.missing_topics(broker.bootstrap_servers, (PREDICTIONS, LABELS), is_back) == [LABELS]
     assert said == [f"no broker answers at {broker.bootstrap_servers}: it is waited for"]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="file is no folder to write to"):
+        prepare.main("127.0.0.1:1", tmp_path / "file")
 
 
 def test_a_secret_that_cannot_be_read_is_named(tmp_path: Path) -> None:
