@@ -16,12 +16,15 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from tests.alerts.promtool import tool
+from tests.alerts.stack import awaited
 from tests.brokers import jars
 from tests.deploy.files import ROOT, command, mounts, services
 from tests.receivers import closed_port
 
-WAIT_S = 60.0
+WAIT_S = 120.0
 QUICKER = {
     "window: 1m": "window: 1s",
     "lateness: 5s": "lateness: 500ms",
@@ -157,6 +160,7 @@ def monitor(native: Native) -> Iterator[None]:
     program, *arguments = command("ENTRYPOINT") + command("CMD")
     assert program == "monitor"
     with native.running("monitor", [sys.executable, "-m", "monitor.cli", *arguments], native.python()):
+        awaited(lambda: httpx.get(f"http://{native.addresses['monitor:8000']}/livez", trust_env=False).is_success)
         yield
 
 
@@ -181,8 +185,8 @@ def whole(directory: Path) -> Iterator[Native]:
     with ExitStack() as stack:
         stack.enter_context(kafka(native))
         prepare(native)
-        for service in ("model", "monitor"):
-            stack.enter_context({"model": model, "monitor": monitor}[service](native))
+        stack.enter_context(model(native))
         for service in ("alertmanager", "prometheus"):
             stack.enter_context(prometheus(native, service))
+        stack.enter_context(monitor(native))
         yield native
