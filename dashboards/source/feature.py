@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards.source import frame
 from dashboards.source.panels import (
     ALARM_AT_ONE,
+    EVIDENT,
     IDLE,
     NONE_IS_WELL,
     WATCH,
@@ -31,7 +33,7 @@ WHOLES = VERSIONS.narrower(segment="", feature="$feature")
 PARTS = VERSIONS.narrower(feature="$feature")
 
 VERSION = "version {{version}}"
-TO_MODEL = frame.to_model("${model}")
+SHOWN = ["psi", "jensen_shannon", "hellinger"]
 
 
 def build() -> builders.Dashboard:
@@ -40,7 +42,7 @@ def build() -> builders.Dashboard:
         "Model monitor: a feature",
         "One feature of a model, or what it answers: how it has moved, how sure that is, and what its values are like.",
         "now-7d",
-        [frame.model_variable(), frame.version_variable(), frame.segment_variable(), _feature()],
+        [frame.model_variable(), frame.version_variable(), frame.segment_variable(), _feature(), _statistic()],
         frame.marks(MODEL, "model:$model"),
     )
     back = builders.DashboardLink("Its model").url("/d/" + frame.MODEL).include_vars(True).keep_time(True)
@@ -59,6 +61,17 @@ def _feature() -> builders.QueryVariable:
     return frame.variable(
         "feature", f"label_values({watched}, feature)", "Features, and what the model answers: @prediction, @score."
     )
+
+
+def _statistic() -> builders.QueryVariable:
+    """Those that are of one scale are shown at first: others would dwarf them."""
+    made = frame.variable(
+        "statistic",
+        f"label_values({MODEL('drift_score')}, statistic)",
+        "Of the chart of scores. Each has a unit of its own.",
+        multi=True,
+    )
+    return made.current(models.VariableOption(selected=True, text=SHOWN, value=SHOWN))
 
 
 def _now() -> Iterator[Panel]:
@@ -155,6 +168,7 @@ def _moved() -> Iterator[Panel]:
         Line(f"max by (version) ({HERE('drift_evidence_ratio')})", VERSION),
         unit="sci",
         logarithmic=True,
+        lowest=EVIDENT,
         steps=ALARM_AT_ONE,
         height=10,
     )
@@ -170,8 +184,11 @@ def _values() -> Iterator[Panel]:
     yield chart(
         "Scores by statistic",
         "Between the reference and the last closed window, in whole traffic, each in its own unit: they describe; what"
-        " alarms is the evidence. Choose lines in the legend.",
-        Line(f"max by (statistic, version) ({WHOLES('drift_score')})", "{{statistic}}, " + VERSION),
+        " alarms is the evidence. The variable Statistic adds others.",
+        Line(
+            f"max by (statistic, version) ({WHOLES('drift_score', statistic='~$statistic')})",
+            "{{statistic}}, " + VERSION,
+        ),
         lowest=None,
         decimals=3,
         height=9,

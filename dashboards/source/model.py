@@ -11,6 +11,7 @@ from dashboards.source import frame
 from dashboards.source.panels import (
     ALARM_AT_ONE,
     DRIFTING,
+    EVIDENT,
     IDLE,
     NONE_IS_CALM,
     NONE_IS_WELL,
@@ -274,6 +275,7 @@ def _drift() -> Iterator[Panel]:
         Line(SEGMENTS.largest("drift_evidence_ratio"), FEATURE),
         unit="sci",
         logarithmic=True,
+        lowest=EVIDENT,
         steps=ALARM_AT_ONE,
         links=[TO_FEATURE],
     )
@@ -324,7 +326,6 @@ def _quality() -> Iterator[Panel]:
             f"{meaning}, in whole traffic: the {LARGEST} features with most.",
             Line(WHOLES.largest(f"feature_{name}_ratio"), FEATURE),
             unit="percentunit",
-            span=6,
             links=[TO_FEATURE],
         )
 

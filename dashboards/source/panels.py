@@ -27,6 +27,12 @@ SOURCE = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
 Panel = Builder[models.Panel]
 
+BESIDE = 12
+"""Columns from which a chart has its legend beside it."""
+
+EVIDENT = 1e-3
+"""Evidence below a thousandth of the alarm's is none: the axis ends there."""
+
 Steps = Sequence[tuple[float | None, str]]
 """Colours from values on, the first from None: of any value."""
 
@@ -119,8 +125,7 @@ def chart(
     panel.targets(_queries(lines)).tooltip(
         common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING)
     )
-    legend = common_builders.VizLegendOptions().show_legend(True).placement(common.LegendPlacement.BOTTOM)
-    panel.legend(legend.display_mode(common.LegendDisplayMode.TABLE).calcs(["lastNotNull", "max"]))
+    panel.legend(_legend_beside() if span >= BESIDE else _legend_below())
     panel.color_scheme(builders.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
     panel.line_width(2).fill_opacity(0).show_points(common.VisibilityMode.NEVER)
     panel.data_links([_link(*each) for each in links])
@@ -131,7 +136,7 @@ def chart(
         panel.fill_opacity(60).line_width(1)
     if logarithmic:
         panel.scale_distribution(common_builders.ScaleDistributionConfig().type(common.ScaleDistribution.LOG).log(10))
-    elif lowest is not None:
+    if lowest is not None:
         panel.min(lowest)
     if highest is not None:
         panel.max(highest)
@@ -151,8 +156,7 @@ def timeline(title: str, description: str, *lines: Line, span: int = 12, height:
     panel = _base(statetimeline.Panel(), title, description, "short", span, height)
     panel.targets(_queries(lines)).mappings(states()).show_value(common.VisibilityMode.NEVER).merge_values(True)
     panel.color_scheme(builders.FieldColor().mode(models.FieldColorModeId.THRESHOLDS)).thresholds(_thresholds(NEUTRAL))
-    legend = common_builders.VizLegendOptions().show_legend(True).placement(common.LegendPlacement.BOTTOM)
-    panel.legend(legend.display_mode(common.LegendDisplayMode.LIST)).fill_opacity(85).line_width(0).per_page(20)
+    panel.legend(_legend_below()).fill_opacity(85).line_width(0).per_page(20)
     return panel.tooltip(common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.SINGLE))
 
 
@@ -218,6 +222,17 @@ def _queries(
         query = prometheus.Dataquery().expr(line.expr).ref_id(letter).format(format_val).datasource(SOURCE)
         made.append((query.instant() if instant else query.range()).legend_format(line.legend or "__auto"))
     return made
+
+
+def _legend_beside() -> common_builders.VizLegendOptions:
+    """With figures, where there is room: below, a dozen lines of it would leave none for the chart."""
+    legend = common_builders.VizLegendOptions().show_legend(True).placement(common.LegendPlacement.RIGHT)
+    return legend.display_mode(common.LegendDisplayMode.TABLE).calcs(["lastNotNull", "max"])
+
+
+def _legend_below() -> common_builders.VizLegendOptions:
+    legend = common_builders.VizLegendOptions().show_legend(True).placement(common.LegendPlacement.BOTTOM)
+    return legend.display_mode(common.LegendDisplayMode.LIST).calcs([])
 
 
 def _thresholds(steps: Steps) -> builders.ThresholdsConfig:

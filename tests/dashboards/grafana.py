@@ -115,8 +115,13 @@ class Asked:
             if wanted is not None and name in wanted:
                 assert wanted[name] in options, (name, options)
                 values[name] = _escaped(wanted[name], variable)
+            elif variable.get("includeAll"):
+                values[name] = variable["allValue"]
+            elif variable.get("current"):
+                assert set(variable["current"]["value"]) <= set(options), (name, options)
+                values[name] = "(" + "|".join(_escaped(each, variable) for each in variable["current"]["value"]) + ")"
             else:
-                values[name] = variable["allValue"] if variable.get("includeAll") else _escaped(options[0], variable)
+                values[name] = _escaped(options[0], variable)
         return values
 
     def has_data(self, query: Query, values: Values) -> bool:

@@ -30,6 +30,7 @@ CHOSEN: dict[str, dict[str, str]] = {
         "segment": "country=PL",
         "feature": "channel",
         "metric": "accuracy",
+        "statistic": "chi_square",
     },
 }
 """What is chosen of the variables."""
