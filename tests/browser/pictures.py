@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-
 from playwright.sync_api import Browser, FloatRect
 
 from tests.browser.chromium import MISSING, PATH, Tab, chromium

@@ -10,7 +10,7 @@ from monitor.events.timestamps import iso, utc
 from monitor.exports.heat import STEPS, Cell, Heat, Row, of_model
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages.charts import Trace, chart, label
-from monitor.exports.pages.parts import feature_page, number, span, table
+from monitor.exports.pages.parts import feature_page, number, span, span_text, table
 from monitor.snapshot import ModelView
 from monitor.spec import DAY_MS, HOUR_MS
 
@@ -69,7 +69,7 @@ def heat_map(model: ModelView, version: str) -> Content:
         f"; a column is {seen.per_column} successive ones, and shows the worst of them" if seen.per_column > 1 else ""
     )
     worst = [row.feature for row in seen.rows if row.badness[0]]
-    says = f"{said}{utc(first):%Y-%m-%d %H:%M:%S} to {utc(last):%Y-%m-%d %H:%M:%S} UTC{merged}."
+    says = f"{said}{span_text(first, last)}{merged}."
     says += f" Drifting, faulty or on watch: {', '.join(map(spoken, worst)) or 'nothing'}."
     height = _AXES + _ROW * max(len(rows), 3)
     return [
