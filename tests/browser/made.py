@@ -21,7 +21,7 @@ HOURS = 30
 
 
 def made() -> Snapshot:
-    """Model `wide` has all features, all of them moving now and then; a model with a hostile name has everything else."""
+    """Model `wide` has all features, which move now and then; another one has a hostile name."""
     windows = [
         window_view(
             place,

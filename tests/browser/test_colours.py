@@ -1,6 +1,4 @@
-"""The palette of both themes: text is readable, marks are seen on what they stand on, and steps of the heat map are told
-apart by how light they are.
-"""
+"""The palette of both themes: text is readable, marks are seen, steps of the heat map differ in how light they are."""
 
 from __future__ import annotations
 
