@@ -106,7 +106,7 @@ def _marks(name: str, symbol: str, rows: Sequence[Row], which: Callable[[Cell], 
 
 
 def _on(cell: Cell) -> str:
-    """The colour of a mark that is seen on its cell's, the last of which is dark on a light page and light on a dark."""
+    """The colour of a mark that is seen on its cell's: the last of these is dark on a light page, and the reverse."""
     step = _step(cell)
     return "var(--card)" if step is not None and step > len(STEPS) else "var(--text)"
 

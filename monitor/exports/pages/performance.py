@@ -52,7 +52,7 @@ def performance_chart(model: ModelView, version: str) -> Content:
     )  # fmt: skip
     layout = {
         **_began(model, version, ends),
-        "xaxis": {"type": "date", "anchor": "y2", **_range(ends)},
+        "xaxis": {"type": "date", "anchor": "y2"} | _range(ends),
         "yaxis": {"domain": [0.28, 1.0], "title": {"text": model.metric}, "hoverformat": ".4f"},
         "yaxis2": {"domain": [0.0, 0.18], "range": [0, 1], "tickformat": ".0%", "nticks": 3},
     }
@@ -60,7 +60,7 @@ def performance_chart(model: ModelView, version: str) -> Content:
     return chart("performance", title, _says(model, settled), traces, layout, _HEIGHT, _table(model, views))
 
 
-def _range(ends: list[int]) -> dict[str, list[str]]:
+def _range(ends: list[int]) -> dict[str, Any]:
     """The windows alone: left to plotly, the axis makes room for texts too, which on a phone is most of it."""
     margin = (ends[-1] - ends[0]) // _MARGINS
     return {"range": times((ends[0] - margin, ends[-1] + margin))} if margin else {}
