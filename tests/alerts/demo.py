@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -52,8 +53,17 @@ class Demo:
         self.stop_service = stop
 
 
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The demo's service on a broker that nobody writes to yet, and whom it asks to retrain."""
+
+    service: Service
+    bootstrap_servers: str
+    stop: Callable[[], None]
+
+
 @contextmanager
-def demo(directory: Path, *segments: str) -> Iterator[Demo]:
+def serving(directory: Path, *segments: str) -> Iterator[Serving]:
     """segments: features by whose values parts of the traffic are watched by themselves."""
     with ExitStack() as parts:
         broker = parts.enter_context(EmbeddedBroker())
@@ -73,11 +83,20 @@ def demo(directory: Path, *segments: str) -> Iterator[Demo]:
 
         worker.start()
         parts.callback(stop)
+        yield Serving(service, broker.bootstrap_servers, stop)
+
+
+@contextmanager
+def demo(directory: Path, *segments: str) -> Iterator[Demo]:
+    """With traffic at the pace of the clock."""
+    with serving(directory, *segments) as running:
         traffic = Breakable(SEED)
-        simulation = Simulation(broker.bootstrap_servers, float("inf"), traffic)
+        simulation = Simulation(running.bootstrap_servers, float("inf"), traffic)
         simulation.start()
-        parts.callback(simulation.stop)
-        yield Demo(service, simulation, traffic, broker.bootstrap_servers, stop)
+        try:
+            yield Demo(running.service, simulation, traffic, running.bootstrap_servers, running.stop)
+        finally:
+            simulation.stop()
 
 
 def _segment(config: Path, segments: Sequence[str]) -> None:

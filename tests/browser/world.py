@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from confluent_kafka import Producer
 
-from monitor.actions.signing import parse_secret
-from monitor.config import load
-from monitor.demo.broker import EmbeddedBroker
-from monitor.demo.demo import write_config, write_secret
-from monitor.demo.receiver import RetrainReceiver
 from monitor.demo.simulation import PARTITIONS, SEED
-from monitor.demo.traffic import MODEL, Traffic
+from monitor.demo.traffic import MODEL
 from monitor.runtime.clock import wall_clock_ms
-from monitor.runtime.service import Service
 from monitor.snapshot import ModelView
+from tests.alerts.demo import Breakable, serving
 
 RATE = 500
 BROKEN = range(6, 9)
@@ -47,21 +41,10 @@ class Site:
 @contextmanager
 def replayed(directory: Path) -> Iterator[Site]:
     """Everything has been read, and decided, when it begins."""
-    with ExitStack() as parts:
-        broker = parts.enter_context(EmbeddedBroker())
-        for topic in ("predictions", "labels", "monitor-dead-letters"):
-            broker.create_topic(topic, PARTITIONS)
-        pipeline = parts.enter_context(RetrainReceiver([parse_secret(write_secret(directory))]))
-        kafka = {name: list(value) if isinstance(value, tuple) else value for name, value in broker.client.items()}
-        config = load(write_config(directory, kafka, pipeline.url))
-        send(broker.bootstrap_servers, wall_clock_ms() // 1000 * 1000 - 1000 * SECONDS)
-        service = Service(config)
-        worker = threading.Thread(target=service.run, name="service")
-        worker.start()
-        parts.callback(worker.join, 30)
-        parts.callback(service.stop)
-        await_(lambda: at_rest(service.snapshot().models[MODEL]))
-        yield Site(service.server.url, service.snapshot().models[MODEL])
+    with serving(directory, "country") as running:
+        send(running.bootstrap_servers, wall_clock_ms() // 1000 * 1000 - 1000 * SECONDS)
+        until(lambda: at_rest(running.service.snapshot().models[MODEL]))
+        yield Site(running.service.server.url, running.service.snapshot().models[MODEL])
 
 
 def at_rest(model: ModelView) -> bool:
@@ -76,14 +59,16 @@ def at_rest(model: ModelView) -> bool:
 def send(bootstrap_servers: str, begin_ms: int) -> None:
     """Second by second, predictions and the labels of earlier ones."""
     producer = Producer({"bootstrap.servers": bootstrap_servers, "enable.idempotence": True, "log_level": 0})
-    traffic = Traffic(SEED)
+    traffic = Breakable(SEED)
     waiting: list[tuple[list[str], list[bytes]]] = []
     for second in range(SECONDS + _LABELS_S):
         now_ms = begin_ms + 1000 * second
         if second < SECONDS:
-            rows = traffic.draw(RATE, second >= DRIFT_S)
             if second in BROKEN:
-                rows.features["channel"] = np.full(RATE, None, dtype=object)
+                traffic.broken.set()
+            else:
+                traffic.broken.clear()
+            rows = traffic.draw(RATE, second >= DRIFT_S)
             times = now_ms + np.linspace(0, 1000, RATE, endpoint=False).astype(np.int64)
             write(producer, "predictions", rows.ids, rows.prediction_events(times))
             waiting.append((rows.ids, rows.label_events((times + 1000 * _LABELS_S).tolist())))
@@ -98,7 +83,7 @@ def write(producer: Producer, topic: str, identities: list[str], events: list[by
     producer.poll(0)
 
 
-def await_(condition: Callable[[], bool]) -> None:
+def until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + _READY_S
     while not condition():
         assert time.monotonic() < deadline, "the service did not get there"
