@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from monitor import __version__
+from monitor.config.server import SERIES_BUDGET
 from monitor.detection.life import TriggerState
 from monitor.detection.records import Incident
 from monitor.engine import Acknowledge, Approve
@@ -33,7 +34,7 @@ def create_app(
     compare: comparison.Compare = comparison.nobody,
     *,
     host: str = "127.0.0.1",
-    series_budget: int = prometheus.SERIES_BUDGET,
+    series_budget: int = SERIES_BUDGET,
     body_max_bytes: int = BODY_MAX_BYTES,
     token: str | None = None,
     public_url: str | None = None,
@@ -54,7 +55,7 @@ def create_app(
     app.state.current = current
     app.state.obey = obey
     app.state.compare = compare
-    app.state.registry = prometheus.registry(current, series_budget)
+    app.state.scrapes = prometheus.Scrapes(current, series_budget)
     public = urlsplit(public_url).netloc if public_url else None
     app.add_middleware(Guard, names=own_names(host), body_max_bytes=body_max_bytes, token=token, public=public)
     problems.add_handlers(app)
@@ -136,7 +137,7 @@ async def readyz(snapshot: Newest) -> resources.Health | JSONResponse:
 @_service.get("/metrics", response_class=Response)
 def metrics(request: Request) -> Response:
     """The snapshot in the Prometheus text format, or in OpenMetrics where it is asked for."""
-    body, content_type = prometheus.exposition(request.app.state.registry, request.headers.get("accept", ""))
+    body, content_type = request.app.state.scrapes.scrape(request.headers.get("accept", ""))
     return Response(body, headers={"content-type": content_type})
 
 

@@ -19,9 +19,6 @@ SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 _GRAVEST_FIRST: tuple[State, ...] = ("drifting", "watch", "ok", "untestable", "learning", "insufficient")
 _GRAVITY = {state: rank for rank, state in enumerate(_GRAVEST_FIRST)}
 
-Rank = tuple[int, float, str]
-"""Sorts features, most drifted first."""
-
 
 @dataclass(frozen=True, slots=True)
 class Slice:
@@ -104,14 +101,14 @@ def overall(verdicts: Iterable[Verdict]) -> State:
     return min((verdict.state for verdict in verdicts), key=_GRAVITY.__getitem__, default="learning")
 
 
-def drift_rank(verdict: Verdict) -> Rank:
-    """By state, then by effect, then by name."""
-    return _GRAVITY[verdict.state], -(verdict.effect or 0.0), verdict.feature
+def gravity(state: State | None) -> int:
+    """Sorts states, the gravest first; None, of what is not watched, last."""
+    return len(_GRAVITY) if state is None else _GRAVITY[state]
 
 
-def unwatched(feature: str) -> Rank:
-    """The rank of a feature without a verdict: behind every other."""
-    return len(_GRAVITY), 0.0, feature
+def _drift_rank(verdict: Verdict) -> tuple[int, float, str]:
+    """Sorts features, most drifted first: by state, then by effect, then by name."""
+    return gravity(verdict.state), -(verdict.effect or 0.0), verdict.feature
 
 
 def _standing(newest_first: list[WindowView]) -> tuple[Verdict, ...]:
@@ -124,7 +121,7 @@ def _standing(newest_first: list[WindowView]) -> tuple[Verdict, ...]:
                 judged[verdict.feature] = _held(verdict, last)
         if newest and len(judged) == len(newest):
             break
-    return tuple(sorted({**newest, **judged}.values(), key=drift_rank))
+    return tuple(sorted({**newest, **judged}.values(), key=_drift_rank))
 
 
 def _held(verdict: Verdict, last: Verdict) -> Verdict:

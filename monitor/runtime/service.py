@@ -94,6 +94,7 @@ class Service:
                 self._obey,
                 self.compare,
                 host=config.server.host,
+                series_budget=config.server.series_budget,
                 token=token,
                 public_url=config.server.public_url,
             )
