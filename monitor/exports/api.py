@@ -18,6 +18,7 @@ from monitor.engine import Acknowledge, Approve
 from monitor.events.batch import CORRELATION, OUTPUTS, ROWS
 from monitor.exports import comparison, decisions, orders, pages, problems, prometheus, reference, resources
 from monitor.exports.guard import BODY_MAX_BYTES, Guard, own_names
+from monitor.exports.latest import Finder
 from monitor.exports.picture import picture
 from monitor.exports.resource import Item, Page
 from monitor.exports.text import named
@@ -167,7 +168,8 @@ def show_feature(model: FoundModel, feature: str, paging: Paged) -> Page[resourc
     """One feature, or `@prediction`, `@score` or `@correlation`, in the closed windows still held, newest first."""
     if feature not in (*model.features, *OUTPUTS, ROWS, CORRELATION):
         raise HTTPException(404, f"the model has no such feature; it has: {named(sorted(model.features))}")
-    return paging.page(model.windows[::-1], lambda view: resources.FeatureWindow.of(view, feature))
+    finder = Finder(feature)
+    return paging.page(model.windows[::-1], lambda view: resources.FeatureWindow.of(view, finder))
 
 
 @_api.get("/models/{model:path}/comparison")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import get_args
 
@@ -74,6 +74,34 @@ def estimated(readings: Iterable[Reading]) -> dict[str, Reading]:
     """The estimates that there are, by the metric they are of."""
     found = {reading.statistic.removesuffix(ESTIMATE): reading for reading in readings}
     return {metric: reading for metric, reading in found.items() if reading.value is not None}
+
+
+class Finder:
+    """Finds what windows say of one feature. They hold it in the same place, side by side, which is looked at first: to
+    search each of a hundred windows for one of ten thousand features takes a second.
+    """
+
+    def __init__(self, feature: str) -> None:
+        self._feature = feature
+        self._verdict_at = self._readings_at = 0
+
+    def verdict(self, view: WindowView) -> Verdict | None:
+        self._verdict_at = self._place(view.verdicts, self._verdict_at)
+        return view.verdicts[self._verdict_at] if self._verdict_at < len(view.verdicts) else None
+
+    def readings(self, view: WindowView) -> tuple[Reading, ...]:
+        readings = view.readings
+        self._readings_at = end = self._place(readings, self._readings_at)
+        while end < len(readings) and readings[end].feature == self._feature:
+            end += 1
+        return readings[self._readings_at : end]
+
+    def _place(self, entries: Sequence[Verdict | Reading], before: int) -> int:
+        """Of the first that is of the feature; of the end where none is."""
+        here = before < len(entries) and entries[before].feature == self._feature
+        if here and (before == 0 or entries[before - 1].feature != self._feature):
+            return before
+        return next((at for at, entry in enumerate(entries) if entry.feature == self._feature), len(entries))
 
 
 def learning(part: Slice) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import accumulate, product
 from math import inf
 from typing import NamedTuple
@@ -16,6 +15,7 @@ from monitor import __version__
 from monitor.detection.records import State, Verdict
 from monitor.exports.latest import CAUSES, SEVERITIES, STATES, Slice, alive, estimated, overall
 from monitor.snapshot import LABEL_RESULTS, TRIGGER_RESULTS, Histogram, ModelView, PerformanceView, ServiceView
+from monitor.statistics.reading import Reading
 from monitor.statistics.registry import QUALITY
 
 EVENT_RESULTS = ("accepted", "duplicate", "late", "rejected")
@@ -68,20 +68,22 @@ class FeatureGroup:
 
 
 class Features:
-    """The features of one slice."""
+    """The features of one slice. labels: model, version, segment."""
 
     def __init__(self, labels: Labels, part: Slice) -> None:
         self._labels, self._part = labels, part
         window = part.window
-        self._readings = () if window is None else window.readings
         self._newest = {} if window is None else {verdict.feature: verdict for verdict in window.verdicts}
+        self._readings: dict[str, list[Reading]] = {}
+        for reading in () if window is None else window.readings:
+            if reading.value is not None:
+                self._readings.setdefault(reading.feature, []).append(reading)
 
     def groups(self) -> Iterator[FeatureGroup]:
-        sizes = Counter(reading.feature for reading in self._readings if reading.value is not None)
         standing = {verdict.feature: verdict for verdict in self._part.standing}
-        for feature in {**standing, **self._newest, **sizes}:
+        for feature in {**standing, **self._newest, **self._readings}:
             verdict, newest = standing.get(feature), self._newest.get(feature)
-            size = sizes[feature]
+            size = len(self._readings.get(feature, ()))
             if verdict is not None:
                 size += len(STATES) + 1 + (verdict.tested_ms >= 0) + bool(self._part.detectable.get(feature))
             if newest is not None:
@@ -89,7 +91,7 @@ class Features:
             yield FeatureGroup((*self._labels, feature), self, verdict, size)
 
     def series(self, labels: Labels, verdict: Verdict | None) -> Iterator[Series]:
-        """What holds of a feature, and the figures of the last closed window."""
+        """What holds of a feature, and the figures of the last closed window. labels: with the feature's."""
         feature = labels[-1]
         if verdict is not None:
             for state in STATES:
@@ -104,18 +106,11 @@ class Features:
             yield Series("drift_effect", labels, newest.effect)
         if newest is not None and newest.noise_floor is not None:
             yield Series("drift_noise_floor", labels, newest.noise_floor)
-        for statistic, value in self._values.get(feature, ()):
-            quality = _QUALITY.get(statistic)
-            yield Series(quality, labels, value) if quality else Series("drift_score", (*labels, statistic), value)
-
-    @cached_property
-    def _values(self) -> dict[str, list[tuple[str, float]]]:
-        """Statistic and value, by feature."""
-        values: dict[str, list[tuple[str, float]]] = {}
-        for reading in self._readings:
+        for reading in self._readings.get(feature, ()):
             if reading.value is not None:
-                values.setdefault(reading.feature, []).append((reading.statistic, reading.value))
-        return values
+                quality = _QUALITY.get(reading.statistic)
+                metric, more = (quality, labels) if quality else ("drift_score", (*labels, reading.statistic))
+                yield Series(metric, more, reading.value)
 
 
 def of_service(service: ServiceView) -> Iterator[Series]:
