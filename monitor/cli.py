@@ -51,6 +51,10 @@ versions = typer.Typer(cls=_Commands, no_args_is_help=True, help="Versions of a 
 app.add_typer(versions, name="versions")
 notify = typer.Typer(cls=_Commands, no_args_is_help=True, help="Who is told of incidents.")
 app.add_typer(notify, name="notify")
+state = typer.Typer(
+    cls=_Commands, no_args_is_help=True, help="What a service keeps: back it up, and begin with a backup."
+)
+app.add_typer(state, name="state")
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 DEFAULT = Path("monitor.yaml")
 
@@ -312,6 +316,29 @@ def notify_test(
     from monitor.runtime.notify_test import notify_test as lines
 
     _print(lines(config, receiver))
+
+
+@state.command("backup")
+def back_up(
+    config: ConfigFile = DEFAULT,
+    out: Annotated[Path | None, typer.Option(help="The file to write; named by the time where it is left out.")] = None,
+    url: Annotated[str | None, typer.Option(help="Where the service is reached, if not where it listens.")] = None,
+) -> None:
+    """Copy all that a service keeps, while it runs or not, to one DuckDB file that can be queried and restored."""
+    from monitor.runtime.backup import backup as lines
+
+    _print(lines(config, out, url))
+
+
+@state.command("restore")
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `monitor state backup` has made.")],
+    config: ConfigFile = DEFAULT,
+) -> None:
+    """Begin the state directory, which must be empty, with a backup."""
+    from monitor.runtime.backup import restore as lines
+
+    _print(lines(config, file))
 
 
 def _scores(options: list[str]) -> str | dict[str, str] | None:

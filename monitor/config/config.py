@@ -209,16 +209,25 @@ def load_server(path: Path) -> tuple[Server, str | None]:
     """Where the service of a configuration listens, and the token that it asks for, if any; ConfigError as of `load`,
     but of nothing else in the file.
     """
-    source, content = _read(path)
-    try:
-        server = Reachable.model_validate(content).server
-    except ValidationError as error:
-        raise ConfigError(*sentences(source, problems_of(error, Reachable))) from None
+    source, reachable = _reachable(path)
     problems: list[Problem] = []
-    token = read_token(path.parent, server, problems)
+    token = read_token(path.parent, reachable.server, problems)
     if problems:
         raise ConfigError(*sentences(source, problems))
-    return server, token
+    return reachable.server, token
+
+
+def load_state(path: Path) -> Path:
+    """The state directory of a configuration; ConfigError as of `load_server`."""
+    return path.parent / _reachable(path)[1].state
+
+
+def _reachable(path: Path) -> tuple[Document, Reachable]:
+    source, content = _read(path)
+    try:
+        return source, Reachable.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(*sentences(source, problems_of(error, Reachable))) from None
 
 
 def _read(path: Path) -> tuple[Document, Mapping[str, object]]:

@@ -12,6 +12,9 @@ from monitor.config.settings import Settings, Text
 SERIES_BUDGET = 10_000
 """Prometheus series of one instance, unless it is told otherwise."""
 
+STATE = "./state"
+"""The state directory, beside the file."""
+
 TOKEN_MIN = 16
 """Characters of a token: fewer could be tried out."""
 
@@ -43,3 +46,4 @@ class Reachable(Settings, extra="ignore"):
     """Of `monitor.yaml`, what whoever asks the running service needs; the rest may name files of another machine."""
 
     server: Server = Server()
+    state: Text = STATE

@@ -16,7 +16,7 @@ from monitor.detection.life import TriggerState
 from monitor.detection.records import Incident
 from monitor.engine import Acknowledge, Approve
 from monitor.events.batch import CORRELATION, OUTPUTS, ROWS
-from monitor.exports import comparison, decisions, orders, pages, problems, prometheus, reference, resources
+from monitor.exports import backup, comparison, decisions, orders, pages, problems, prometheus, reference, resources
 from monitor.exports.guard import BODY_MAX_BYTES, Guard, own_names
 from monitor.exports.latest import Finder
 from monitor.exports.picture import picture
@@ -33,6 +33,7 @@ def create_app(
     current: Callable[[], Snapshot],
     obey: orders.Obey = orders.nobody,
     compare: comparison.Compare = comparison.nobody,
+    copy: backup.Backup = backup.nobody,
     *,
     host: str = "127.0.0.1",
     series_budget: int = SERIES_BUDGET,
@@ -43,6 +44,7 @@ def create_app(
     """The application over the snapshot that `current` returns.
 
     obey: carries out what a person asks and says what came of it; RefusedError or UnavailableError where it does not.
+    copy: begins a backup.
     host: the address it is bound to; on a loopback address only requests for that name are answered, or for that of
     public_url. token: what everybody has to know who asks; None: all may.
     """
@@ -56,6 +58,7 @@ def create_app(
     app.state.current = current
     app.state.obey = obey
     app.state.compare = compare
+    app.state.copy = copy
     app.state.scrapes = prometheus.Scrapes(current, series_budget)
     public = urlsplit(public_url).netloc if public_url else None
     app.add_middleware(Guard, names=own_names(host), body_max_bytes=body_max_bytes, token=token, public=public)
@@ -146,6 +149,14 @@ def metrics(request: Request) -> Response:
 def list_models(snapshot: Newest, paging: Paged) -> Page[resources.Model]:
     """Every model, by name."""
     return paging.page(sorted(snapshot.models.values(), key=lambda model: model.name), resources.Model.of)
+
+
+@_api.get("/backup", response_class=Response)
+def back_up(request: Request) -> Response:
+    """All that is kept, as of the last commit: a tar archive of the files that an empty state directory begins with.
+    `monitor state backup` makes one file of it and tries that it can be read. 503 while another is under way.
+    """
+    return backup.answer(orders.answered(request.app.state.copy))
 
 
 # A model may be named `team/fraud`: the longer paths come first, so that a name may hold slashes.

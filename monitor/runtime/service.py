@@ -93,6 +93,7 @@ class Service:
                 self.snapshot,
                 self._obey,
                 self.compare,
+                store.copy,
                 host=config.server.host,
                 series_budget=config.server.series_budget,
                 token=token,
