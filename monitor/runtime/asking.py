@@ -28,7 +28,10 @@ def ask(config: Path, path: str, body: Mapping[str, Any] | None = None, url: str
 def fetch(config: Path, path: str, url: str | None, into: BinaryIO) -> None:
     """Write the answer to a GET to a file; the rest as for `ask`."""
     with _answering(config, "GET", path, None, url) as answer:
-        into.writelines(answer.iter_bytes())
+        try:
+            into.writelines(answer.iter_bytes())
+        except httpx.HTTPError as error:
+            raise UnavailableError(f"the service broke off its answer ({error}): ask again") from error
 
 
 @contextmanager

@@ -150,11 +150,11 @@ def test_a_running_service_gives_one_file_that_other_programs_query(tmp_path: Pa
 
 def test_a_backup_that_breaks_off_writes_no_file(tmp_path: Path) -> None:
     def given_up() -> Iterator[bytes]:
-        yield bytes(1 << 20)
+        yield from [bytes(1 << 20)] * 16
         raise UnavailableError("the store was tidied")
 
     def broken() -> tuple[int, Iterator[bytes]]:
-        return 2 << 20, given_up()
+        return 32 << 20, given_up()
 
     def refused() -> tuple[int, Iterator[bytes]]:
         raise UnavailableError("another backup is under way")
