@@ -8,21 +8,22 @@ from typing import Annotated, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import JSONResponse, Response
 
 from monitor import __version__
 from monitor.config.server import SERIES_BUDGET
 from monitor.detection.life import TriggerState
-from monitor.detection.records import Incident
 from monitor.engine import Acknowledge, Approve
-from monitor.events.batch import CORRELATION, OUTPUTS, ROWS
-from monitor.exports import backup, comparison, decisions, orders, pages, problems, prometheus, reference, resources
+from monitor.events.batch import CORRELATION, OUTPUTS, PREDICTION, ROWS, SCORE
+from monitor.exports import backup, comparison, decisions, distribution, orders, problems, prometheus, resources
+from monitor.exports.found import FoundIncident, FoundModel, FoundTrigger, Newest
 from monitor.exports.guard import BODY_MAX_BYTES, Guard, own_names
 from monitor.exports.latest import Finder
+from monitor.exports.pages import routes
 from monitor.exports.picture import picture
-from monitor.exports.resource import Item, Page
+from monitor.exports.resource import Instant, Item, Page, epoch_ms
 from monitor.exports.text import named
-from monitor.snapshot import ModelView, Snapshot
+from monitor.snapshot import Snapshot
 
 LIMIT_MAX = 500
 
@@ -33,6 +34,7 @@ def create_app(
     current: Callable[[], Snapshot],
     obey: orders.Obey = orders.nobody,
     compare: comparison.Compare = comparison.nobody,
+    distributed: distribution.Distributed = distribution.nobody,
     copy: backup.Backup = backup.nobody,
     *,
     host: str = "127.0.0.1",
@@ -58,30 +60,16 @@ def create_app(
     app.state.current = current
     app.state.obey = obey
     app.state.compare = compare
+    app.state.distributed = distributed
     app.state.copy = copy
     app.state.scrapes = prometheus.Scrapes(current, series_budget)
     public = urlsplit(public_url).netloc if public_url else None
     app.add_middleware(Guard, names=own_names(host), body_max_bytes=body_max_bytes, token=token, public=public)
     problems.add_handlers(app)
     app.include_router(_service)
+    app.include_router(routes.router)
     app.include_router(_api)
     return app
-
-
-async def _newest(request: Request) -> Snapshot:
-    snapshot: Snapshot = request.app.state.current()
-    return snapshot
-
-
-def _find_model(model: str, snapshot: Annotated[Snapshot, Depends(_newest)]) -> ModelView:
-    found = snapshot.models.get(model)
-    if found is None:
-        raise HTTPException(404, f"there is no such model; the configured ones: {named(sorted(snapshot.models))}")
-    return found
-
-
-Newest = Annotated[Snapshot, Depends(_newest)]
-FoundModel = Annotated[ModelView, Depends(_find_model)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +96,11 @@ OfModel = Annotated[str | None, Query(description="Of this model only.")]
 OfVersion = Annotated[str | None, Query(description="Of this version only.")]
 OfSegment = Annotated[str | None, Query(description="Of this segment only; empty for whole traffic.")]
 OfState = Annotated[TriggerState | None, Query(description="In this state only.")]
+OfWindow = Annotated[Instant | None, Query(description="Of the window that ends then; the newest if not given.")]
 OnlyOpen = Annotated[bool | None, Query(alias="open", description="Only those that are open, or only those closed.")]
 
 _service = APIRouter(responses=problems.RESPONSES)
 _api = APIRouter(prefix="/api/v1", responses=problems.RESPONSES)
-
-
-@_service.get("/", response_class=HTMLResponse, include_in_schema=False)
-def index(snapshot: Newest) -> str:
-    return pages.index(snapshot)
-
-
-@_service.get("/docs", response_class=HTMLResponse, include_in_schema=False)
-def docs(request: Request) -> str:
-    return reference.page(request.app.openapi())
 
 
 @_service.get("/livez")
@@ -174,6 +153,24 @@ def list_windows(
     return paging.page(windows, lambda view: resources.WindowSummary.of(view, performance.get(view.window)))
 
 
+@_api.get("/models/{model:path}/features/{feature:path}/distribution")
+def show_distribution(
+    model: FoundModel,
+    feature: str,
+    request: Request,
+    version: OfVersion = None,
+    window: OfWindow = None,
+) -> distribution.FeatureDistribution:
+    """How the values of one feature, or `@prediction` or `@score`, were distributed in one closed window, and in the
+    reference that it was compared with.
+    """
+    if feature not in (*model.features, PREDICTION, SCORE):
+        raise HTTPException(404, f"the model has no such feature; it has: {named(sorted(model.features))}")
+    end_ms = None if window is None else epoch_ms(window)
+    found = orders.answered(lambda: request.app.state.distributed(model.name, feature, version, end_ms))
+    return distribution.FeatureDistribution.of_window(found)
+
+
 @_api.get("/models/{model:path}/features/{feature:path}")
 def show_feature(model: FoundModel, feature: str, paging: Paged) -> Page[resources.FeatureWindow]:
     """One feature, or `@prediction`, `@score` or `@correlation`, in the closed windows still held, newest first."""
@@ -214,17 +211,6 @@ def list_incidents(
     ]
     incidents.sort(key=lambda incident: (-incident.opened.end_ms, incident.id))
     return paging.page(incidents, decisions.Incident.of)
-
-
-def _find_incident(incident: str, snapshot: Newest) -> tuple[ModelView, Incident]:
-    for view in snapshot.models.values():
-        for candidate in view.incidents:
-            if candidate.id == incident:
-                return view, candidate
-    raise HTTPException(404, "there is no such incident; /api/v1/incidents lists those that are still held")
-
-
-FoundIncident = Annotated[tuple[ModelView, Incident], Depends(_find_incident)]
 
 
 @_api.get("/incidents/{incident}")
@@ -284,13 +270,9 @@ def send_trigger(asked: orders.ByHand, request: Request) -> orders.Done:
 
 
 @_api.get("/triggers/{trigger}")
-def show_trigger(trigger: str, snapshot: Newest) -> decisions.Trigger:
+def show_trigger(found: FoundTrigger, snapshot: Newest) -> decisions.Trigger:
     """One retrain decision, and where its messages stand."""
-    for view in snapshot.models.values():
-        for candidate in view.triggers:
-            if candidate.trigger.id == trigger:
-                return decisions.Trigger.of(candidate, snapshot.service.delivery)
-    raise HTTPException(404, "there is no such trigger; /api/v1/triggers lists those that are still held")
+    return decisions.Trigger.of(found[1], snapshot.service.delivery)
 
 
 @_api.post("/triggers/{trigger}/approve")
