@@ -34,6 +34,7 @@ def backup(config: Path, out: Path | None, url: str | None) -> Iterator[str]:
             if source is None:
                 source = _of_service(config, url, place)
             identity, read_on = _made_whole(place / DATABASE)
+            (place / DATABASE).chmod(0o600)  # It holds rows of data.
             rename(place / DATABASE, out)
     except OSError as error:
         raise ConfigError(f"{out} cannot be written ({error.strerror}): name another place with --out") from error

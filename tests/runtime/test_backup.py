@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from monitor.errors import ConfigError, StateDamagedError, UnavailableError
@@ -23,6 +25,7 @@ from monitor.runtime.store import store as module
 from monitor.runtime.store.copying import WAIT_S, WHOLE_S, Copying
 from monitor.snapshot import ServiceView, Snapshot
 from tests.runtime.test_store import committed, step
+from tests.simulation.service import STATE, Service, write_config
 from tests.simulation.traffic import Shape, Traffic
 from tests.simulation.world import World
 
@@ -140,6 +143,7 @@ def test_a_running_service_gives_one_file_that_other_programs_query(tmp_path: Pa
     assert said[0].endswith("of the running service, as of transaction 5")
     assert said[1] == "  reads t/0 on from offset 5"
     assert not list(tmp_path.glob(".backup-*"))
+    assert (tmp_path / "out.duckdb").stat().st_mode & 0o777 == 0o600
     program = (
         f"import duckdb; print(duckdb.connect({str(tmp_path / 'out.duckdb')!r}, read_only=True).sql('FROM position'))"
     )
@@ -176,6 +180,28 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+def test_a_service_that_runs_is_backed_up_killed_and_restored(tmp_path: Path) -> None:
+    file = write_config(tmp_path)
+    file.write_text(file.read_text().replace("port: 0", "port: 0\n  series_budget: 100"))
+    with Store.open(tmp_path / STATE) as store, store.transaction():
+        store.put_positions({("t", 0): 1}, {})
+    with Service(file) as service:
+        url = service.url()
+        scraped = httpx.get(f"{url}/metrics", trust_env=False).text.splitlines()
+        assert sum(not line.startswith("#") for line in scraped) <= 100
+        assert "model_monitor_series_dropped 0.0" not in scraped
+        list(backup(file, tmp_path / "out.duckdb", url))
+        service.signal(signal.SIGKILL)
+        service.exits()
+    (tmp_path / STATE).rename(tmp_path / "lost")
+    list(restore(file, tmp_path / "out.duckdb"))
+    with Service(file) as service:
+        service.url()
+        assert service.terminate() == 0
+    with Store.open(tmp_path / STATE) as store:
+        assert store.positions()[0] == {("t", 0): 1}
 
 
 def test_nothing_is_restored_over_a_store_nor_from_what_is_none(tmp_path: Path) -> None:
