@@ -6,16 +6,21 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from monitor.config import load
 from monitor.detection.records import State
 from monitor.detection.sensitivity import Detectable
+from monitor.errors import ConfigError
 from monitor.exports.budget import Budget, Shown
 from monitor.exports.latest import STATES
 from monitor.exports.prometheus import Scrapes
+from monitor.runtime import service
 from monitor.snapshot import Snapshot, WindowView
 from tests.exports.snapshots import (
     drifting,
@@ -27,6 +32,7 @@ from tests.exports.snapshots import (
     window,
     window_view,
 )
+from tests.simulation.service import write_config
 
 Stood = Mapping[str, tuple[State, float]]
 """State and effect, by feature."""
@@ -223,3 +229,18 @@ def test_a_scrape_between_two_windows_writes_no_more_than_the_service_and_its_mo
     second = budget.of(snapshot(replace(model_view(windows=views), predictions=9)))
     assert second.standing is first.standing
     assert second.live != first.live
+
+
+def test_the_service_has_the_budget_of_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    budgets: list[int] = []
+
+    def made(*parts: object, series_budget: int, **options: object) -> None:
+        budgets.append(series_budget)
+        raise ConfigError("enough seen")
+
+    monkeypatch.setattr(service, "create_app", made)
+    file = write_config(tmp_path)
+    file.write_text(file.read_text().replace("port: 0", "port: 0\n  series_budget: 123"))
+    with pytest.raises(ConfigError, match="enough"):
+        service.Service(load(file))
+    assert budgets == [123]
