@@ -84,7 +84,7 @@ class Budget:
                 live += group
                 shown += [] if name is None else [name]
         room = 0 if dropped else room
-        seen = (room, [(model.name, alive(model), model.windows, model.performance, model.watches) for model in models])
+        seen = (room, [_windows_of(model) for model in models])
         if self._seen != seen:  # Of windows that are the same objects, Python compares no more than that.
             self._standing, self._seen = self._chosen(models, room), seen
         left_out = self._standing.features
@@ -123,7 +123,7 @@ class Budget:
                     rest.append((self._place(one), one))
                 else:
                     whole.append(one)
-                rest += [(self._place(each), each) for each in Features(labels, part).groups()]
+                rest += [(self._place(each), each) for each in Features(labels, part, model.alarms).groups()]
         yield from whole
         yield from (group for _, group in sorted(rest, key=lambda placed: placed[0]))
 
@@ -137,6 +137,11 @@ class Budget:
         effect = 0.0 if group.verdict is None else group.verdict.effect or 0.0
         held = shown and state == "drifting"
         return gravity(state), not held, segmented, True, not shown, -effect, group.labels
+
+
+def _windows_of(model: ModelView) -> tuple[object, ...]:
+    """All that slices and features are made of."""
+    return model.name, alive(model), model.windows, model.performance, model.watches, model.alarms
 
 
 def _of_models(models: Sequence[ModelView]) -> Iterator[tuple[str | None, list[Series]]]:

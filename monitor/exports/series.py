@@ -15,6 +15,7 @@ from monitor import __version__
 from monitor.detection.records import State, Verdict
 from monitor.exports.latest import CAUSES, SEVERITIES, STATES, Slice, alive, estimated, overall
 from monitor.snapshot import LABEL_RESULTS, TRIGGER_RESULTS, Histogram, ModelView, PerformanceView, ServiceView
+from monitor.spec import AlarmSpec
 from monitor.statistics.reading import Reading
 from monitor.statistics.registry import QUALITY
 
@@ -68,10 +69,10 @@ class FeatureGroup:
 
 
 class Features:
-    """The features of one slice. labels: model, version, segment."""
+    """The features of one slice. labels: model, version, segment. alarms: the model's."""
 
-    def __init__(self, labels: Labels, part: Slice) -> None:
-        self._labels, self._part = labels, part
+    def __init__(self, labels: Labels, part: Slice, alarms: AlarmSpec) -> None:
+        self._labels, self._part, self._alarms = labels, part, alarms
         window = part.window
         self._newest = {} if window is None else {verdict.feature: verdict for verdict in window.verdicts}
         self._readings: dict[str, list[Reading]] = {}
@@ -86,6 +87,7 @@ class Features:
             size = len(self._readings.get(feature, ()))
             if verdict is not None:
                 size += len(STATES) + 1 + (verdict.tested_ms >= 0) + bool(self._part.detectable.get(feature))
+                size += not self._part.segment
             if newest is not None:
                 size += (newest.effect is not None) + (newest.noise_floor is not None)
             yield FeatureGroup((*self._labels, feature), self, verdict, size)
@@ -101,6 +103,8 @@ class Features:
                 yield Series("drift_last_tested_timestamp_seconds", labels, verdict.tested_ms / 1000)
             if detectable := self._part.detectable.get(feature):
                 yield Series("drift_detectable_effect", labels, detectable.effect)
+            if not self._part.segment:
+                yield Series("drift_tolerance", labels, self._alarms.tolerance_of(feature))
         newest = self._newest.get(feature)
         if newest is not None and newest.effect is not None:
             yield Series("drift_effect", labels, newest.effect)
@@ -152,18 +156,29 @@ def of_model(model: ModelView) -> Iterator[Series]:
 
 
 def of_versions(model: ModelView) -> Iterator[tuple[bool, list[Series]]]:
-    """Decisions on each version: whether an incident is open, and the series."""
+    """What is decided of each version, and by what: whether an incident is open, and the series."""
     incidents = Counter((i.opened.version, i.cause, i.severity) for i in model.incidents if i.open)
+    opened = {version for version, _, _ in incidents}
     for version in alive(model):
         found = [
             Series("incidents_open", (model.name, version, cause, severity), incidents[version, cause, severity])
             for cause, severity in product(CAUSES, SEVERITIES)
         ]
+        found += _target(model, version)
         found += [
             Series("triggers_total", (model.name, version, result), model.decided.get((version, result), 0))
             for result in TRIGGER_RESULTS
         ]
-        yield any(each.value for each in found[: -len(TRIGGER_RESULTS)]), found
+        yield version in opened, found
+
+
+def _target(model: ModelView, version: str) -> Iterator[Series]:
+    target = model.targets.get(version)
+    if target is not None:
+        labels = (model.name, version, "", model.metric)
+        yield Series("performance_reference", labels, target.reference)
+        if target.limit is not None:
+            yield Series("performance_limit", labels, target.limit)
 
 
 def of_slice(labels: Labels, part: Slice) -> SliceGroup:
