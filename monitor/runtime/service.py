@@ -96,7 +96,9 @@ class Service:
                 self._obey,
                 self.compare,
                 self.distributed,
+                store.copy,
                 host=config.server.host,
+                series_budget=config.server.series_budget,
                 token=token,
                 public_url=config.server.public_url,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote
 
 from playwright.sync_api import Page
@@ -37,16 +38,20 @@ def test_charts_follow_the_theme(site: Site, tab: Open) -> None:
 def test_a_cell_of_the_heat_map_says_what_it_is_and_leads_to_its_feature(site: Site, tab: Open) -> None:
     shown = tab(site.url)
     page = shown.open("/models/credit")
-    cells = page.locator("[data-figure=heat-figure] .heatmaplayer image").bounding_box()
+    heat = page.locator("[data-figure=heat-figure]")
+    cells = heat.locator(".heatmaplayer image").bounding_box()
+    row = heat.locator(".ytick text", has_text=re.compile("^income$")).bounding_box()
     assert cells is not None
-    page.mouse.move(cells["x"] + cells["width"] - 8, cells["y"] + 8)
-    told = page.locator("[data-figure=heat-figure] .hoverlayer")
+    assert row is not None
+    newest = (cells["x"] + cells["width"] - 8, row["y"] + row["height"] / 2)
+    page.mouse.move(*newest)
+    told = heat.locator(".hoverlayer")
     told.get_by_text("income").wait_for()
     assert "tolerances, drifting" in (told.text_content() or "")
     with page.expect_navigation():
-        page.mouse.click(cells["x"] + cells["width"] - 8, cells["y"] + 8)
-    newest = iso(site.model.windows[-1].window.end_ms)
-    assert unquote(page.url) == f"{site.url}/models/credit/features/income?version=1&window={newest}"
+        page.mouse.click(*newest)
+    end = iso(site.model.windows[-1].window.end_ms)
+    assert unquote(page.url) == f"{site.url}/models/credit/features/income?version=1&window={end}"
 
 
 def test_a_name_is_searched_for_among_many(odd: str, tab: Open) -> None:
