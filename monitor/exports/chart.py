@@ -16,7 +16,7 @@ from monitor.detection.sentences import spoken
 from monitor.engine import Output
 from monitor.errors import ConfigError
 from monitor.exports import ticks
-from monitor.exports.heat import Cell, Heat, Point, Row, Span, heat
+from monitor.exports.heat import Cell, Heat, Point, Row, Span, of_outputs
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.svg import number as _n
 from monitor.exports.svg import points as _points
@@ -52,7 +52,7 @@ def kind_of(name: str) -> Kind:
 
 def chart(kind: Kind, spec: ModelSpec, references: Mapping[str, Reference], outputs: Sequence[Output]) -> str:
     """The whole file's text."""
-    seen = heat(outputs, spec.alarms, spec.performance.metric)
+    seen = of_outputs(outputs, spec.alarms, spec.performance.metric)
     drawn = Drawing(spec, references, seen)
     picture = drawn.svg()
     if kind == "svg":

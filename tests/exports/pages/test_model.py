@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
 from hypothesis import example, given, settings
@@ -14,8 +13,9 @@ from hypothesis import strategies as st
 from monitor.detection.life import Life
 from monitor.detection.records import State
 from monitor.detection.sensitivity import Detectable
-from monitor.exports.pages import FEATURES_MAX, index
+from monitor.exports.pages.model import FEATURES_MAX, page
 from monitor.snapshot import Snapshot
+from tests.exports.pages.reader import Read
 from tests.exports.snapshots import (
     HOSTILE,
     drifting,
@@ -30,42 +30,12 @@ from tests.exports.snapshots import (
 )
 
 
-class Read(HTMLParser):
-    """A page as a browser would read it: its elements, attributes and text."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.elements: Counter[str] = Counter()
-        self.open: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.links: list[str] = []
-        self.parts: list[str] = []
-        self.feed(page)
-        self.close()
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.parts).split())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements[tag] += 1
-        self.attributes += attrs
-        self.links += [value for name, value in attrs if name == "href" and value is not None]
-        if tag not in ("meta", "link"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
-            self.parts.append(data)
-
-
-def read(current: Snapshot) -> Read:
-    page = Read(index(current))
-    assert page.open == []
-    return page
+def read(current: Snapshot, name: str | None = None, **query: str) -> Read:
+    """The page of a model, of the only one where none is named."""
+    model = current.models[name] if name else next(iter(current.models.values()))
+    found = Read(page(current, model, **query))
+    assert found.open == []
+    return found
 
 
 def test_the_page_shows_what_drifts_performs_and_was_decided() -> None:
