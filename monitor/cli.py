@@ -231,6 +231,25 @@ def plan(
 
 
 @app.command()
+def report(
+    model: Annotated[str, typer.Option(help="Name of the model.")],
+    config: ConfigFile = DEFAULT,
+    version: Annotated[str | None, typer.Option(help="Of this version; the newest without.")] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(help="Its end, as in 2026-11-23T10:00:00Z, or the id of an incident; the newest without."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; named after model, version and window without.")
+    ] = None,
+) -> None:
+    """Write Evidently's HTML report on a window: of a sample of its rows, which a running service keeps."""
+    from monitor.runtime.reporting import report as lines
+
+    _print(lines(config, model, version, window, out))
+
+
+@app.command()
 def rebaseline(
     model: Annotated[str, typer.Argument(help="Name of the model.")],
     reason: Annotated[str, typer.Option(help="Why; it is kept.")],

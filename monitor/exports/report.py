@@ -9,13 +9,16 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Annotated, Self
+
+from fastapi import HTTPException, Query
 
 from monitor.detection.records import State, Verdict
 from monitor.detection.sentences import called, spoken
 from monitor.errors import UnavailableError
 from monitor.events.timestamps import iso
 from monitor.exports.markup import Content, Markup, render, tag
+from monitor.exports.orders import answered
 from monitor.exports.resource import Span, Text
 from monitor.exports.text import counted, named
 from monitor.snapshot import WindowView
@@ -26,8 +29,8 @@ CONTENT_SECURITY_POLICY = (
     " connect-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none';"
     " sandbox allow-scripts allow-downloads"
 )
-"""Of the answer that holds a report; the page itself narrows it to its scripts. The sandbox takes its origin from it, so
-that it could not read the API; charts may be downloaded.
+"""Of the answer that holds a report; the page itself narrows it to its scripts. The sandbox takes the service's origin
+from it, so that it could not read the API; charts may be downloaded.
 """
 
 _DATA_LINES, _SCRIPTS = 2, 4
@@ -58,7 +61,10 @@ class Scope:
     @property
     def sentence(self) -> str:
         """Of how many rows it is."""
-        return f"{_part(self.sampled, self.rows)}, against {_part(self.reference_sampled, self.reference_rows)}"
+        return (
+            f"{_part(self.sampled, self.rows)} of the window, "
+            f"against {_part(self.reference_sampled, self.reference_rows)} of the reference"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,24 @@ Reports = Callable[[str, str | None, str | None], Report]
 """Of a model, version and window; ConfigError, NotFoundError, RefusedError or UnavailableError where there is none."""
 
 
+OfWindow = Annotated[
+    str | None,
+    Query(max_length=100, description="Its end, as in 2026-11-23T10:00:00Z, or an incident's id; the newest without."),
+]
+
+RETRY_AFTER_S = 20
+
+
+def made(reports: Reports, model: str, version: str | None, window: str | None) -> Report:
+    """The answers of `orders.answered`; 503 says when to ask again."""
+    try:
+        return answered(lambda: reports(model, version, window))
+    except HTTPException as error:
+        if error.status_code == 503:
+            error.headers = {"retry-after": str(RETRY_AFTER_S)}
+        raise
+
+
 def nobody(model: str, version: str | None, window: str | None) -> Report:
     """Where no rows are kept."""
     raise UnavailableError("this service only shows what was: it keeps no rows to report on")
@@ -83,6 +107,8 @@ class WindowReport(Span):
 
     model: Text
     version: Text
+    sentence: Text
+    """Of how many rows it is."""
     rows: int
     """Of the window, in all."""
     sampled: int
@@ -98,6 +124,7 @@ class WindowReport(Span):
             **dict(Span.of(scope.window)),
             model=scope.window.model,
             version=scope.window.version,
+            sentence=scope.sentence,
             rows=scope.rows,
             sampled=scope.sampled,
             reference_rows=scope.reference_rows,

@@ -15,7 +15,13 @@ from monitor.errors import ConfigError, RefusedError, UnavailableError
 from monitor.runtime.orders import ANSWER_S
 
 
-def ask(config: Path, path: str, body: Mapping[str, Any] | None = None, url: str | None = None) -> Any:
+def ask(
+    config: Path,
+    path: str,
+    body: Mapping[str, Any] | None = None,
+    url: str | None = None,
+    timeout_s: float = 2 * ANSWER_S,
+) -> Any:
     """The answer to a POST of a body, or to a GET without one. path: below /api/v1/. url: where the service is
     reached; None: where the configuration has it listen. RefusedError, UnavailableError or ConfigError as it answers.
     """
@@ -27,7 +33,7 @@ def ask(config: Path, path: str, body: Mapping[str, Any] | None = None, url: str
             f"{base}/api/v1/{path}",
             json=body,
             headers={} if token is None else {"authorization": f"Bearer {token}"},
-            timeout=2 * ANSWER_S,
+            timeout=timeout_s,
             trust_env=False,
         )
         said = answer.json()

@@ -90,7 +90,7 @@ class Renderer:
             if self._closed:
                 raise UnavailableError("the service is stopping: ask again when it is up")
             command = [sys.executable, "-P", "-m", "monitor.runtime.report_worker"]
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - it is this program.
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
             )
             return self._process

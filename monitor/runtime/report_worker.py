@@ -120,13 +120,16 @@ def _drawn(columns: pd.Index[Any]) -> Mapping[str, str]:
 
 
 def _shown(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.apply(lambda column: column.map(_text, na_action="ignore") if column.dtype == object else column)
+    texts = {str(name): frame[name] for name in frame.select_dtypes(object)}
+    return frame.assign(**{name: column.map(_text, na_action="ignore") for name, column in texts.items()})
 
 
 def _text(text: str) -> str:
     """As it may be drawn: charts take <b> and <a> for markup, also in the names of categories."""
     cut = text if len(text) <= TEXT_MAX else text[: TEXT_MAX - 1] + "…"
-    printable = cut if cut.isprintable() else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in cut)
+    printable = (
+        cut if cut.isprintable() else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in cut)
+    )
     return printable.translate(_BRACKETS)
 
 
