@@ -43,9 +43,9 @@ _STATES: tuple[State, ...] = ("drifting", "watch", "ok", "learning", "insufficie
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a report is of. rows, reference_rows: in all; sampled, reference_sampled: those of the samples. features:
-    how many the model has; shown: how many of them are in the report; empty: those without a value in one of the
-    samples. url: where the service is reached.
+    """What a report is of. rows, reference_rows: in all; sampled, reference_sampled: those of the samples. columns:
+    features and what the model answered; shown: how many of them are in the report; empty: those without a value in one
+    of the samples. url: where the service is reached.
     """
 
     window: Window
@@ -53,7 +53,7 @@ class Scope:
     sampled: int
     reference_rows: int
     reference_sampled: int
-    features: int
+    columns: int
     shown: int
     empty: tuple[str, ...]
     url: str
@@ -192,8 +192,8 @@ def _part(sampled: int, rows: int) -> str:
 
 def _left_out(scope: Scope) -> Content:
     said = []
-    if scope.shown < scope.features:
-        said.append(f" Shown are {scope.shown} of {scope.features} features: those whose rows moved most.")
+    if scope.shown + len(scope.empty) < scope.columns:
+        said.append(f" Shown are {scope.shown} of {scope.columns} columns: answers, and the features that moved most.")
     if scope.empty:
         said.append(f" Left out, as one of the samples holds no value of it: {named(scope.empty)}.")
     return said

@@ -97,8 +97,9 @@ class Basis:
     @classmethod
     def load(cls, data: bytes) -> Self:
         """What `dump` wrote; CodecError where the bytes are none."""
-        shape = tuple[str, str, list[tuple[str, bool, list[Place]]], Counts]
-        name, standing, features, tally = codec.unpack("BASI", _VERSION, data, shape)
+        name, standing, features, tally = codec.unpack(
+            "BASI", _VERSION, data, tuple[str, str, list[tuple[str, bool, list[Place]]], Counts]
+        )
         return cls(
             name,
             standing,

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.ipc
 
@@ -38,15 +39,15 @@ class Renderer:
         self._process: subprocess.Popen[bytes] | None = None
         self._closed = False
 
-    def render(self, current: pa.Table, reference: pa.Table, title: str, banner: Markup) -> bytes:
+    def render(self, current: pd.DataFrame, reference: pd.DataFrame, title: str, banner: Markup) -> bytes:
         """The page on two samples of the same columns, numbers and text. RefusedError where Evidently can do none of
         these, UnavailableError while another one is rendered, and where it takes too long or too much.
         """
         if not self._rendering.acquire(blocking=False):
             raise UnavailableError("another report is being made, which takes seconds: ask again")
         try:
-            said = current.replace_schema_metadata({"title": title, "banner": banner})
-            return self._rendered(_streams(said, reference.replace_schema_metadata()))
+            now, before = (pa.Table.from_pandas(each, preserve_index=False) for each in (current, reference))
+            return self._rendered(_streams(now.replace_schema_metadata({"title": title, "banner": banner}), before))
         finally:
             self._process = None
             self._rendering.release()

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
+import pandas as pd
 
 from monitor.detection.sentences import called
 from monitor.errors import ConfigError, NotFoundError, RefusedError
-from monitor.events.batch import OUTPUTS, PRESENT, Column, NumericColumn
 from monitor.events.timestamps import instant, iso
 from monitor.exports.report import Report, Scope, banner
 from monitor.exports.text import clean
-from monitor.profiles.sample import Sample
+from monitor.runtime.kept import Sampled, sampled
 from monitor.runtime.rendering import Renderer
 from monitor.runtime.store import Store
-from monitor.runtime.store.kept import KeptCounts, KeptRows
+from monitor.runtime.store.kept import KeptCounts
 from monitor.snapshot import ModelView, Snapshot
 
 FEATURES_MAX = 40
-"""Features of one report, besides what the model answers: each takes a fifth of a second and 100 kB of the page."""
+"""Features of one report: each takes a fifth of a second and 80 kB of the page."""
+
+ANSWERS_MAX = 10
+"""Columns of what the model answered: its prediction, and the score of each class."""
+
+_FEATURE, _ANSWER = "feature:", "@"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,39 +46,41 @@ class Reporter:
         """
         view = self.snapshot().models[model]
         version, end_ms = _named(view, version, window)
-        rows = self.store.kept_rows(model, version, end_ms)
-        counts = None if rows is None else self.store.kept_counts(model, rows.window.version, rows.window.end_ms)
-        if rows is None or counts is None:
-            raise NotFoundError(_not_kept(view, version, end_ms))
-        return self._of(rows, counts, view)
+        found = sampled(self.store, model, version, end_ms)
+        counts = self.store.kept_counts(model, found.window.version, found.window.end_ms)
+        return self._of(found, [] if counts is None else _most_moved(counts), view)
 
-    def _of(self, rows: KeptRows, counts: KeptCounts, view: ModelView) -> Report:
-        window, basis = rows.window, counts.basis
-        current, reference = (_columns(each, counts) for each in (rows.sample, rows.reference))
-        empty = [name for name in current if not (_valued(current[name]) and _valued(reference[name]))]
-        features = [name for name in current if name not in OUTPUTS]
-        shown = [name for name in _most_moved(counts) if name in features and name not in empty][:FEATURES_MAX]
-        answers = [name for name in current if name in OUTPUTS and name not in empty]
-        if not shown and not answers:
+    def _of(self, found: Sampled, moved: Sequence[str], view: ModelView) -> Report:
+        """moved: features, those whose rows moved most first."""
+        window = found.window
+        now, before = (_named_alike(each) for each in (found.current, found.reference))
+        names = [*now, *(name for name in before if name not in now)]
+        known = [name for name in names if name in now and name in before and _valued(now[name], before[name])]
+        if not known:
             raise RefusedError(
-                f"the window that ends at {iso(window.end_ms)} and its reference have no feature with a value in the "
-                "samples of both: there is nothing to report on"
+                f"no column has a value in both samples, of the window that ended at {iso(window.end_ms)} and of its "
+                "reference: there is nothing to report on"
             )
+        place = {name: number for number, name in enumerate(moved)}
+        answers = [name for name in known if name.startswith(_ANSWER)][:ANSWERS_MAX]
+        features = sorted(
+            (name for name in known if not name.startswith(_ANSWER)), key=lambda name: place.get(name, len(place))
+        )
+        shown = [*answers, *features[:FEATURES_MAX]]
         scope = Scope(
             window=window,
-            rows=_rows(counts.tally),
-            sampled=len(rows.sample.order),
-            reference_rows=_rows(basis.tally),
-            reference_sampled=len(rows.reference.order),
-            features=len(features),
+            rows=found.window_rows,
+            sampled=len(now),
+            reference_rows=found.reference_rows,
+            reference_sampled=len(before),
+            columns=len(names),
             shown=len(shown),
-            empty=tuple(empty),
+            empty=tuple(name for name in names if name not in known),
             url=self.url,
         )
-        now, before = (_table(each, [*answers, *shown]) for each in (current, reference))
         decided = next((each for each in view.windows if each.window == window), None)
         title = clean(f"Report on {window.model}, version {called(window.version)}, {iso(window.end_ms)}")
-        return Report(scope, self.renderer.render(now, before, title, banner(scope, decided)))
+        return Report(scope, self.renderer.render(now[shown], before[shown], title, banner(scope, decided)))
 
 
 def _named(view: ModelView, version: str | None, window: str | None) -> tuple[str | None, int | None]:
@@ -91,21 +98,17 @@ def _named(view: ModelView, version: str | None, window: str | None) -> tuple[st
     return version, end_ms
 
 
-def _not_kept(view: ModelView, version: str | None, end_ms: int | None) -> str:
-    of = f"model {view.name!r}" + ("" if version is None else f", version {called(version)}")
-    at = "" if end_ms is None else f" that ends at {iso(end_ms)}"
-    return f"no rows are kept of a window of {of}{at}: /api/v1/models/{view.name}/windows lists the newest ones"
+def _named_alike(frame: pd.DataFrame) -> pd.DataFrame:
+    """With features under their own names, and what the model answered apart from them."""
+
+    def own(name: str) -> str:
+        return clean(name.removeprefix(_FEATURE) if name.startswith(_FEATURE) else _ANSWER + name)
+
+    return frame.rename(columns=own)
 
 
-def _columns(sample: Sample, counts: KeptCounts) -> dict[str, Column]:
-    """By feature and output, in the order of the layout."""
-    return {name: sample.column(name, numeric) for name, numeric in counts.basis.numeric.items()}
-
-
-def _valued(column: Column) -> bool:
-    if isinstance(column, NumericColumn):
-        return bool((column.state == PRESENT).any())
-    return bool((column.codes >= 0).any())
+def _valued(*columns: pd.Series[Any]) -> bool:
+    return all(column.notna().any() for column in columns)
 
 
 def _most_moved(counts: KeptCounts) -> list[str]:
@@ -114,20 +117,3 @@ def _most_moved(counts: KeptCounts) -> list[str]:
     distance = np.abs(now - before).sum(1)
     names = list(counts.basis.numeric)
     return [names[place] for place in np.argsort(-distance, kind="stable")]
-
-
-def _rows(tally: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> int:
-    """Of all features together: each counts the same rows."""
-    return int(tally.sum(1).max(initial=0))
-
-
-def _table(columns: dict[str, Column], names: list[str]) -> pa.Table:
-    return pa.table({clean(name): _values(columns[name]) for name in names})
-
-
-def _values(column: Column) -> pa.Array:
-    """Numbers or text; null where there is no usable value."""
-    if isinstance(column, NumericColumn):
-        return pa.array(column.values, mask=column.state != PRESENT)
-    values = np.array([*column.values, None], dtype=object)
-    return pa.array(values[np.where(column.codes < 0, -1, column.codes)], pa.string())

@@ -123,9 +123,9 @@ def said(scope: Scope = SCOPE, decided: WindowView | None = None) -> str:
 def test_it_says_that_it_is_a_sample_of_how_many_rows_and_of_what() -> None:
     assert "fraud, version 3, 2026-11-23T11:00:00Z to 2026-11-23T12:00:00Z" in said()
     assert "A sample: 500 of 812 rows of the window, against 500 of 50,000 rows of the reference." in said()
-    whole = replace(SCOPE, rows=1, sampled=1, shown=2, features=3, empty=("age",))
+    whole = replace(SCOPE, rows=1, sampled=1, shown=2, columns=4, empty=("age",))
     assert "all 1 row of the window" in said(whole)
-    assert "Shown are 2 of 3 features: those whose rows moved most." in said(whole)
+    assert "Shown are 2 of 4 columns: answers, and the features that moved most." in said(whole)
     assert "no value of it: age." in said(whole)
     assert "not the service's alarms" in said()
 

@@ -51,7 +51,8 @@ def store() -> Iterator[Store]:
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Room for the rows of ten windows beside those of the reference."""
-    ten = 10 * len(module._packed_rows(kept(0).sample)) + len(module._packed_rows(STANDARD.basis.sample))
+    (one, basis) = kept(0), STANDARD.basis
+    ten = 10 * len(module._packed_rows(one.sample, one.tally)) + len(module._packed_rows(basis.sample, basis.tally))
     monkeypatch.setitem(module.KEPT_MAX, "rows", round(ten / module._TRIMMED))
 
 
@@ -73,6 +74,7 @@ def test_what_is_read_is_what_was_given(tmp_path: Path) -> None:
     assert (counts.basis.name, counts.basis.standing) == (given.basis.name, given.basis.standing)
     assert (counts.basis.places, counts.basis.numeric) == (given.basis.places, given.basis.numeric)
     assert rows.sample.plain() == given.sample.plain()
+    assert (rows.rows, rows.reference_rows) == (100, 800)
     assert rows.reference.plain() == STANDARD.reference.profile.sample.plain()
 
 

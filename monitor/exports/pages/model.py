@@ -261,7 +261,7 @@ def _states(model: ModelView, part: Slice, search: str | None) -> Content:
     features = [verdict for verdict in part.standing if verdict.feature not in OUTPUTS]
     found = [each for each in features if search.lower() in each.feature.lower()] if search else features
     shown = found[:FEATURES_MAX]
-    scale = max(MAJOR, *(verdict.effect or 0.0 for verdict in (*outputs, *shown)))
+    scale = max([MAJOR, *(verdict.effect or 0.0 for verdict in (*outputs, *shown))])
     return card(
         tag("h2", "Features"),
         None if moved else _unmoved(overall(part.standing), part),

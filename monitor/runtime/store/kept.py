@@ -89,11 +89,13 @@ class KeptCounts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KeptRows:
-    """sample: of the window's rows; reference: of those it was compared with."""
+    """sample: of the window's rows; reference: of those it was compared with. rows, reference_rows: of how many."""
 
     window: Window
     sample: Sample
+    rows: int
     reference: Sample
+    reference_rows: int
 
 
 def add(database: Database, kept: Sequence[Kept]) -> None:
@@ -107,7 +109,7 @@ def _rows(kept: Kept) -> Iterator[tuple[Any, ...]]:
     window = kept.window
     bodies: dict[Part, bytes] = {
         "counts": codec.pack("KEPT", _VERSION, packed(kept.tally)),
-        "rows": _packed_rows(kept.sample),
+        "rows": _packed_rows(kept.sample, kept.tally),
     }
     for part, body in bodies.items():
         yield window.model, window.version, window.end_ms, window.start_ms, part, kept.basis.name, len(body), body
@@ -117,7 +119,10 @@ def _add_basis(database: Database, model: str, basis: Basis) -> None:
     """Write down what the store lacks of it."""
     found = database.rows("SELECT part FROM basis WHERE model = ? AND name = ?", [model, basis.name])
     known = {part for (part,) in found}
-    bodies: dict[Part, Callable[[], bytes]] = {"counts": basis.dump, "rows": lambda: _packed_rows(basis.sample)}
+    bodies: dict[Part, Callable[[], bytes]] = {
+        "counts": basis.dump,
+        "rows": lambda: _packed_rows(basis.sample, basis.tally),
+    }
     dumped = [(part, dump()) for part, dump in bodies.items() if part not in known]
     rows = [(model, basis.name, part, len(body), body) for part, body in dumped]
     if rows:
@@ -161,7 +166,10 @@ def rows(database: Database, model: str, version: str | None, end_ms: int | None
     if found is None:
         return None
     window, *bodies = found
-    return KeptRows(window, *(Sample.of_plain(codec.unpack("ROWS", _VERSION, body, list[Any])) for body in bodies))
+    (sample, own), (reference, theirs) = (
+        codec.unpack("ROWS", _VERSION, body, tuple[list[Any], int]) for body in bodies
+    )
+    return KeptRows(window, Sample.of_plain(sample), own, Sample.of_plain(reference), theirs)
 
 
 def _find(
@@ -173,5 +181,6 @@ def _find(
     return None
 
 
-def _packed_rows(sample: Sample) -> bytes:
-    return codec.pack("ROWS", _VERSION, sample.plain())
+def _packed_rows(sample: Sample, tally: NDArray[np.int64]) -> bytes:
+    """And of how many rows it is: a tally counts all of them for each feature."""
+    return codec.pack("ROWS", _VERSION, (sample.plain(), int(tally[0].sum())))
