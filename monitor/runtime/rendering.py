@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -21,8 +22,10 @@ DEADLINE_S = 60.0
 
 HTML_MAX_BYTES = 64 << 20
 
-FAILED, OUT_OF_MEMORY, NOTHING = 1, 3, 4
-"""Exit codes; nothing: Evidently fails on every column."""
+WORKER = ("-P", "-m", "monitor.runtime.report_worker")
+
+FAILED, OUT_OF_MEMORY, NOTHING, ABANDONED = 3, 4, 5, 6
+"""Exit codes. Nothing: Evidently fails on every column; abandoned: the service has ended."""
 
 _ERRORS_SHOWN = 2000
 
@@ -75,14 +78,16 @@ class Renderer:
                 process.stdin.write(tables)
                 process.stdin.flush()
                 answer = process.stdout.read(HTML_MAX_BYTES + 1)
+                if len(answer) > HTML_MAX_BYTES:
+                    process.kill()
             except BrokenPipeError:
                 answer = b""  # It has ended, and its exit code says how.
             finally:
-                with contextlib.suppress(BrokenPipeError):
-                    process.stdin.close()
                 code = process.wait()
                 deadline.cancel()
-        if code == 0 and len(answer) <= HTML_MAX_BYTES:
+                with contextlib.suppress(BrokenPipeError):
+                    process.stdin.close()  # Not before: its end is the worker's.
+        if code == 0:
             return answer
         raise self._given_up(code, answer, late=late.is_set())
 
@@ -90,9 +95,10 @@ class Renderer:
         with self._starting:
             if self._closed:
                 raise UnavailableError("the service is stopping: ask again when it is up")
-            command = [sys.executable, "-P", "-m", "monitor.runtime.report_worker"]
+            command = [sys.executable, *WORKER]
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # Whatever this process was begun by.
             self._process = subprocess.Popen(  # noqa: S603 - it is this program.
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
             )
             return self._process
 
@@ -102,7 +108,7 @@ class Renderer:
         if late:
             return UnavailableError(f"the report was not done within {self._deadline_s:g} s: ask again")
         if code == NOTHING:
-            return RefusedError("Evidently fails on every feature of this window: there is nothing to report on")
+            return RefusedError("Evidently fails on every column of this window: there is nothing to report on")
         if code == OUT_OF_MEMORY:
             return UnavailableError("the report took more memory than it may have: ask for another window")
         where = said[:_ERRORS_SHOWN].decode("utf-8", "replace") if code == FAILED else ""

@@ -24,7 +24,7 @@ import pyarrow.ipc
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.report import page
 from monitor.exports.text import named
-from monitor.runtime.rendering import FAILED, NOTHING, OUT_OF_MEMORY
+from monitor.runtime.rendering import ABANDONED, FAILED, NOTHING, OUT_OF_MEMORY
 
 MEMORY_MAX = 2 << 30
 """Bytes of memory of its own; 40 features take a quarter of it."""
@@ -136,7 +136,7 @@ def _text(text: str) -> str:
 def _confine() -> None:
     """Little memory, the last turn on the processor, and no way out of this process."""
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_MAX, MEMORY_MAX))
-    os.nice(10)
+    os.nice(5)
     warnings.simplefilter("ignore")
     os.environ["DO_NOT_TRACK"] = os.environ["ITERATIVE_DO_NOT_TRACK"] = "1"
     sys.addaudithook(_stay)
@@ -148,8 +148,9 @@ def _stay(event: str, _: tuple[Any, ...]) -> None:
 
 
 def _end_with_the_service() -> None:
-    os.read(0, 1)
-    os._exit(FAILED)
+    while os.read(0, 4096):
+        pass
+    os._exit(ABANDONED)
 
 
 if __name__ == "__main__":
