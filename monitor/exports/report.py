@@ -205,14 +205,14 @@ def _decided(view: WindowView | None) -> str:
     if view.ignored:
         return f"nothing, as the calendar says ({view.ignored})."
     by_state = {state: [each for each in view.verdicts if each.state == state] for state in _STATES}
-    said = [f"{state}: {_with_effects(found)}" for state, found in by_state.items() if found]
+    said = [f"{state}: {_who(found, len(view.verdicts))}" for state, found in by_state.items() if found]
     return "; ".join(said) + "." if said else "nothing, as it had nothing to compare it with."
 
 
-def _with_effects(verdicts: Sequence[Verdict]) -> str:
+def _who(verdicts: Sequence[Verdict], of: int) -> str:
     """Those that moved by name, the others by number."""
     if verdicts[0].state not in ("drifting", "watch"):
-        return counted(len(verdicts), "feature")
+        return f"{len(verdicts)} of {of}"
     return named([_with_effect(each) for each in sorted(verdicts, key=lambda verdict: verdict.rank)])
 
 
@@ -224,7 +224,8 @@ def _with_effect(verdict: Verdict) -> str:
 
 _STYLE = """
 .monitor { font: 1rem/1.5 system-ui, sans-serif; color: #1c2330; background: #eef2f8; border: 1px solid #9aa6b8;
-  border-radius: .75rem; margin: 1rem auto; padding: 1rem 1.25rem; max-width: 75rem; overflow-wrap: anywhere; }
+  border-radius: .75rem; margin: 1rem auto; padding: 1rem 1.25rem; width: min(75rem, 100% - 2rem);
+  box-sizing: border-box; overflow-wrap: anywhere; }
 .monitor h1 { font-size: 1.3rem; line-height: 1.3; margin: 0; }
 .monitor p { margin: .5rem 0 0; }
 .monitor a { color: #1f5fbf; }

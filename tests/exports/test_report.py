@@ -142,7 +142,7 @@ def test_it_says_what_the_service_decided() -> None:
     decided = window_view(place, states)
     assert (
         "on all its rows: drifting: country (effect 0.500), amount (effect 0.310, chance alone 0.020); "
-        "watch: age (effect 0.030, chance alone 0.010); ok: 2 features." in said(decided=decided)
+        "watch: age (effect 0.030, chance alone 0.010); ok: 2 of 5." in said(decided=decided)
     )
     assert "on all its rows: no longer held." in said()
     assert "nothing, as the calendar says (sale)." in said(decided=replace(decided, ignored="sale"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -13,13 +14,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from playwright.sync_api import Page, sync_playwright
 
 from monitor.errors import RefusedError, UnavailableError
+from monitor.exports.api import create_app
 from monitor.exports.markup import tag
+from monitor.exports.report import Report, Scope
+from monitor.exports.server import HttpServer
 from monitor.runtime import rendering
 from monitor.runtime.rendering import Renderer, _streams
-from tests.exports.snapshots import HOSTILE
+from tests.exports.snapshots import HOSTILE, drifting, window
 from tests.exports.test_report import Parsed
 
 ROWS = 60
@@ -28,8 +34,8 @@ BANNER = tag("section", "what we say")
 WATCHED = """
 import os, sys
 log = os.open({log!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-reaching = ("socket.connect", "socket.getaddrinfo", "socket.sendto", "subprocess.Popen", "os.posix_spawn", "os.exec")
-sys.addaudithook(lambda event, _: event in reaching and os.write(log, event.encode() + b" "))
+reaching = ("socket.connect", "socket.get", "socket.send", "subprocess.", "os.exec", "os.fork", "os.posix_spawn")
+sys.addaudithook(lambda event, _: event.startswith(reaching) and os.write(log, event.encode() + b" "))
 from monitor.runtime.report_worker import main
 main()
 """
@@ -88,8 +94,70 @@ def test_no_name_and_no_category_is_markup(odd: str) -> None:
     assert not re.search(r"u003c/?(b|img|script)\b", data[0]), "charts would take it for markup"
 
 
+@pytest.fixture
+def page(odd: str) -> Iterator[tuple[Page, list[str]]]:
+    """The report in a real browser, as the service serves it; and all that it loads or complains of."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("chromium is not installed")
+    scope = Scope(window(0), 812, 500, 812, 500, 8, 7, (), "http://monitor.example")
+    server = HttpServer("127.0.0.1", 0)
+    server.start(create_app(drifting, reports=lambda *_: Report(scope, odd.encode())))
+    heard: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        opened = browser.new_page()
+        opened.set_default_timeout(120_000)
+        opened.on("request", lambda request: heard.append(request.url))
+        opened.on("console", lambda said: heard.append(said.text))
+        opened.on("pageerror", lambda error: heard.append(str(error)))
+        opened.on("dialog", lambda dialog: (heard.append(dialog.message), dialog.dismiss()))
+        opened.goto(f"{server.url}/models/fraud/report", timeout=120_000)
+        heard.remove(opened.url)
+        yield opened, heard
+        browser.close()
+    server.stop()
+
+
+def test_a_browser_draws_it_and_asks_nobody_for_anything(page: tuple[Page, list[str]]) -> None:
+    opened, heard = page
+    opened.wait_for_selector("svg.main-svg")
+    opened.get_by_text("Dataset Summary").wait_for()
+    for name in (HOSTILE, "__proto__", "‹b›twice (2)"):
+        drawn = name.translate(str.maketrans("<>\n", "‹›\N{REPLACEMENT CHARACTER}"))
+        assert opened.get_by_text(drawn).count() > 0, drawn
+    opened.mouse.wheel(0, 20_000)
+    assert heard == []
+    assert opened.evaluate("origin") == "null"
+    assert opened.evaluate("fetch('/api/v1/models').then(() => 'read', () => 'refused')") == "refused"
+    opened.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=\"data:,\" onerror=\"window.ran = 1\">')")
+    opened.wait_for_function("document.images[document.images.length - 1].complete")
+    assert opened.evaluate("window.ran") is None
+    assert any("Content Security Policy" in each for each in heard), "it was the policy that refused"
+
+
 def test_it_reaches_for_nothing(odd: str, reached: Path) -> None:
     assert reached.read_text() == ""
+
+
+CONFINED = """
+import os, resource, socket, subprocess, sys
+from monitor.runtime import report_worker
+report_worker._confine()
+for reach in (lambda: socket.create_connection(("127.0.0.1", 9)), lambda: subprocess.Popen(["true"]), os.fork,
+              lambda: os.system("true"), lambda: bytearray(report_worker.MEMORY_MAX)):
+    try:
+        reach()
+        print("reached")
+    except Exception as error:
+        print(type(error).__name__)
+print(os.environ["DO_NOT_TRACK"], os.nice(0) > 0)
+"""
+
+
+def test_it_could_reach_nothing_and_hold_no_more_than_its_memory() -> None:
+    done = subprocess.run([sys.executable, "-c", CONFINED], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [*["PermissionError"] * 4, "MemoryError", "1", "True"]
 
 
 SMALL = """
@@ -200,8 +268,6 @@ def test_after_the_end_none_is_made() -> None:
 
 
 def test_it_ends_with_the_service_however_that_ends() -> None:
-    import pyarrow as pa
-
     table = pa.Table.from_pandas(frame(1)).replace_schema_metadata({"title": "", "banner": ""})
     worker = subprocess.Popen(
         [sys.executable, *rendering.WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
