@@ -15,6 +15,7 @@ from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages.frame import card, document
 from monitor.exports.pages.heat import heat_map
 from monitor.exports.pages.parts import (
+    as_of,
     badge,
     bar,
     duration,
@@ -31,6 +32,7 @@ from monitor.exports.pages.parts import (
     table,
     time,
     trigger_page,
+    trouble,
     version_name,
 )
 from monitor.exports.pages.performance import performance_chart
@@ -66,10 +68,12 @@ def page(
     return document(
         model.name,
         tag("p", badge(state), " ", _glance(model)),
+        trouble(snapshot.service),
         _open_incidents(model),
         _versions(model, parts, shown),
         tag("p", "No window has closed yet.") if shown is None else _slice(model, shown, search),
         _retraining(model, snapshot.service.delivery),
+        as_of(snapshot.service),
         above=tag("a", "Models", href="/"),
         charts=True,
     )

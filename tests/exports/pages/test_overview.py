@@ -52,6 +52,7 @@ def test_a_service_that_is_not_ready_says_why() -> None:
     down = replace(drifting(), service=replace(drifting().service, not_ready="no broker answers"))
     assert "Not ready: no broker answers" in read(down).text
     assert "Not ready" not in read(drifting()).text
+    assert "As of 2026-11-23 11:00:00 UTC" in read(drifting()).text
 
 
 def test_of_many_incidents_the_gravest_are_listed_and_the_others_counted() -> None:
