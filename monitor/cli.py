@@ -95,19 +95,11 @@ def demo(
 ) -> None:
     """Show the whole service at work on an embedded broker, with a model that goes wrong part-way."""
     from monitor.demo.demo import run_demo
+    from monitor.demo.story import ending
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ends in order, as Ctrl-C does.
     summary = run_demo(duration, port, lambda text: typer.echo(text, err=as_json), loop=loop)
-    typer.echo(json.dumps(summary) if as_json else _story_end(summary))
-
-
-def _story_end(summary: dict[str, Any]) -> str:
-    drifting = ", ".join(summary["drifting"]) or "nothing"
-    return (
-        f"{summary['events']} events in {summary['windows']} windows; drifting: {drifting}; "
-        f"{summary['incidents_open']} incidents open; {summary['triggers_received']} retrain requests received, "
-        f"signatures {'valid' if summary['signature_valid'] else 'not valid'}"
-    )
+    typer.echo(json.dumps(summary) if as_json else ending(summary))
 
 
 @app.command()
@@ -200,9 +192,9 @@ def init(
 ) -> None:
     """Write a whole configuration, and the compiled reference, from a table."""
     from monitor.config import Columns
-    from monitor.runtime.initialise import initialise
+    from monitor.runtime.initialise import initialise, score_columns
 
-    scores = _scores(score or [])
+    scores = score_columns(score or [])
     columns = Columns(prediction=prediction, score=scores, label=label, timestamp=timestamp, id=identity)
     by = [] if segments is None else segments.split(",")
     _print(initialise(file, model, task.value if task else None, columns, out, window=window, segments=by, force=force))
@@ -366,16 +358,6 @@ def annotate(
     with suppress(KeyboardInterrupt):
         for line in lines(config, every):
             typer.echo(line)
-
-
-def _scores(options: list[str]) -> str | dict[str, str] | None:
-    """One column, or one a class."""
-    if len(options) <= 1 and not any("=" in option for option in options):
-        return options[0] if options else None
-    pairs = [option.partition("=")[::2] for option in options]
-    if any(not name or not column for name, column in pairs):
-        raise ConfigError("--score takes one column, or CLASS=COLUMN for each class of a multiclass model")
-    return dict(pairs)
 
 
 def _print(lines: Iterable[str]) -> None:
