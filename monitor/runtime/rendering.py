@@ -24,6 +24,9 @@ HTML_MAX_BYTES = 64 << 20
 
 WORKER = ("-P", "-m", "monitor.runtime.report_worker")
 
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "ARROW_IO_THREADS": "1"}
+"""Each takes memory of its own, on a large machine more than all the rest."""
+
 FAILED, OUT_OF_MEMORY, NOTHING, ABANDONED = 3, 4, 5, 6
 """Exit codes. Nothing: Evidently fails on every column; abandoned: the service has ended."""
 
@@ -96,7 +99,7 @@ class Renderer:
             if self._closed:
                 raise UnavailableError("the service is stopping: ask again when it is up")
             command = [sys.executable, *WORKER]
-            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # Whatever this process was begun by.
+            environment = {**os.environ, **_ONE_THREAD, "PYTHONPATH": os.pathsep.join(sys.path)}
             self._process = subprocess.Popen(  # noqa: S603 - it is this program.
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
             )

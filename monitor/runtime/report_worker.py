@@ -26,8 +26,8 @@ from monitor.exports.report import page
 from monitor.exports.text import named
 from monitor.runtime.rendering import ABANDONED, FAILED, NOTHING, OUT_OF_MEMORY
 
-MEMORY_MAX = 2 << 30
-"""Bytes of memory of its own; 40 features take a quarter of it."""
+MEMORY_MAX = 3 << 29
+"""Bytes of memory of its own, as it is asked for; 50 columns ask for two thirds of it, and use a quarter."""
 
 TEXT_MAX = 100
 """Characters of a name or a category that are drawn."""
