@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Self
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import Browser, Error, Page, Response, Route, sync_playwright
 
 PATH = shutil.which("chromium")
@@ -18,6 +19,13 @@ ANSWER_MS = 30_000
 
 _VIOLATIONS = """addEventListener("securitypolicyviolation",
     (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`))"""
+
+
+def need() -> None:
+    """Skips a test where there is no Chromium; MODEL_MONITOR_REQUIRE_BROWSER=1 says that there must be one."""
+    if PATH is None:
+        assert os.environ.get("MODEL_MONITOR_REQUIRE_BROWSER") != "1", MISSING
+        pytest.skip(MISSING)
 
 
 @contextmanager
@@ -39,13 +47,12 @@ class Tab:
     """
 
     def __init__(
-        self, browser: Browser, url: str, dark: bool = False, width: int = 1200, *, script: bool = True, scale: int = 1
+        self, browser: Browser, url: str, dark: bool = False, width: int = 1200, *, script: bool = True
     ) -> None:
         self.dark, self.width = dark, width
         self._scripted = script
         self._context = browser.new_context(
             viewport={"width": width, "height": 800},
-            device_scale_factor=scale,
             color_scheme="dark" if dark else "light",
             reduced_motion="reduce",
             java_script_enabled=script,

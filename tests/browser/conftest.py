@@ -5,7 +5,6 @@ The tabs are reused: a theme and a width each.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -14,7 +13,7 @@ from playwright.sync_api import Browser
 
 from monitor.exports.api import create_app
 from monitor.exports.server import HttpServer
-from tests.browser.chromium import MISSING, PATH, Tab, chromium
+from tests.browser.chromium import Tab, chromium, need
 from tests.browser.made import made
 from tests.browser.world import Site, replayed
 
@@ -24,10 +23,7 @@ Open = Callable[..., Tab]
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Without one the tests are skipped; MODEL_MONITOR_REQUIRE_BROWSER=1 says that there must be one."""
-    if PATH is None:
-        assert os.environ.get("MODEL_MONITOR_REQUIRE_BROWSER") != "1", MISSING
-        pytest.skip(MISSING)
+    need()
     with chromium() as found:
         yield found
 

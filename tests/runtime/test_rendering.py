@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -16,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from monitor.errors import RefusedError, UnavailableError
 from monitor.exports.api import create_app
@@ -25,6 +24,7 @@ from monitor.exports.report import Report, Scope
 from monitor.exports.server import HttpServer
 from monitor.runtime import rendering
 from monitor.runtime.rendering import Renderer, _streams
+from tests.browser.chromium import chromium, need
 from tests.exports.snapshots import HOSTILE, drifting, window
 from tests.exports.test_report import Parsed
 
@@ -97,15 +97,12 @@ def test_no_name_and_no_category_is_markup(odd: str) -> None:
 @pytest.fixture
 def page(odd: str) -> Iterator[tuple[Page, list[str]]]:
     """The report in a real browser, as the service serves it; and all that it loads or complains of."""
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("chromium is not installed")
+    need()
     scope = Scope(window(0), 812, 500, 812, 500, 8, 7, (), "http://monitor.example")
     server = HttpServer("127.0.0.1", 0)
     server.start(create_app(drifting, reports=lambda *_: Report(scope, odd.encode())))
     heard: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with chromium() as browser:
         opened = browser.new_page()
         opened.set_default_timeout(120_000)
         opened.on("request", lambda request: heard.append(request.url))
@@ -115,7 +112,6 @@ def page(odd: str) -> Iterator[tuple[Page, list[str]]]:
         opened.goto(f"{server.url}/models/fraud/report", timeout=120_000)
         heard.remove(opened.url)
         yield opened, heard
-        browser.close()
     server.stop()
 
 
