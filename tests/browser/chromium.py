@@ -16,6 +16,7 @@ PATH = shutil.which("chromium")
 MISSING = "chromium is not installed: it is in Debian's package chromium"
 
 ANSWER_MS = 30_000
+_HEIGHT = 800
 
 _VIOLATIONS = """addEventListener("securitypolicyviolation",
     (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`))"""
@@ -41,23 +42,14 @@ def chromium() -> Iterator[Browser]:
 
 
 class Tab:
-    """A page of one theme and width. It loads nothing but what `url` serves: all else is blocked, and is trouble.
+    """A page that loads nothing but what `url` serves: all else is blocked, and is trouble.
 
     wrong: what the console, the content security policy, scripts and requests complained of since `open`.
     """
 
-    def __init__(
-        self, browser: Browser, url: str, dark: bool = False, width: int = 1200, *, script: bool = True
-    ) -> None:
-        self.dark, self.width = dark, width
+    def __init__(self, browser: Browser, url: str, *, script: bool = True) -> None:
         self._scripted = script
-        self._context = browser.new_context(
-            viewport={"width": width, "height": 800},
-            color_scheme="dark" if dark else "light",
-            reduced_motion="reduce",
-            java_script_enabled=script,
-            base_url=url,
-        )
+        self._context = browser.new_context(base_url=url, reduced_motion="reduce", java_script_enabled=script)
         self._context.set_default_timeout(ANSWER_MS)
         self._host = urlsplit(url).netloc
         self._context.route(lambda address: not self._ours(address), self._block)
@@ -69,12 +61,20 @@ class Tab:
         self.page.on("pageerror", lambda error: self._note("error", str(error)))
         self.page.on("requestfailed", lambda request: self._note(f"failed: {request.failure}", request.url))
         self.page.on("dialog", lambda dialog: (self._note("dialog", dialog.message), dialog.dismiss()))
+        self.look()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._context.close()
+
+    def look(self, dark: bool = False, width: int = 1200) -> Self:
+        """From the next page on."""
+        self.dark, self.width = dark, width
+        self.page.emulate_media(color_scheme="dark" if dark else "light")
+        self.page.set_viewport_size({"width": width, "height": _HEIGHT})
+        return self
 
     def open(self, path: str) -> Page:
         """The page once it is loaded and, where it has charts, drawn."""

@@ -1,6 +1,6 @@
 """One browser and one service for all of these tests; closed before others run, whose event loops it would be in.
 
-The tabs are reused: a theme and a width each.
+Tabs are reused, as what they have loaded need not be compiled again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.browser.made import made
 from tests.browser.world import Site, replayed
 
 Open = Callable[..., Tab]
-"""The fixture `tab`: the one of a server, theme and width, `tab(url, dark=True, width=375)`."""
+"""The fixture `tab`: the only one of a server, as it is to look: `tab(url, dark=True, width=375)`."""
 
 
 @pytest.fixture(scope="package")
@@ -46,13 +46,13 @@ def odd(browser: Browser) -> Iterator[str]:
 
 @pytest.fixture(scope="package")
 def tab(browser: Browser) -> Iterator[Open]:
-    known: dict[tuple[object, ...], Tab] = {}
+    known: dict[tuple[str, bool], Tab] = {}
     with ExitStack() as closing:
 
         def find(url: str, dark: bool = False, width: int = 1200, *, script: bool = True) -> Tab:
-            key = (url, dark, width, script)
+            key = (url, script)
             if key not in known:
-                known[key] = closing.enter_context(Tab(browser, url, dark, width, script=script))
-            return known[key]
+                known[key] = closing.enter_context(Tab(browser, url, script=script))
+            return known[key].look(dark, width)
 
         yield find
