@@ -32,7 +32,7 @@ SECURITY_HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline';"
     " img-src 'self' data: blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # With `no-referrer`, a form of our own pages would come from the origin `null`.
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
@@ -96,7 +96,8 @@ class Guard:
             if origin is not None and _name(origin.partition("://")[2]) not in self._names:
                 return problem(403, "requests from pages of another origin are refused")
         # Pages of other servers, also of this machine, may look, but give no orders.
-        foreign = origin is not None and origin.partition("://")[2].lower() not in (host, self._public)
+        # `null` is what a browser says where it keeps the page to itself, and is none of ours.
+        foreign = origin is not None and origin.partition("://")[2].lower() not in {host, self._public} - {""}
         if foreign and method not in ("GET", "HEAD"):
             return problem(403, "requests from pages of another server are refused")
         if self._token is not None and path not in OPEN and not _knows(self._token, headers.get("authorization", "")):
