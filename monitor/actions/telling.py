@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from monitor.actions.outbox import Message
-from monitor.detection.sentences import listed
+from monitor.detection.sentences import listed, sentence
 from monitor.detection.severity import LEVELS
 from monitor.events.timestamps import instant, utc
 
@@ -118,10 +118,10 @@ def headline(event: Event) -> str:
 def summary(event: Event) -> str:
     """One sentence or two: the figures."""
     if event.of_incident or event.state == "test":
-        return _sentence(_SAID_BESIDE.sub("", event.data["summary"]))
+        return sentence(_SAID_BESIDE.sub("", event.data["summary"]))
     made = f"the new version is {event.data['new_version']}" if event.data["new_version"] else ""
     return " ".join(
-        _sentence(text)
+        sentence(text)
         for text in (made, event.data["reason"], f"It was asked for because {event.data['summary']}")
         if text
     )
@@ -230,8 +230,3 @@ def plain(event: Event, now_ms: int) -> str:
         lines.append(f"{line[0]}: {line[1]}")
     lines += [f"{name}: {url}" for name, url in links(event)]
     return "\n".join(lines)
-
-
-def _sentence(text: str) -> str:
-    """With its full stop; its first word may be a name, and stays as it is."""
-    return text if text.endswith((".", "!", "?", "…")) else f"{text}."

@@ -11,13 +11,24 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from monitor import __version__
-from monitor.detection.life import TriggerState
 from monitor.engine import Acknowledge, Approve
 from monitor.events.batch import CORRELATION, OUTPUTS, ROWS
 from monitor.exports import comparison, decisions, orders, problems, prometheus, resources
-from monitor.exports.found import FoundIncident, FoundModel, FoundTrigger, Newest
+from monitor.exports.found import (
+    FoundIncident,
+    FoundModel,
+    FoundTrigger,
+    Kept,
+    Newest,
+    OfModel,
+    OfState,
+    OnlyOpen,
+    incidents,
+    triggers,
+)
 from monitor.exports.guard import BODY_MAX_BYTES, Guard, own_names
 from monitor.exports.pages import routes
+from monitor.exports.past import NOTHING, Past
 from monitor.exports.picture import picture
 from monitor.exports.resource import Item, Page
 from monitor.exports.text import named
@@ -32,6 +43,7 @@ def create_app(
     current: Callable[[], Snapshot],
     obey: orders.Obey = orders.nobody,
     compare: comparison.Compare = comparison.nobody,
+    past: Past = NOTHING,
     *,
     host: str = "127.0.0.1",
     series_budget: int = prometheus.SERIES_BUDGET,
@@ -55,6 +67,7 @@ def create_app(
     app.state.current = current
     app.state.obey = obey
     app.state.compare = compare
+    app.state.past = past
     app.state.registry = prometheus.registry(current, series_budget)
     public = urlsplit(public_url).netloc if public_url else None
     app.add_middleware(Guard, names=own_names(host), body_max_bytes=body_max_bytes, token=token, public=public)
@@ -85,11 +98,8 @@ class Paging:
 
 
 Paged = Annotated[Paging, Depends()]
-OfModel = Annotated[str | None, Query(description="Of this model only.")]
 OfVersion = Annotated[str | None, Query(description="Of this version only.")]
 OfSegment = Annotated[str | None, Query(description="Of this segment only; empty for whole traffic.")]
-OfState = Annotated[TriggerState | None, Query(description="In this state only.")]
-OnlyOpen = Annotated[bool | None, Query(alias="open", description="Only those that are open, or only those closed.")]
 
 _service = APIRouter(responses=problems.RESPONSES)
 _api = APIRouter(prefix="/api/v1", responses=problems.RESPONSES)
@@ -168,20 +178,13 @@ def list_incidents(
     snapshot: Newest, paging: Paged, model: OfModel = None, only_open: OnlyOpen = None
 ) -> Page[decisions.Incident]:
     """Incidents of all models, newest first."""
-    incidents = [
-        incident
-        for view in snapshot.models.values()
-        for incident in view.incidents
-        if model in (None, view.name) and only_open in (None, incident.open)
-    ]
-    incidents.sort(key=lambda incident: (-incident.opened.end_ms, incident.id))
-    return paging.page(incidents, decisions.Incident.of)
+    return paging.page(incidents(snapshot, model, only_open), decisions.Incident.of)
 
 
 @_api.get("/incidents/{incident}")
-def show_incident(found: FoundIncident) -> decisions.Incident:
-    """One incident."""
-    return decisions.Incident.of(found[1])
+def show_incident(found: FoundIncident, past: Kept) -> decisions.IncidentDetail:
+    """One incident, and how it came to this."""
+    return decisions.IncidentDetail.of(found[1], orders.answered(lambda: past.steps(found[1].id)))
 
 
 @_api.get("/incidents/{incident}/picture.png", response_class=Response)
@@ -216,14 +219,9 @@ def list_triggers(
     snapshot: Newest, paging: Paged, model: OfModel = None, state: OfState = None
 ) -> Page[decisions.Trigger]:
     """Retrain decisions of all models, newest first."""
-    triggers = [
-        life
-        for view in snapshot.models.values()
-        for life in view.triggers
-        if model in (None, view.name) and state in (None, life.state)
-    ]
-    triggers.sort(key=lambda life: (-life.trigger.window.end_ms, life.trigger.id))
-    return paging.page(triggers, lambda life: decisions.Trigger.of(life, snapshot.service.delivery))
+    return paging.page(
+        triggers(snapshot, model, state), lambda life: decisions.Trigger.of(life, snapshot.service.delivery)
+    )
 
 
 @_api.post("/triggers")

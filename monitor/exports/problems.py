@@ -1,4 +1,6 @@
-"""Errors of the API as problem documents (RFC 9457): one sentence for people, never the text of an exception."""
+"""Errors, one sentence for people and never the text of an exception: a page for who looks at pages in a browser, for
+everybody else a problem document (RFC 9457).
+"""
 
 from __future__ import annotations
 
@@ -9,14 +11,23 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import Scope
 
 from monitor.config.problems import path, shape
+from monitor.exports.markup import tag
+from monitor.exports.pages.frame import message
 from monitor.exports.text import clean
 
 MEDIA_TYPE = "application/problem+json"
+
+API = "/api/v1"
+
+_LISTS = {"incidents": "All incidents", "triggers": "All retrain requests"}
+"""By the beginning of a page's address, where else what was looked for may be found."""
 
 _IN_JSON = {
     "extra_forbidden": "is not a known key: /docs lists those that are",
@@ -76,13 +87,33 @@ def problem(
     )
 
 
+def refusal(
+    scope: Scope,
+    status: int,
+    detail: str,
+    *,
+    errors: list[InvalidParameter] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The same as a page where one was asked for: under a path that is none of the API's, by who takes HTML."""
+    path: str = scope["path"]
+    if path.startswith(f"{API}/") or "text/html" not in Headers(scope=scope).get("accept", "").lower():
+        return problem(status, detail, errors=errors, headers=headers)
+    # What the API lists, pages list under the same path.
+    sentence = detail.replace(f"{API}/", "/")
+    ways = [tag("a", name, href=f"/{kind}") for kind, name in _LISTS.items() if path.startswith(f"/{kind}/")]
+    title = HTTPStatus(status).phrase.capitalize()
+    page = message(title, sentence[:1].upper() + sentence[1:] + ".", *ways, tag("a", "All models", href="/"))
+    return HTMLResponse(page, status_code=status, headers=headers)
+
+
 def add_handlers(app: FastAPI) -> None:
     """Answer with problems whatever `app` and its routes refuse."""
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
 
 
-def _refused(request: Request, error: Exception) -> JSONResponse:
+def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail = {
         400: "the body cannot be read: send JSON in UTF-8",
@@ -91,15 +122,16 @@ def _refused(request: Request, error: Exception) -> JSONResponse:
     }
     unexplained = error.status_code == 400 or error.detail == HTTPStatus(error.status_code).phrase
     text = detail.get(error.status_code, error.detail) if unexplained else error.detail
-    return problem(error.status_code, text, headers=error.headers)
+    return refusal(request.scope, error.status_code, text, headers=error.headers)
 
 
-def _invalid(_: Request, error: Exception) -> JSONResponse:
+def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     errors = [
         InvalidParameter(parameter=clean(_place(entry["loc"])), problem=clean(_said(entry))) for entry in error.errors()
     ]
-    return problem(422, "; ".join(f"{each.parameter} {each.problem}" for each in errors), errors=errors)
+    detail = "; ".join(f"{each.parameter} {each.problem}" for each in errors)
+    return refusal(request.scope, 422, detail, errors=errors)
 
 
 def _place(where: Sequence[str | int]) -> str:

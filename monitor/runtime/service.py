@@ -25,6 +25,7 @@ from monitor.runtime.kafka_dead_letters import KafkaDeadLetters
 from monitor.runtime.loop import Loop
 from monitor.runtime.notices import audience, check_installed, receiver
 from monitor.runtime.outgoing import Outgoing
+from monitor.runtime.past import past
 from monitor.runtime.receivers import receivers
 from monitor.runtime.standing import overruled
 from monitor.runtime.store import Store
@@ -93,6 +94,7 @@ class Service:
                 self.snapshot,
                 self._obey,
                 self.compare,
+                past(store),
                 host=config.server.host,
                 token=token,
                 public_url=config.server.public_url,
