@@ -107,8 +107,8 @@ def began_ms(model: ModelView, incident: Incident) -> int:
 
 
 def line(model: ModelView, incident: Incident, window: Window, began_ms: int) -> Line | None:
-    """Up to a window: the metric, or the worst feature concerned, of an incident that is over as it last was; None where
-    there is nothing to draw.
+    """Up to a window: the metric, or the worst feature concerned, of an incident that is over the one that last was;
+    None where there is nothing to draw.
     """
     if incident.cause == "performance":
         return _metric(model, window, began_ms)
