@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.special import kl_div
 
 from monitor.detection.records import Moved
-from monitor.profiles.layout import FeatureLayout, NumericLayout
+from monitor.profiles.distribution import named
+from monitor.profiles.layout import FeatureLayout
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -29,26 +30,7 @@ def moved(layout: FeatureLayout, groups: Counts, usual: Floats, counts: Floats) 
     parts /= max(parts.sum(), 1e-300)
     most = np.argsort(-parts, kind="stable")[:CELLS_SHOWN]
     return tuple(
-        Moved(_named(layout, groups, cell), float(usual[cell]), float(now[cell]), float(parts[cell]))
+        Moved(named(layout, groups, cell), float(usual[cell]), float(now[cell]), float(parts[cell]))
         for cell in most.tolist()
         if parts[cell] > 0
     )
-
-
-def span(low: float, high: float) -> str:
-    """Values between two numbers, for people: 0.25 to 18,200."""
-    return " to ".join(f"{each:,.0f}" if 1e4 <= abs(each) < 1e9 else f"{each:.4g}" for each in (low, high))
-
-
-def _named(layout: FeatureLayout, groups: Counts, cell: int) -> str:
-    """What a decision cell holds."""
-    fine = np.flatnonzero(groups == cell)
-    if isinstance(layout, NumericLayout):
-        low, high = layout.edges[fine[0] - 1], layout.edges[fine[-1]]
-        return span(low, high)
-    named = [layout.vocabulary[place] for place in fine.tolist() if place < len(layout.vocabulary)]
-    rarer = len(fine) > len(named)
-    shown = named[:3]
-    more = len(named) - len(shown)
-    words = [*shown, *([f"{more} more"] if more else []), *(["rarer ones"] if rarer else [])]
-    return ", ".join(words)

@@ -16,7 +16,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.detection.attribution import span
+from monitor.profiles.distribution import span
 from monitor.profiles.layout import FeatureLayout, NumericLayout
 from monitor.statistics.tolerance import divergence8
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from monitor.engine import strays
 from monitor.engine.control import Closed, Note
 from monitor.engine.intake import Earlier, Judged, Result, by_pane, judge_predictions, known_labels
+from monitor.engine.kept import Kept
 from monitor.engine.labels import Due
 from monitor.engine.ledger import Ledger
 from monitor.engine.maker import Maker
@@ -269,6 +270,7 @@ class ModelMonitor:
             self.windows.show(view)
             self.dirty.add(("ledger", window.version, window.start_ms))
             output.windows.append(view)
+            output.kept += Kept.of(window, pane, standard)
             output.skews += self.watching.measured()
             output.readings.extend((*view.readings, *view.estimates))
             for each in evidence:

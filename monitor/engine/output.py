@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from monitor.detection.life import TriggerChange
 from monitor.detection.records import IncidentChange, Skew, Trigger, VersionChange
+from monitor.engine.kept import Kept
 from monitor.snapshot import PerformanceView, WindowView
 from monitor.statistics.reading import Reading
 
@@ -14,6 +15,7 @@ from monitor.statistics.reading import Reading
 @dataclass(slots=True)
 class Output:
     """What one step of one model says, in the order it came about. skews: of versions that have learned in it.
+    kept: of the windows that closed, those that had a reference.
     triggers: those that were made or withheld; trigger_changes: each step in the life of any, its beginning included.
     """
 
@@ -25,6 +27,7 @@ class Output:
     performance: list[PerformanceView] = field(default_factory=list)
     skews: list[Skew] = field(default_factory=list)
     versions: list[VersionChange] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
 
     def begin(self, changes: Sequence[TriggerChange]) -> None:
         """Triggers that were made or withheld."""

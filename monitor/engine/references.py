@@ -13,6 +13,7 @@ from monitor.detection.watch import Watch
 from monitor.engine.drift import DriftReader
 from monitor.engine.performance import PerformanceReader
 from monitor.profiles import codec
+from monitor.profiles.distribution import Basis
 from monitor.profiles.layout import Layout, OutcomeLayout
 from monitor.profiles.outcome import Outcome
 from monitor.profiles.profile import Profile
@@ -75,6 +76,12 @@ class Standard:
         """Digest of its cells, segments, and of the rows in them: what evidence against it rests on."""
         digest = self.reference.profile.digest
         return codec.sha256("\0".join([digest, *self.segments.names]).encode()) if self.segments else digest
+
+    @cached_property
+    def basis(self) -> Basis:
+        """What is shown later of what windows were compared with."""
+        rows = self.reference.profile.digest  # Other ones than its cells were made for, where it faces those.
+        return Basis.of(self.reference, self.cells, codec.sha256(f"{self.cells}\0{rows}".encode()))
 
     def since(self, since_ms: int) -> Standard:
         """The same, of windows that start from then on; what has been worked out stays."""

@@ -12,8 +12,8 @@ from fastapi.responses import JSONResponse, Response
 
 from monitor import __version__
 from monitor.engine import Acknowledge, Approve
-from monitor.events.batch import CORRELATION, OUTPUTS, ROWS
-from monitor.exports import comparison, decisions, orders, problems, prometheus, resources
+from monitor.events.batch import CORRELATION, OUTPUTS, PREDICTION, ROWS, SCORE
+from monitor.exports import comparison, decisions, distribution, orders, problems, prometheus, resources
 from monitor.exports.found import (
     FoundIncident,
     FoundModel,
@@ -30,7 +30,7 @@ from monitor.exports.guard import BODY_MAX_BYTES, Guard, own_names
 from monitor.exports.pages import routes
 from monitor.exports.past import NOTHING, Past
 from monitor.exports.picture import picture
-from monitor.exports.resource import Item, Page
+from monitor.exports.resource import Instant, Item, Page, epoch_ms
 from monitor.exports.text import named
 from monitor.snapshot import Snapshot
 
@@ -43,6 +43,7 @@ def create_app(
     current: Callable[[], Snapshot],
     obey: orders.Obey = orders.nobody,
     compare: comparison.Compare = comparison.nobody,
+    distributed: distribution.Distributed = distribution.nobody,
     past: Past = NOTHING,
     *,
     host: str = "127.0.0.1",
@@ -67,6 +68,7 @@ def create_app(
     app.state.current = current
     app.state.obey = obey
     app.state.compare = compare
+    app.state.distributed = distributed
     app.state.past = past
     app.state.registry = prometheus.registry(current, series_budget)
     public = urlsplit(public_url).netloc if public_url else None
@@ -100,6 +102,7 @@ class Paging:
 Paged = Annotated[Paging, Depends()]
 OfVersion = Annotated[str | None, Query(description="Of this version only.")]
 OfSegment = Annotated[str | None, Query(description="Of this segment only; empty for whole traffic.")]
+OfWindow = Annotated[Instant | None, Query(description="Of the window that ends then; the newest if not given.")]
 
 _service = APIRouter(responses=problems.RESPONSES)
 _api = APIRouter(prefix="/api/v1", responses=problems.RESPONSES)
@@ -145,6 +148,24 @@ def list_windows(
         if version in (None, view.window.version) and segment in (None, view.window.segment)
     ]
     return paging.page(windows, lambda view: resources.WindowSummary.of(view, performance.get(view.window)))
+
+
+@_api.get("/models/{model:path}/features/{feature:path}/distribution")
+def show_distribution(
+    model: FoundModel,
+    feature: str,
+    request: Request,
+    version: OfVersion = None,
+    window: OfWindow = None,
+) -> distribution.FeatureDistribution:
+    """How the values of one feature, or `@prediction` or `@score`, were distributed in one closed window, and in the
+    reference that it was compared with.
+    """
+    if feature not in (*model.features, PREDICTION, SCORE):
+        raise HTTPException(404, f"the model has no such feature; it has: {named(sorted(model.features))}")
+    end_ms = None if window is None else epoch_ms(window)
+    found = orders.answered(lambda: request.app.state.distributed(model.name, feature, version, end_ms))
+    return distribution.FeatureDistribution.of_window(found)
 
 
 @_api.get("/models/{model:path}/features/{feature:path}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -22,6 +22,9 @@ COLUMNS_MAX = 240
 ROWS_MAX = 60
 """Features that are drawn, the worst ones."""
 
+STEPS = (0.5, 1.0, 2.0, 5.0, 12.5)
+"""Effect over tolerance beyond which a cell has the next colour."""
+
 CHANCE = 1e-4
 """p-value of no more than the tolerance, above which a window's change is put down to chance."""
 
@@ -37,6 +40,11 @@ class Cell:
     ratio: float | None
     state: State
     data: bool
+
+    @property
+    def step(self) -> int | None:
+        """Which of the colours it has: one more than there are `STEPS`."""
+        return None if self.ratio is None else bisect_left(STEPS, self.ratio)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Generic, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 
 from monitor.events.timestamps import utc
 from monitor.exports.text import clean
 from monitor.windows.window import Window
 
 Text = Annotated[str, BeforeValidator(clean)]
+
+
+def _of_windows(time: datetime) -> datetime:
+    if not utc(0) <= time < datetime(9999, 1, 1, tzinfo=UTC):
+        raise ValueError("no window ends at such a time")
+    return time
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_of_windows)]
+"""A time that is asked for: with an offset, and such as an event may be of."""
+
+
+def epoch_ms(time: datetime) -> int:
+    """The same in milliseconds."""
+    return (time - utc(0)) // timedelta(milliseconds=1)
 
 
 class Resource(BaseModel):

@@ -230,9 +230,18 @@ class Loop:
                 self._store.add_readings(output.readings)
                 self._store.add_incident_changes(output.changes)
                 self._store.add_triggers(output.triggers)
+                self._keep(output)
+            output.kept.clear()  # Written down, or asked for by nobody: too much to hold.
             messages += self._messages(output, now_ms)
         self._store.enqueue(messages)
         return messages
+
+    def _keep(self, output: Output) -> None:
+        """Write down what its windows held, in the place of the oldest."""
+        self._store.add_kept(output.kept)
+        for name in {each.window.model for each in output.kept}:
+            incidents = self.monitor.models[name].progress.known_incidents
+            self._store.trim_kept(name, {window for each in incidents for window in (each.opened, each.latest)})
 
     def _note(self, gaps: Sequence[Gap], now_ms: int) -> None:
         """Keep what the events alone do not tell: what the clock decided, and what the broker no longer holds."""

@@ -14,6 +14,7 @@ from monitor.errors import UnavailableError
 from monitor.events.decoder import Decoder
 from monitor.events.native import NativeDecoder
 from monitor.exports.api import create_app
+from monitor.exports.distribution import Compared
 from monitor.exports.orders import Registration
 from monitor.exports.server import HttpServer
 from monitor.exports.text import printable
@@ -22,6 +23,7 @@ from monitor.runtime.delivery import Delivery
 from monitor.runtime.intake import Topics
 from monitor.runtime.kafka import KafkaSource
 from monitor.runtime.kafka_dead_letters import KafkaDeadLetters
+from monitor.runtime.kept import distributed
 from monitor.runtime.loop import Loop
 from monitor.runtime.notices import audience, check_installed, receiver
 from monitor.runtime.outgoing import Outgoing
@@ -94,6 +96,7 @@ class Service:
                 self.snapshot,
                 self._obey,
                 self.compare,
+                self.distributed,
                 past(store),
                 host=config.server.host,
                 token=token,
@@ -148,6 +151,10 @@ class Service:
             return compared(self._specs[model], references, seen, self._store, champion, challenger)
         finally:
             self._comparing.release()
+
+    def distributed(self, model: str, feature: str, version: str | None, end_ms: int | None) -> Compared:
+        """One feature's values in a closed window. For any thread."""
+        return distributed(self._store, self._loop.monitor.models[model].references, model, feature, version, end_ms)
 
     def _tell(self, outputs: Sequence[Output]) -> None:
         """Log what changed: incidents, and whether Kafka can be read."""

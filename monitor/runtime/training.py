@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from monitor.config.problems import listed
-from monitor.detection.attribution import span
 from monitor.detection.budget import ROW_WINDOWS
 from monitor.detection.records import Moved, Verdict
 from monitor.detection.sentences import went
 from monitor.errors import ConfigError
 from monitor.events.batch import INVALID, INVALID_CODE, PRESENT, CategoricalColumn, Column, NumericColumn
 from monitor.exports.text import named
+from monitor.profiles.distribution import span
 from monitor.profiles.reference import Reference
 from monitor.runtime.backtest import run_backtest
 from monitor.runtime.clock import now

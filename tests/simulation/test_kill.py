@@ -22,7 +22,7 @@ from tests.brokers import Broker, Produce, Topics
 from tests.simulation import oracle
 from tests.simulation.service import STATE, Service, write_config
 from tests.simulation.traffic import LABELS, PREDICTIONS, Log, Record, Shape, Traffic
-from tests.simulation.world import EVERYTHING, World, kept, timeless
+from tests.simulation.world import EVERYTHING, World, held, kept, timeless
 
 SEED = int(os.environ.get("MODEL_MONITOR_SEED", random.randrange(1 << 32)))
 EVENTS = 60_000
@@ -79,6 +79,7 @@ def test_twenty_kills_over_sixty_thousand_events_change_nothing(
         incidents = sorted(map(repr, store.incident_changes(limit=EVERYTHING)))
         deliveries = kept(store)
         positions, _ = store.positions()
+        windows = held(store)
         views = restored(loaded, store.state())
     print(f"{events} events, {sum(map(len, readings.values()))} readings, {len(requests)} requests")
 
@@ -89,6 +90,7 @@ def test_twenty_kills_over_sixty_thousand_events_change_nothing(
     assert sum(counted.values()) == events
     assert positions == whole.positions
     assert readings == whole.readings
+    assert windows == whole.windows
     assert views == whole.views
     assert incidents == whole_incidents
     assert triggers == whole.triggers

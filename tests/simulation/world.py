@@ -141,6 +141,7 @@ class Observed:
 
     changes: by model and cause, in order; the order of drift beside performance is no promise. messages: bodies by id,
     without the wall clock; receivers: their names by the same. dead: (topic, partition, offset, row, reason).
+    windows: what is kept of them, byte by byte.
     """
 
     readings: Mapping[str, Any]
@@ -153,6 +154,7 @@ class Observed:
     views: Mapping[str, ModelView]
     dead: Any
     positions: Mapping[Place, int]
+    windows: Any
 
 
 @dataclass
@@ -252,6 +254,7 @@ class World:
                 for _, each in store.pending_dead_letters(EVERYTHING)
             ),
             positions=store.positions()[0],
+            windows=held(store),
         )
 
     def close(self) -> None:
@@ -312,3 +315,10 @@ def kept(store: Store) -> list[DeliveryView]:
     """Where every message stands, oldest first."""
     sql = "SELECT subject, receiver, state, attempts, detail FROM message ORDER BY rowid"
     return [DeliveryView(*row) for row in store._database.committed(sql)]
+
+
+def held(store: Store) -> list[tuple[Any, ...]]:
+    """What is kept of windows, and what they were compared with; not which of them brought that."""
+    return store._database.committed("SELECT * EXCLUDE (size) FROM kept ORDER BY ALL") + store._database.committed(
+        "FROM basis ORDER BY ALL"
+    )

@@ -7,15 +7,12 @@ from typing import Any
 
 from monitor.detection.sentences import spoken
 from monitor.events.timestamps import iso, utc
-from monitor.exports.heat import Cell, Heat, Row, of_model
+from monitor.exports.heat import STEPS, Cell, Heat, Row, of_model
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages.charts import Trace, chart, label
 from monitor.exports.pages.parts import feature_page, number, span, table
 from monitor.snapshot import ModelView
 from monitor.spec import DAY_MS, HOUR_MS
-
-STEPS = (0.5, 1.0, 2.0, 5.0, 12.5)
-"""Effect over tolerance from which a cell has the next colour."""
 
 _COLOURS = ("var(--ha)", "var(--hb)", "var(--hc)", "var(--hd)", "var(--he)", "var(--hf)")
 _MARKS = (("▲", "drifting"), ("△", "watch"), ("◆", "faulty data"), ("–", "learning"))
@@ -109,9 +106,7 @@ def _marks(name: str, symbol: str, rows: Sequence[Row], which: Callable[[Cell], 
 
 def _step(cell: Cell | None) -> float | None:
     """The middle of its colour; None where nothing was tested."""
-    if cell is None or cell.ratio is None:
-        return None
-    return sum(cell.ratio > step for step in STEPS) + 0.5
+    return None if cell is None or cell.step is None else cell.step + 0.5
 
 
 def _says(name: str, when: str, cell: Cell | None) -> str:

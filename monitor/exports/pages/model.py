@@ -14,6 +14,7 @@ from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages.frame import card, document
 from monitor.exports.pages.heat import heat_map
 from monitor.exports.pages.parts import (
+    as_of,
     badge,
     bar,
     choice,
@@ -32,6 +33,7 @@ from monitor.exports.pages.parts import (
     span,
     table,
     time,
+    trouble,
     version_name,
 )
 from monitor.exports.pages.performance import performance_chart
@@ -67,10 +69,12 @@ def page(
     return document(
         model.name,
         tag("p", badge(state), " ", _glance(model)),
+        trouble(snapshot.service),
         _open_incidents(model),
         _versions(model, parts, shown),
         tag("p", "No window has closed yet.") if shown is None else _slice(model, shown, search),
         _retraining(model, snapshot.service.delivery),
+        as_of(snapshot.service),
         above=tag("a", "Models", href="/"),
         charts=True,
     )
@@ -260,7 +264,7 @@ def _states(model: ModelView, part: Slice, search: str | None) -> Content:
     features = [verdict for verdict in part.standing if verdict.feature not in OUTPUTS]
     found = [each for each in features if search.lower() in each.feature.lower()] if search else features
     shown = found[:FEATURES_MAX]
-    scale = max(MAJOR, *(verdict.effect or 0.0 for verdict in (*outputs, *shown)))
+    scale = max([MAJOR, *(verdict.effect or 0.0 for verdict in (*outputs, *shown))])
     return card(
         tag("h2", "Features"),
         None if some else _unmoved(overall(part.standing), part),

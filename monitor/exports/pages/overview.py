@@ -8,9 +8,20 @@ from monitor.exports.course import figure
 from monitor.exports.latest import STATES, Slice, overall, slices
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages.frame import card, document
-from monitor.exports.pages.parts import badge, incident, interval, listed, model_page, number, table, time
+from monitor.exports.pages.parts import (
+    as_of,
+    badge,
+    incident,
+    interval,
+    listed,
+    model_page,
+    number,
+    table,
+    time,
+    trouble,
+)
 from monitor.exports.text import counted, named
-from monitor.snapshot import ModelView, ServiceView, Snapshot
+from monitor.snapshot import ModelView, Snapshot
 
 MODELS_MAX = 200
 INCIDENTS_MAX = 20
@@ -30,10 +41,11 @@ def page(snapshot: Snapshot) -> str:
     return document(
         "Model monitor",
         tag("p", counted(len(models), "model"), ", ", counted(len(incidents), "open incident"), class_="quiet"),
-        _trouble(snapshot.service),
+        trouble(snapshot.service),
         _incidents(incidents),
         _models(models[:MODELS_MAX], parts, states),
         tag("p", f"and {len(models) - MODELS_MAX:,} more", class_="quiet") if len(models) > MODELS_MAX else None,
+        as_of(snapshot.service),
         here="/",
     )
 
@@ -46,12 +58,6 @@ def _worst(model: ModelView, state: State) -> tuple[bool, int, int, str]:
 
 def _gravest(of: Incident) -> tuple[int, int, str]:
     return -_SEVERITY.index(of.severity), -of.opened.end_ms, of.id
-
-
-def _trouble(service: ServiceView) -> Content:
-    if service.not_ready is None:
-        return None
-    return tag("p", tag("strong", "Not ready: "), service.not_ready, class_="trouble", role="status")
 
 
 def _incidents(incidents: list[Incident]) -> Content:

@@ -16,7 +16,7 @@ from monitor.events.batch import CORRELATION
 from monitor.events.timestamps import iso, utc
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.text import named
-from monitor.snapshot import DeliveryView
+from monitor.snapshot import DeliveryView, ServiceView
 from monitor.statistics.reading import Reading
 from monitor.windows.window import Window
 
@@ -55,6 +55,20 @@ _MARKS: Mapping[str, str] = {
     "over": "✓",
 }
 """Before a state's name, so that it is seen without its colour."""
+
+
+def trouble(service: ServiceView) -> Content:
+    """Why what is shown may be old, if it may."""
+    if service.not_ready is None:
+        return None
+    return tag("p", tag("strong", "Not ready: "), service.not_ready, class_="trouble", role="status")
+
+
+def as_of(service: ServiceView) -> Content:
+    """When what is shown was last added to."""
+    if service.committed_ms is None:
+        return None
+    return tag("p", "As of ", _stamp(utc(service.committed_ms), "%Y-%m-%d", True, " UTC"), class_="quiet")
 
 
 def badge(state: State | TriggerState | Level | Standing) -> Markup:

@@ -33,7 +33,7 @@ SELECT body FROM trigger WHERE model = coalesce($model, model) AND id = coalesce
 ORDER BY number DESC LIMIT $limit OFFSET $offset
 """
 
-_TABLES = ("reading", "incident_change", "trigger")
+_TABLES = ("reading", "incident_change", "trigger", "kept")
 _EXPIRE = "DELETE FROM {table} WHERE end_ms < ?"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 2
+VERSION = 3
 """Of these tables; a store with a higher one is refused."""
 
 CREATE = """
@@ -21,6 +21,11 @@ CREATE TABLE incident_change (
     number BIGINT DEFAULT nextval('history_number'), incident VARCHAR, model VARCHAR, end_ms BIGINT, body BLOB);
 CREATE TABLE trigger (
     number BIGINT DEFAULT nextval('history_number'), id VARCHAR, model VARCHAR, end_ms BIGINT, body BLOB);
+
+CREATE TABLE kept (
+    model VARCHAR, version VARCHAR, end_ms BIGINT, start_ms BIGINT, part VARCHAR, basis VARCHAR, size BIGINT,
+    body BLOB);
+CREATE TABLE basis (model VARCHAR, name VARCHAR, part VARCHAR, size BIGINT, body BLOB);
 
 CREATE TABLE message (
     id VARCHAR, receiver VARCHAR, subject VARCHAR, body BLOB, created_ms BIGINT, attempts INTEGER, due_ms BIGINT,

@@ -13,17 +13,19 @@ from numpy.typing import NDArray
 
 from monitor.actions.outbox import Attempt, Message
 from monitor.detection.records import IncidentChange, Trigger
+from monitor.engine.kept import Kept
 from monitor.events.batch import Labels, Matched, Pairs, Predictions
 from monitor.runtime.dead_letters import DeadLetter
-from monitor.runtime.store import database, history, pieces, queues
+from monitor.runtime.store import database, history, kept, pieces, queues
 from monitor.runtime.store.database import Database
 from monitor.runtime.store.directory import DATABASE, Identity, StateDirectory
 from monitor.runtime.store.join import Join, OpenKeys
+from monitor.runtime.store.kept import KeptCounts, KeptRows, Part
 from monitor.runtime.store.paired import paired
 from monitor.runtime.store.queues import ControlEvent
 from monitor.snapshot import DeliveryView
 from monitor.statistics.reading import Reading
-from monitor.windows.window import Place
+from monitor.windows.window import Place, Window
 
 LOG_MAX = 16 << 20
 """Bytes of log after which a commit is followed by a checkpoint, as soon as no reader is in its way. Space is reused
@@ -43,7 +45,7 @@ class Store:
 
     Every `add_`, `put_` and the like belongs inside `with store.transaction():`, and is visible to `matched`, `recent`
     and the other methods of the loop at once. `readings`, `incident_changes`, `triggers`, `deliveries`,
-    `request`, `pending_counts` and `paired` may be called from any thread and show what was last committed.
+    `request`, `pending_counts`, `paired` and `kept_` may be called from any thread and show what was last committed.
     """
 
     def __init__(self, db: Database, directory: StateDirectory | None = None) -> None:
@@ -230,8 +232,34 @@ class Store:
         return history.triggers(self._database, model, trigger, limit, offset)
 
     def expire_history(self, before_ms: int) -> int:
-        """Delete what was said of windows that end before; how many rows."""
-        return history.expire(self._database, before_ms)
+        """Delete what was said, and is kept, of windows that end before; how many rows."""
+        expired = history.expire(self._database, before_ms)
+        kept.tidy(self._database)
+        return expired
+
+    # What windows held.
+
+    def add_kept(self, windows: Sequence[Kept]) -> None:
+        """Of windows that closed, and what they were compared with where that is new."""
+        kept.add(self._database, windows)
+
+    def trim_kept(self, model: str, named: Collection[Window]) -> int:
+        """Delete the oldest of a model's where they take more than `KEPT_MAX`, those that incidents name last; how many
+        rows.
+        """
+        return kept.trim(self._database, model, named)
+
+    def kept_windows(self, model: str, part: Part) -> list[Window]:
+        """Of which counts, or rows, are kept, newest first. For any thread, as are the next two."""
+        return kept.windows(self._database, model, part)
+
+    def kept_counts(self, model: str, version: str | None = None, end_ms: int | None = None) -> KeptCounts | None:
+        """Of the newest such window; None where there is none any more."""
+        return kept.counts(self._database, model, version, end_ms)
+
+    def kept_rows(self, model: str, version: str | None = None, end_ms: int | None = None) -> KeptRows | None:
+        """The same of its rows."""
+        return kept.rows(self._database, model, version, end_ms)
 
     # Messages.
 
