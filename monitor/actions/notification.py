@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from monitor.actions.links import resource
+from monitor.actions.links import page, resource
 from monitor.actions.outbox import Message
 from monitor.detection.life import Life, TriggerChange
 from monitor.detection.records import IncidentChange, PerformanceEvidence, Verdict
@@ -219,8 +219,8 @@ def _links(
     pictured = of_incident and window_ms is not None
     return {
         "page": f"{base_url.rstrip('/')}/",
-        "incident": of_incident,
-        "trigger": resource(base_url, "triggers", trigger),
+        "incident": page(base_url, "incidents", incident),
+        "trigger": page(base_url, "triggers", trigger),
         "picture": f"{of_incident}/picture.png?at={window_ms}" if pictured else None,
         "runbook": runbook,
     }

@@ -89,6 +89,11 @@ class Event:
         found = self.data["links"].get(name)
         return None if found is None else str(found)
 
+    @property
+    def page(self) -> str | None:
+        """Of what it is about; of a test, the first."""
+        return self.link("incident" if self.of_incident else "trigger") or self.link("page")
+
 
 def headline(event: Event) -> str:
     """One line: how bad, what, of which model and version."""
@@ -217,7 +222,7 @@ def facts(event: Event) -> Iterator[tuple[str, str]]:
 
 def links(event: Event) -> Iterator[tuple[str, str]]:
     """Names and addresses to read on at."""
-    for name, said in (("page", "Overview"), ("incident", "Incident"), ("trigger", "Request"), ("runbook", "Runbook")):
+    for name, said in (("incident", "Incident"), ("trigger", "Request"), ("runbook", "Runbook"), ("page", "Overview")):
         if (url := event.link(name)) is not None:
             yield said, url
 

@@ -69,9 +69,9 @@ def test_a_fallen_performance_in_the_words_of_slack() -> None:
                         "elements": [
                             {
                                 "type": "mrkdwn",
-                                "text": "<https://monitor.example/|Overview> · "
-                                "<https://monitor.example/api/v1/incidents/inc_41|Incident> · "
-                                "<https://wiki.example/fraud|Runbook>",
+                                "text": "<https://monitor.example/incidents/inc_41|Incident> · "
+                                "<https://wiki.example/fraud|Runbook> · "
+                                "<https://monitor.example/|Overview>",
                                 "verbatim": True,
                             }
                         ],

@@ -49,8 +49,8 @@ def test_the_whole_of_it_as_text() -> None:
         "country: missing, unseen\n"
         "What to do: Its inputs are not what it learned from; whether its answers are still right, its performance "
         "tells. Look at where amount comes from, and what changed there.\n"
-        "Overview: https://monitor.example/\n"
-        "Incident: https://monitor.example/api/v1/incidents/inc_42"
+        "Incident: https://monitor.example/incidents/inc_42\n"
+        "Overview: https://monitor.example/"
     )
 
 

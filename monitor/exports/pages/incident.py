@@ -16,6 +16,7 @@ from monitor.exports.pages.charts import band, chart, level, marked, times
 from monitor.exports.pages.charts import line as curve
 from monitor.exports.pages.frame import card, document
 from monitor.exports.pages.parts import (
+    as_of,
     badge,
     figure,
     incident_page,
@@ -28,12 +29,13 @@ from monitor.exports.pages.parts import (
     standing,
     table,
     time,
+    trouble,
     version_name,
     window_query,
 )
 from monitor.exports.past import STEPS_MAX
 from monitor.exports.text import counted
-from monitor.snapshot import DeliveryView, ModelView
+from monitor.snapshot import DeliveryView, ModelView, ServiceView
 
 WINDOWS_MAX = 12
 """Windows of which the receipt is shown."""
@@ -52,15 +54,16 @@ _SAID: frozenset[IncidentEvent] = frozenset({"opened", "joined", "worsened"})
 
 
 def page(
+    service: ServiceView,
     model: ModelView,
     incident: Incident,
     steps: Sequence[IncidentChange] = (),
-    deliveries: Sequence[DeliveryView] = (),
 ) -> str:
-    """steps: of its life, oldest first. deliveries: of retrain requests."""
+    """steps: of its life, oldest first."""
     began = began_ms(model, incident)
     return document(
         headline(incident),
+        trouble(service),
         _sentence(incident, steps),
         _figures(incident, began),
         _links(incident),
@@ -68,8 +71,9 @@ def page(
         _course(model, incident, began),
         _timeline(steps, began),
         _moved(model, incident),
-        _requests(model, incident, deliveries),
+        _requests(model, incident, service.delivery),
         _receipt(model, incident),
+        as_of(service),
         above=[tag("a", "Incidents", href="/incidents"), " · ", tag("a", model.name, href=model_page(model.name))],
         charts=True,
     )

@@ -14,6 +14,7 @@ from monitor.exports.pages.frame import card, document
 from monitor.exports.pages.parts import (
     CHOICES_MAX,
     PAGE,
+    as_of,
     badge,
     choice,
     incident_page,
@@ -22,6 +23,7 @@ from monitor.exports.pages.parts import (
     standing,
     time,
     trigger_page,
+    trouble,
 )
 from monitor.exports.text import counted
 from monitor.snapshot import Snapshot
@@ -38,6 +40,7 @@ def page(snapshot: Snapshot, model: str | None = None, only_open: bool | None = 
     open_ones = sum(each.open for each in found)
     return document(
         "Incidents",
+        trouble(snapshot.service),
         tag("p", counted(len(found), "incident"), f", {open_ones:,} open", class_="quiet"),
         choice("State", [(name, address(model, kind), kind == only_open) for name, kind in _KINDS]),
         _models(snapshot, model, only_open),
@@ -45,6 +48,7 @@ def page(snapshot: Snapshot, model: str | None = None, only_open: bool | None = 
         if shown
         else tag("p", "There is none here." if found else "There is no incident."),
         pager(offset, len(found), lambda at: address(model, only_open, at)),
+        as_of(snapshot.service),
         here="/incidents",
     )
 

@@ -80,7 +80,7 @@ def incidents_page(snapshot: Newest, model: OfModel = None, only_open: OnlyOpen 
 @router.get("/incidents/{incident}")
 def incident_page(found: FoundIncident, snapshot: Newest, past: Kept) -> str:
     steps = answered(lambda: past.steps(found[1].id))
-    return of_incident.page(*found, steps, snapshot.service.delivery)
+    return of_incident.page(snapshot.service, *found, steps)
 
 
 # Orders that a page's form gives. The guard refuses those of other servers' pages, also where a browser remembers the
@@ -99,7 +99,7 @@ def triggers_page(snapshot: Newest, model: OfModel = None, state: OfState = None
 @router.get("/triggers/{trigger}")
 def trigger_page(found: FoundTrigger, snapshot: Newest, past: Kept) -> str:
     request = answered(lambda: past.request(found[1].trigger.id))
-    return of_trigger.page(*found, request, snapshot.service.delivery)
+    return of_trigger.page(snapshot.service, *found, request)
 
 
 @router.post("/triggers/{trigger}/approve")

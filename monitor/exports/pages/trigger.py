@@ -13,6 +13,7 @@ from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages import evidence
 from monitor.exports.pages.frame import card, document
 from monitor.exports.pages.parts import (
+    as_of,
     badge,
     figure,
     incident,
@@ -22,26 +23,29 @@ from monitor.exports.pages.parts import (
     table,
     time,
     trigger_page,
+    trouble,
     version_name,
     window_query,
 )
 from monitor.exports.pages.triggers import headline, waits
-from monitor.snapshot import DeliveryView, ModelView
+from monitor.snapshot import DeliveryView, ModelView, ServiceView
 
 
-def page(model: ModelView, life: Life, request: bytes | None = None, deliveries: Sequence[DeliveryView] = ()) -> str:
+def page(service: ServiceView, model: ModelView, life: Life, request: bytes | None = None) -> str:
     """request: the event that was stored to be sent, as JSON; None where none is kept."""
     trigger = life.trigger
     return document(
         headline(trigger),
+        trouble(service),
         tag("p", badge(life.state), " ", sentence(trigger.summary)),
         _figures(life),
         _links(model, trigger),
         _approve(life),
         _timeline(life),
-        _sent(life, deliveries, request),
+        _sent(life, service.delivery, request),
         _why(trigger),
         _data(trigger),
+        as_of(service),
         above=[tag("a", "Retraining", href="/triggers"), " · ", tag("a", model.name, href=model_page(model.name))],
     )
 

@@ -12,7 +12,18 @@ from monitor.exports.found import triggers
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages.frame import card, document
 from monitor.exports.pages.incidents import models_choice
-from monitor.exports.pages.parts import PAGE, badge, choice, pager, time, trigger_page, triggers_page, version_name
+from monitor.exports.pages.parts import (
+    PAGE,
+    as_of,
+    badge,
+    choice,
+    pager,
+    time,
+    trigger_page,
+    triggers_page,
+    trouble,
+    version_name,
+)
 from monitor.exports.text import counted
 from monitor.snapshot import Snapshot
 
@@ -25,6 +36,7 @@ def page(snapshot: Snapshot, model: str | None = None, state: TriggerState | Non
     wait = f", {waiting:,} waiting for approval" if waiting else ""
     return document(
         "Retraining",
+        trouble(snapshot.service),
         tag("p", counted(len(found), "request"), wait, class_="quiet"),
         _states(snapshot, model, state),
         _models(snapshot, model, state),
@@ -32,6 +44,7 @@ def page(snapshot: Snapshot, model: str | None = None, state: TriggerState | Non
         if shown
         else tag("p", "There is none here." if found else "There is no request."),
         pager(offset, len(found), lambda at: address(model, state, at)),
+        as_of(snapshot.service),
         here="/triggers",
     )
 
