@@ -4,9 +4,10 @@ everybody else a problem document (RFC 9457).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -18,7 +19,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Scope
 
 from monitor.config.problems import path, shape
-from monitor.exports.markup import tag
+from monitor.detection.sentences import sentence
+from monitor.exports.markup import Markup, tag
 from monitor.exports.pages.frame import message
 from monitor.exports.text import clean
 
@@ -26,8 +28,11 @@ MEDIA_TYPE = "application/problem+json"
 
 API = "/api/v1"
 
-_LISTS = {"incidents": "All incidents", "triggers": "All retrain requests"}
-"""By the beginning of a page's address, where else what was looked for may be found."""
+_TITLES = {409: "This cannot be done now", 422: "This was not understood", 503: "Not now"}
+"""Of pages, where the status in words says little to people."""
+
+_LISTS = {"incidents": ("This incident", "All incidents"), "triggers": ("This request", "All retrain requests")}
+"""By the beginning of a page's address, what an order was about, and where else it may be found."""
 
 _IN_JSON = {
     "extra_forbidden": "is not a known key: /docs lists those that are",
@@ -99,12 +104,22 @@ def refusal(
     path: str = scope["path"]
     if path.startswith(f"{API}/") or "text/html" not in Headers(scope=scope).get("accept", "").lower():
         return problem(status, detail, errors=errors, headers=headers)
-    # What the API lists, pages list under the same path.
-    sentence = detail.replace(f"{API}/", "/")
-    ways = [tag("a", name, href=f"/{kind}") for kind, name in _LISTS.items() if path.startswith(f"/{kind}/")]
-    title = HTTPStatus(status).phrase.capitalize()
-    page = message(title, sentence[:1].upper() + sentence[1:] + ".", *ways, tag("a", "All models", href="/"))
+    # What the API lists, pages list under the same path. What is wrong with a parameter begins with its name.
+    said = detail.replace(f"{API}/", "/")
+    title = _TITLES.get(status) or HTTPStatus(status).phrase.capitalize()
+    page = message(title, sentence(said if errors else said[:1].upper() + said[1:]), *_ways(path))
     return HTMLResponse(page, status_code=status, headers=headers)
+
+
+def _ways(path: str) -> Iterator[Markup]:
+    """From what went wrong at a path."""
+    _, kind, *names = path.split("/")
+    if kind in _LISTS:
+        this, every = _LISTS[kind]
+        if len(names) > 1:
+            yield tag("a", this, href=f"/{kind}/{quote(names[0])}")
+        yield tag("a", every, href=f"/{kind}")
+    yield tag("a", "All models", href="/")
 
 
 def add_handlers(app: FastAPI) -> None:

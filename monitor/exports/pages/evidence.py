@@ -47,7 +47,7 @@ def _feature(verdict: Verdict) -> Markup:
     return tag(
         "tr",
         tag("th", tag("a", spoken(verdict.name), href=address), scope="row"),
-        tag("td", badge(verdict.state), wrong, cells),
+        tag("td", None if wrong and verdict.state != "drifting" else badge(verdict.state), wrong, cells),
         tag("td", number(verdict.standing), chance, class_="number"),
         tag("td", percent(verdict.evidence_ratio), class_="number"),
     )

@@ -155,7 +155,7 @@ def _course(model: ModelView, incident: Incident, began: int) -> Content:
     }
     first, last = found.values[0], found.values[-1]
     says = f"{found.name} of {counted(len(found.steps), 'window')}, from {first:.3g} to {last:.3g}."
-    title = f"{found.name[0].upper()}{found.name[1:]}, window by window"
+    title = f"Window by window: {found.name}"
     return card(chart("course", title, says, traces, layout, _HEIGHT, _table(found)))
 
 
@@ -180,7 +180,7 @@ def _timeline(steps: Sequence[IncidentChange], began: int) -> Content:
         return None
     entries: list[Content] = []
     if steps[0].event == "opened":
-        entries.append([time(began), " ", tag("strong", "began"), tag("div", "about then, as the windows say.")])
+        entries.append([time(began), " ", tag("strong", "began"), tag("div", "About then, by what the windows say.")])
     else:
         most = f"The newest {STEPS_MAX} steps are shown." if len(steps) >= STEPS_MAX else "Earlier ones are not kept."
         entries.append(tag("span", most, class_="quiet"))
@@ -230,7 +230,7 @@ def _receipt(model: ModelView, incident: Incident) -> Content:
             "tr",
             tag("td", span(view.window.start_ms, view.window.end_ms)),
             tag("td", f"{view.rows:,}", class_="number"),
-            tag("td", evidence.places(view.offsets)),
+            tag("td", evidence.places(view.offsets), class_="number"),
             tag("td", evidence.digest(view.profile)),
         )
         for view in mine[:WINDOWS_MAX]
@@ -240,6 +240,10 @@ def _receipt(model: ModelView, incident: Incident) -> Content:
     return card(
         tag("h2", "Receipt"),
         tag("p", "The same records, read again, give the same digests.", class_="quiet"),
-        table(heads, rows, "Windows of the incident, the newest first"),
-        tag("p", f"and {counted(left, 'window')} before", class_="quiet") if left > 0 else None,
+        tag(
+            "details",
+            tag("summary", counted(len(mine), "window")),
+            table(heads, rows, "Windows of the incident, the newest first"),
+            tag("p", f"and {counted(left, 'window')} before", class_="quiet") if left > 0 else None,
+        ),
     )

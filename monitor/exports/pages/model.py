@@ -22,6 +22,7 @@ from monitor.exports.pages.parts import (
     feature_page,
     figure,
     incident,
+    incidents_page,
     interval,
     listed,
     model_page,
@@ -33,6 +34,7 @@ from monitor.exports.pages.parts import (
     span,
     table,
     time,
+    triggers_page,
     trouble,
     version_name,
 )
@@ -90,8 +92,11 @@ def _glance(model: ModelView) -> Content:
 
 
 def _open_incidents(model: ModelView) -> Content:
+    if not model.incidents:
+        return None
     found = listed("Open incidents", [incident(each) for each in reversed(model.incidents) if each.open])
-    return card(found) if found else None
+    every = tag("a", f"All {counted(len(model.incidents), 'incident')}", href=incidents_page(model=model.name))
+    return card(found, tag("p", every))
 
 
 def _versions(model: ModelView, parts: tuple[Slice, ...], shown: Slice | None) -> Content:
@@ -351,5 +356,7 @@ def _found_from(verdict: Verdict, part: Slice) -> Content:
 
 def _retraining(model: ModelView, deliveries: tuple[DeliveryView, ...]) -> Content:
     newest = model.triggers[: -TRIGGERS_MAX - 1 : -1]
-    found = listed("Retraining", [retraining(each, deliveries) for each in newest])
-    return card(found) if found else None
+    if not newest:
+        return None
+    every = tag("a", f"All {counted(len(model.triggers), 'request')}", href=triggers_page(model=model.name))
+    return card(listed("Retraining", [retraining(each, deliveries) for each in newest]), tag("p", every))

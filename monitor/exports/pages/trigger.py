@@ -40,7 +40,7 @@ def page(service: ServiceView, model: ModelView, life: Life, request: bytes | No
         tag("p", badge(life.state), " ", sentence(trigger.summary)),
         _figures(life),
         _links(model, trigger),
-        _approve(life),
+        _approve(model, life),
         _timeline(life),
         _sent(life, service.delivery, request),
         _why(trigger),
@@ -83,8 +83,9 @@ def _links(model: ModelView, trigger: Trigger) -> Content:
     ]
 
 
-def _approve(life: Life) -> Content:
-    if life.state != "withheld":
+def _approve(model: ModelView, life: Life) -> Content:
+    """Of one that was withheld, as long as its incident lasts."""
+    if life.state != "withheld" or not any(each.open and each.id == life.trigger.incident for each in model.incidents):
         return None
     why = "" if waits(life) else f"It was not sent: {sentence(life.trigger.withheld)} "
     return card(
