@@ -60,7 +60,8 @@ def page(
     steps: Sequence[IncidentChange] = (),
 ) -> str:
     """steps: of its life, oldest first."""
-    began = began_ms(model, incident)
+    # As messages say it: of fallen performance only the steps tell when it began.
+    began = min([began_ms(model, incident), *(each.onset_ms for each in steps if each.event in _SAID)])
     return document(
         headline(incident),
         trouble(service),

@@ -244,7 +244,9 @@ def window_query(window: Window) -> dict[str, str | None]:
 
 
 def report_page(window: Window) -> str:
-    return _address("/models/", window.model, "/report", query=window_query(window))
+    """Of whole traffic, also where the window is a segment's."""
+    query = {"version": window.version, "window": iso(window.end_ms)}
+    return _address("/models/", window.model, "/report", query=query)
 
 
 def incidents_page(**query: str | None) -> str:

@@ -147,6 +147,16 @@ def test_an_incident_says_what_happened_how_bad_and_how_it_went() -> None:
     )
 
 
+def test_it_began_when_its_messages_say_so() -> None:
+    model, incident = of("performance")
+    opened = replace(step(incident, "opened", 8, "roc_auc fell", "major"), onset_ms=window(6).start_ms)
+    resolved = replace(step(incident, "resolved", 11, "it is fine", "major"), onset_ms=0)
+    read = shown(model, incident, [opened, resolved])
+    assert "began about 2026-11-23 16:00 UTC" in read.text
+    assert read.figures["course-figure"]["layout"]["shapes"][0]["x0"] == "2026-11-23T16:00:00"
+    assert "began about 2026-11-23 18:00 UTC" in shown(model, incident).text
+
+
 def test_steps_that_are_no_longer_kept_are_said_to_be() -> None:
     model, incident = of("drift")
     later = step(incident, "joined", 9, "country drifted", "major")
