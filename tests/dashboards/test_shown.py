@@ -100,12 +100,14 @@ def answered(asked: Asked, dashboard: Json, wanted: Mapping[str, str]) -> set[st
 
 
 def empty_panels(dashboard: Json, found: Mapping[str, set[str]]) -> list[str]:
-    return [
-        f"{panel['title']} ({choice})"
-        for panel in panels(dashboard)
-        for choice, answers in found.items()
-        if not answers & {query.expr for query in targets(panel)}
-    ]
+    """With the choices for which they are."""
+    empty = []
+    for panel in panels(dashboard):
+        queries = {query.expr for query in targets(panel)}
+        choices = [choice for choice, answers in found.items() if not answers & queries]
+        if choices:
+            empty.append(f"{panel['title']} ({', '.join(choices)})")
+    return empty
 
 
 def empty_queries(dashboard: Json, found: Mapping[str, set[str]]) -> list[str]:
