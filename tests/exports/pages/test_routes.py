@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -92,6 +93,15 @@ def test_a_form_of_a_foreign_page_gives_no_order(path: str, origin: str) -> None
     assert "refused" in said(http.post(path, FORM | {"origin": origin}, b""), 403).text
     assert heard == []
     assert http.get(path, headers=BROWSER).status_code == 405
+
+
+def test_a_form_needs_the_token_that_a_browser_remembers() -> None:
+    http = Client(create_app(drifting, lambda order: "done", host="0.0.0.0", token="0123456789abcdef"))
+    known = "Basic " + base64.b64encode(b"anybody:0123456789abcdef").decode()
+    for path in ("/incidents/inc_1/acknowledge", "/triggers/trg_0/approve"):
+        assert http.post(path, FORM | {"authorization": known}, b"").status_code == 303
+        assert http.post(path, FORM | {"authorization": known, "origin": "null"}, b"").status_code == 403
+        said(http.post(path, FORM, b""), 401)
 
 
 @pytest.mark.parametrize(
