@@ -11,9 +11,10 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from monitor import __version__
+from monitor.config.server import SERIES_BUDGET
 from monitor.engine import Acknowledge, Approve
 from monitor.events.batch import CORRELATION, OUTPUTS, PREDICTION, ROWS, SCORE
-from monitor.exports import comparison, decisions, distribution, orders, problems, prometheus, resources
+from monitor.exports import backup, comparison, decisions, distribution, orders, problems, prometheus, resources
 from monitor.exports.found import (
     FoundIncident,
     FoundModel,
@@ -27,6 +28,7 @@ from monitor.exports.found import (
     triggers,
 )
 from monitor.exports.guard import BODY_MAX_BYTES, Guard, own_names
+from monitor.exports.latest import Finder
 from monitor.exports.pages import routes
 from monitor.exports.past import NOTHING, Past
 from monitor.exports.picture import picture
@@ -44,10 +46,11 @@ def create_app(
     obey: orders.Obey = orders.nobody,
     compare: comparison.Compare = comparison.nobody,
     distributed: distribution.Distributed = distribution.nobody,
+    copy: backup.Backup = backup.nobody,
     past: Past = NOTHING,
     *,
     host: str = "127.0.0.1",
-    series_budget: int = prometheus.SERIES_BUDGET,
+    series_budget: int = SERIES_BUDGET,
     body_max_bytes: int = BODY_MAX_BYTES,
     token: str | None = None,
     public_url: str | None = None,
@@ -55,6 +58,7 @@ def create_app(
     """The application over the snapshot that `current` returns.
 
     obey: carries out what a person asks and says what came of it; RefusedError or UnavailableError where it does not.
+    copy: begins a backup.
     host: the address it is bound to; on a loopback address only requests for that name are answered, or for that of
     public_url. token: what everybody has to know who asks; None: all may.
     """
@@ -69,8 +73,9 @@ def create_app(
     app.state.obey = obey
     app.state.compare = compare
     app.state.distributed = distributed
+    app.state.copy = copy
     app.state.past = past
-    app.state.registry = prometheus.registry(current, series_budget)
+    app.state.scrapes = prometheus.Scrapes(current, series_budget)
     public = urlsplit(public_url).netloc if public_url else None
     app.add_middleware(Guard, names=own_names(host), body_max_bytes=body_max_bytes, token=token, public=public)
     problems.add_handlers(app)
@@ -125,7 +130,7 @@ async def readyz(snapshot: Newest) -> resources.Health | JSONResponse:
 @_service.get("/metrics", response_class=Response)
 def metrics(request: Request) -> Response:
     """The snapshot in the Prometheus text format, or in OpenMetrics where it is asked for."""
-    body, content_type = prometheus.exposition(request.app.state.registry, request.headers.get("accept", ""))
+    body, content_type = request.app.state.scrapes.scrape(request.headers.get("accept", ""))
     return Response(body, headers={"content-type": content_type})
 
 
@@ -133,6 +138,14 @@ def metrics(request: Request) -> Response:
 def list_models(snapshot: Newest, paging: Paged) -> Page[resources.Model]:
     """Every model, by name."""
     return paging.page(sorted(snapshot.models.values(), key=lambda model: model.name), resources.Model.of)
+
+
+@_api.get("/backup", response_class=Response)
+def back_up(request: Request) -> Response:
+    """All that is kept, as of the last commit: a tar archive of the files that an empty state directory begins with.
+    `monitor state backup` makes one file of it and tries that it can be read. 503 while another is under way.
+    """
+    return backup.answer(orders.answered(request.app.state.copy))
 
 
 # A model may be named `team/fraud`: the longer paths come first, so that a name may hold slashes.
@@ -173,7 +186,8 @@ def show_feature(model: FoundModel, feature: str, paging: Paged) -> Page[resourc
     """One feature, or `@prediction`, `@score` or `@correlation`, in the closed windows still held, newest first."""
     if feature not in (*model.features, *OUTPUTS, ROWS, CORRELATION):
         raise HTTPException(404, f"the model has no such feature; it has: {named(sorted(model.features))}")
-    return paging.page(model.windows[::-1], lambda view: resources.FeatureWindow.of(view, feature))
+    finder = Finder(feature)
+    return paging.page(model.windows[::-1], lambda view: resources.FeatureWindow.of(view, finder))
 
 
 @_api.get("/models/{model:path}/comparison")

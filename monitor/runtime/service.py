@@ -97,8 +97,10 @@ class Service:
                 self._obey,
                 self.compare,
                 self.distributed,
+                store.copy,
                 past(store),
                 host=config.server.host,
+                series_budget=config.server.series_budget,
                 token=token,
                 public_url=config.server.public_url,
             )

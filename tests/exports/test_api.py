@@ -490,6 +490,7 @@ def test_the_openapi_document_describes_every_route_and_field() -> None:
         "/api/v1/triggers/{trigger}",
         "/api/v1/triggers/{trigger}/approve",
         "/api/v1/triggers/{trigger}/status",
+        "/api/v1/backup",
     }
     for path, operations in document["paths"].items():
         for operation in operations.values():
