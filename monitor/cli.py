@@ -10,7 +10,7 @@ import sys
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -79,19 +79,11 @@ def demo(
 ) -> None:
     """Show the whole service at work on an embedded broker, with a model that goes wrong part-way."""
     from monitor.demo.demo import run_demo
+    from monitor.demo.story import ending
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ends in order, as Ctrl-C does.
     summary = run_demo(duration, port, lambda text: typer.echo(text, err=as_json), loop=loop)
-    typer.echo(json.dumps(summary) if as_json else _story_end(summary))
-
-
-def _story_end(summary: dict[str, Any]) -> str:
-    drifting = ", ".join(summary["drifting"]) or "nothing"
-    return (
-        f"{summary['events']} events in {summary['windows']} windows; drifting: {drifting}; "
-        f"{summary['incidents_open']} incidents open; {summary['triggers_received']} retrain requests received, "
-        f"signatures {'valid' if summary['signature_valid'] else 'not valid'}"
-    )
+    typer.echo(json.dumps(summary) if as_json else ending(summary))
 
 
 @app.command()
@@ -184,9 +176,9 @@ def init(
 ) -> None:
     """Write a whole configuration, and the compiled reference, from a table."""
     from monitor.config import Columns
-    from monitor.runtime.initialise import initialise
+    from monitor.runtime.initialise import initialise, score_columns
 
-    scores = _scores(score or [])
+    scores = score_columns(score or [])
     columns = Columns(prediction=prediction, score=scores, label=label, timestamp=timestamp, id=identity)
     by = [] if segments is None else segments.split(",")
     put(initialise(file, model, task.value if task else None, columns, out, window=window, segments=by, force=force))
@@ -215,6 +207,25 @@ def plan(
     from monitor.runtime.plan_text import plan as lines
 
     put(lines(config, rows, as_json))
+
+
+@app.command()
+def report(
+    model: Annotated[str, typer.Option(help="Name of the model.")],
+    config: ConfigFile = DEFAULT,
+    version: Annotated[str | None, typer.Option(help="Of this version; the newest without.")] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(help="Its end, as in 2026-11-23T10:00:00Z, or the id of an incident; the newest without."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; named after model, version and window without.")
+    ] = None,
+) -> None:
+    """Write Evidently's HTML report on a window: of a sample of its rows, which a running service keeps."""
+    from monitor.runtime.reporting import report as lines
+
+    put(lines(config, model, version, window, out))
 
 
 @app.command()
@@ -331,16 +342,6 @@ def annotate(
     with suppress(KeyboardInterrupt):
         for line in lines(config, every):
             typer.echo(line)
-
-
-def _scores(options: list[str]) -> str | dict[str, str] | None:
-    """One column, or one a class."""
-    if len(options) <= 1 and not any("=" in option for option in options):
-        return options[0] if options else None
-    pairs = [option.partition("=")[::2] for option in options]
-    if any(not name or not column for name, column in pairs):
-        raise ConfigError("--score takes one column, or CLASS=COLUMN for each class of a multiclass model")
-    return dict(pairs)
 
 
 def _progress(done: int, total: int) -> None:

@@ -14,7 +14,17 @@ from monitor import __version__
 from monitor.config.server import SERIES_BUDGET
 from monitor.engine import Acknowledge, Approve
 from monitor.events.batch import CORRELATION, OUTPUTS, PREDICTION, ROWS, SCORE
-from monitor.exports import backup, comparison, decisions, distribution, orders, problems, prometheus, resources
+from monitor.exports import (
+    backup,
+    comparison,
+    decisions,
+    distribution,
+    orders,
+    problems,
+    prometheus,
+    report,
+    resources,
+)
 from monitor.exports.found import (
     FoundIncident,
     FoundModel,
@@ -47,6 +57,7 @@ def create_app(
     compare: comparison.Compare = comparison.nobody,
     distributed: distribution.Distributed = distribution.nobody,
     copy: backup.Backup = backup.nobody,
+    reports: report.Reports = report.nobody,
     past: Past = NOTHING,
     *,
     host: str = "127.0.0.1",
@@ -76,6 +87,7 @@ def create_app(
     app.state.copy = copy
     app.state.past = past
     app.state.scrapes = prometheus.Scrapes(current, series_budget)
+    app.state.reports = reports
     public = urlsplit(public_url).netloc if public_url else None
     app.add_middleware(Guard, names=own_names(host), body_max_bytes=body_max_bytes, token=token, public=public)
     problems.add_handlers(app)
@@ -202,6 +214,16 @@ def compare_versions(
     return comparison.VersionComparison.of(model.name, champion, challenger, found)
 
 
+@_api.get("/models/{model:path}/report")
+def show_report(
+    model: FoundModel, request: Request, version: OfVersion = None, window: report.OfWindow = None
+) -> report.WindowReport:
+    """Evidently's report on a window, of a sample of its rows: it takes seconds. 404 where no rows are kept of it, 503
+    while another one is made.
+    """
+    return report.WindowReport.of_report(report.made(request.app.state.reports, model.name, version, window))
+
+
 @_api.get("/models/{model:path}")
 def show_model(model: FoundModel) -> resources.ModelDetail:
     """One model, with the standing of each version and segment."""
@@ -280,7 +302,7 @@ def approve(trigger: str, request: Request) -> orders.Done:
 
 
 @_api.post("/triggers/{trigger}/status")
-def report(trigger: str, said: orders.Progress, request: Request) -> orders.Done:
+def take_status(trigger: str, said: orders.Progress, request: Request) -> orders.Done:
     """A pipeline says how far it is: `links.status` of the request leads here. The same again changes nothing; 409
     where it would be a step back.
     """

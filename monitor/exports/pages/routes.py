@@ -25,6 +25,7 @@ from monitor.exports.pages import incidents, overview, parts, reference, trigger
 from monitor.exports.pages import model as of_model
 from monitor.exports.pages import trigger as of_trigger
 from monitor.exports.pages.assets import asset
+from monitor.exports.report import CONTENT_SECURITY_POLICY, OfWindow, made
 
 _KEPT = {"cache-control": "public, max-age=31536000, immutable"}
 
@@ -59,6 +60,12 @@ def index(snapshot: Newest) -> str:
 @router.get("/docs")
 def docs(request: Request) -> str:
     return reference.page(request.app.openapi())
+
+
+@router.get("/models/{model:path}/report")
+def report_page(model: FoundModel, request: Request, version: OfVersion = None, window: OfWindow = None) -> Response:
+    found = made(request.app.state.reports, model.name, version, window)
+    return HTMLResponse(found.html, headers={"content-security-policy": CONTENT_SECURITY_POLICY})
 
 
 @router.get("/models/{model:path}")
