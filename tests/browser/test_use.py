@@ -11,6 +11,7 @@ from monitor.events.timestamps import iso
 from tests.browser.chromium import drawn
 from tests.browser.conftest import Open
 from tests.browser.made import FEATURES
+from tests.browser.sites import incident
 from tests.browser.world import Site
 from tests.exports.snapshots import HOSTILE
 
@@ -52,6 +53,20 @@ def test_a_cell_of_the_heat_map_says_what_it_is_and_leads_to_its_feature(site: S
         page.mouse.click(*newest)
     end = iso(site.model.windows[-1].window.end_ms)
     assert unquote(page.url) == f"{site.url}/models/credit/features/income?version=1&window={end}"
+
+
+def test_somebody_says_to_look_after_an_incident(site: Site, tab: Open) -> None:
+    shown = tab(site.url)
+    page = shown.open(f"/incidents/{incident(site, 'data')}")
+    assert page.get_by_role("button", name="Acknowledge").count() == 0, "it is over"
+    page = shown.open(f"/incidents/{incident(site, 'drift')}")
+    page.get_by_label("Your name").fill(HOSTILE.partition("\n")[0])
+    with page.expect_navigation():
+        page.get_by_role("button", name="Acknowledge").click()
+    drawn(page)
+    page.get_by_text(HOSTILE.partition("\n")[0]).first.wait_for()
+    assert page.get_by_role("button", name="Acknowledge").count() == 0
+    assert shown.wrong == []
 
 
 def test_a_name_is_searched_for_among_many(odd: str, tab: Open) -> None:

@@ -6,7 +6,7 @@ Colours are names of the page's own (`var(--ok)`), which charts.js looks up: lig
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -14,6 +14,12 @@ import orjson
 from monitor.events.timestamps import iso
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.text import clean
+
+_MARGINS = 40
+"""How many of the margins beside times would go into these."""
+
+_NOTE = 30
+"""Pixels that two lines of text take."""
 
 Trace = dict[str, Any]
 Layout = dict[str, Any]
@@ -99,6 +105,30 @@ def level(name: str, x: list[Any], value: float, *, dash: str, colour: str) -> T
         "line": {"dash": dash, "color": colour, "width": 1.5},
         "hoverinfo": "skip",
     }
+
+
+def across(ends: Sequence[int]) -> Layout:
+    """An axis of these times: left to plotly, it makes room for texts in the chart, too: on a phone, most of it."""
+    margin = (ends[-1] - ends[0]) // _MARGINS
+    return {"type": "date"} | ({"range": times((ends[0] - margin, ends[-1] + margin))} if margin else {})
+
+
+def marked(moments: Mapping[int, str], ends: Sequence[int], low: float = 0.0) -> Layout:
+    """A layout with a line at each moment, and what is said of it. ends: the times that are drawn. low: where the lines
+    end, of the plot's height.
+    """
+    style = {"line": {"color": "var(--drifting)", "width": 1, "dash": "dot"}, "yref": "paper", "y0": low, "y1": 1}
+    text = {"yref": "paper", "y": low, "yanchor": "bottom", "showarrow": False}
+    text |= {"font": {"color": "var(--drifting)", "size": 11}}
+    shapes, annotations = [], []
+    for place, (moment, said) in enumerate(moments.items()):
+        [at] = times([moment])
+        shapes.append({"type": "line", "x0": at, "x1": at} | style)
+        # Beside the line, where there is more room; moments may lie close together.
+        side = "left" if 2 * moment < ends[0] + ends[-1] else "right"
+        note = {"x": at, "text": said, "xanchor": side, "align": side, "yshift": _NOTE * place}
+        annotations.append(text | note)
+    return {"shapes": shapes, "annotations": annotations}
 
 
 def times(moments: Iterable[int]) -> list[str]:

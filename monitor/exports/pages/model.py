@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from monitor.detection.detector import MERGED_MAX
-from monitor.detection.life import Life
-from monitor.detection.records import Aspect, Moved, State, Verdict
+from monitor.detection.records import Aspect, State, Verdict
 from monitor.detection.sentences import describe_skew, spoken
 from monitor.detection.severity import MAJOR
-from monitor.events.batch import CORRELATION, OUTPUTS
+from monitor.events.batch import OUTPUTS
 from monitor.exports.latest import Slice, estimated, learning, overall, slices
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages.frame import card, document
@@ -18,21 +17,25 @@ from monitor.exports.pages.parts import (
     as_of,
     badge,
     bar,
+    choice,
     duration,
     feature_page,
     figure,
     incident,
+    incidents_page,
     interval,
     listed,
     model_page,
+    moved,
     number,
     percent,
     powers,
     report_page,
+    retraining,
     span,
     table,
     time,
-    trigger_page,
+    triggers_page,
     trouble,
     version_name,
 )
@@ -90,8 +93,11 @@ def _glance(model: ModelView) -> Content:
 
 
 def _open_incidents(model: ModelView) -> Content:
+    if not model.incidents:
+        return None
     found = listed("Open incidents", [incident(each) for each in reversed(model.incidents) if each.open])
-    return card(found) if found else None
+    every = tag("a", f"All {counted(len(model.incidents), 'incident')}", href=incidents_page(model=model.name))
+    return card(found, tag("p", every))
 
 
 def _versions(model: ModelView, parts: tuple[Slice, ...], shown: Slice | None) -> Content:
@@ -99,7 +105,7 @@ def _versions(model: ModelView, parts: tuple[Slice, ...], shown: Slice | None) -
     if shown is None or len(parts) < 2:
         return None
     versions = [part for part in parts if not part.segment][:VERSIONS_MAX]
-    moved = [
+    changed = [
         part
         for part in parts
         if part.segment and part.version == shown.version and overall(part.standing) in ("drifting", "watch")
@@ -113,7 +119,7 @@ def _versions(model: ModelView, parts: tuple[Slice, ...], shown: Slice | None) -
         else None,
         _choice(
             "Segments",
-            [(whole, "all traffic"), *((part, part.segment) for part in [*moved, *segments][:SEGMENTS_MAX])],
+            [(whole, "all traffic"), *((part, part.segment) for part in [*changed, *segments][:SEGMENTS_MAX])],
             here,
             model,
         )
@@ -123,18 +129,16 @@ def _versions(model: ModelView, parts: tuple[Slice, ...], shown: Slice | None) -
 
 
 def _choice(title: str, parts: list[tuple[Slice, str]], here: tuple[str, str], model: ModelView) -> Markup:
-    links = {
-        (part.version, part.segment): tag(
-            "a",
-            name,
-            " ",
-            badge(overall(part.standing)) if overall(part.standing) in ("drifting", "watch") else None,
-            href=model_page(model.name, version=part.version, segment=part.segment or None),
-            aria_current="true" if (part.version, part.segment) == here else None,
+    links: dict[tuple[str, str], tuple[Content, str, bool]] = {}
+    for part, name in parts:
+        state, key = overall(part.standing), (part.version, part.segment)
+        marked = [name, " ", badge(state)] if state in ("drifting", "watch") else name
+        links[key] = (
+            marked,
+            model_page(model.name, version=part.version, segment=part.segment or None),
+            key == here,
         )
-        for part, name in parts
-    }
-    return tag("nav", tag("ul", [tag("li", link) for link in links.values()], class_="choice"), aria_label=title)
+    return choice(title, links.values())
 
 
 def _slice(model: ModelView, part: Slice, search: str | None) -> Content:
@@ -262,7 +266,7 @@ def _unjudged(part: Slice) -> Content:
 def _states(model: ModelView, part: Slice, search: str | None) -> Content:
     if not part.standing:
         return None
-    moved = any(verdict.state in ("drifting", "watch") for verdict in part.standing)
+    some = any(verdict.state in ("drifting", "watch") for verdict in part.standing)
     outputs = [verdict for verdict in part.standing if verdict.feature in OUTPUTS]
     features = [verdict for verdict in part.standing if verdict.feature not in OUTPUTS]
     found = [each for each in features if search.lower() in each.feature.lower()] if search else features
@@ -270,7 +274,7 @@ def _states(model: ModelView, part: Slice, search: str | None) -> Content:
     scale = max([MAJOR, *(verdict.effect or 0.0 for verdict in (*outputs, *shown))])
     return card(
         tag("h2", "Features"),
-        None if moved else _unmoved(overall(part.standing), part),
+        None if some else _unmoved(overall(part.standing), part),
         _search(part, search) if len(features) > FEATURES_MAX or search else None,
         tag("p", "No feature has such a name.") if search and not found else None,
         _table("Feature", model, shown, part, scale),
@@ -317,18 +321,11 @@ def _row(model: ModelView, verdict: Verdict, part: Slice, scale: float) -> Marku
     return tag(
         "tr",
         tag("th", tag("a", spoken(verdict.feature), href=address), scope="row"),
-        tag("td", badge(verdict.state), wrong, [_moved(verdict.feature, cell) for cell in verdict.moved]),
+        tag("td", badge(verdict.state), wrong, [moved(verdict.feature, cell) for cell in verdict.moved]),
         tag("td", _effect(verdict, scale), class_="number"),
         tag("td", percent(verdict.evidence_ratio), reached, class_="number"),
         tag("td", _found_from(verdict, part), class_="number"),
     )
-
-
-def _moved(feature: str, cell: Moved) -> Markup:
-    """Where a feature moved: from its usual share of the rows to the one now; or which pair, and its correlations."""
-    figures = "{:z.2f} → {:z.2f}" if feature == CORRELATION else "{:.0%} → {:.0%}"
-    moved = tag("span", figures.format(cell.usual, cell.now), class_="number")
-    return tag("div", f"{cell.cell}: ", moved, class_="quiet")
 
 
 def _effect(verdict: Verdict, scale: float) -> Content:
@@ -361,25 +358,7 @@ def _found_from(verdict: Verdict, part: Slice) -> Content:
 
 def _retraining(model: ModelView, deliveries: tuple[DeliveryView, ...]) -> Content:
     newest = model.triggers[: -TRIGGERS_MAX - 1 : -1]
-    found = listed("Retraining", [_trigger(each, deliveries) for each in newest])
-    return card(found) if found else None
-
-
-def _trigger(life: Life, deliveries: tuple[DeliveryView, ...]) -> Content:
-    trigger, told = life.trigger, life.steps[-1].detail
-    tried = [f"{each.attempts} tries to {each.receiver}" for each in deliveries if each.subject == trigger.id]
-    match life.state:
-        case "withheld":
-            fate = trigger.withheld
-        case "pending":
-            fate = ""
-        case "sent":
-            fate = ", ".join([*tried, told])
-        case "succeeded":
-            fate = f"version {life.version}" if life.version else ""
-        case _:
-            fate = told
-    return [
-        tag("a", trigger.summary, href=trigger_page(trigger.id)),
-        tag("span", ", ", time(trigger.window.end_ms), f", {life.state}", f": {fate}" if fate else "", class_="quiet"),
-    ]
+    if not newest:
+        return None
+    every = tag("a", f"All {counted(len(model.triggers), 'request')}", href=triggers_page(model=model.name))
+    return card(listed("Retraining", [retraining(each, deliveries) for each in newest]), tag("p", every))

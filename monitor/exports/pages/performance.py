@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from monitor.exports.course import began_ms, figure
 from monitor.exports.latest import estimated
 from monitor.exports.markup import Content, Markup, tag
-from monitor.exports.pages.charts import band, chart, level, line, times
+from monitor.exports.pages.charts import Layout, across, band, chart, level, line, marked, times
 from monitor.exports.pages.parts import number, span, table
 from monitor.snapshot import ModelView, PerformanceView
 from monitor.statistics.reading import Reading
 
-_HEIGHT, _NOTE = 360, 30
-_MARGINS = 40  # How many of the margins beside the windows would go into them.
+_HEIGHT = 360
 
 
 def performance_chart(model: ModelView, version: str) -> Content:
@@ -52,7 +51,7 @@ def performance_chart(model: ModelView, version: str) -> Content:
     )  # fmt: skip
     layout = {
         **_began(model, version, ends),
-        "xaxis": {"type": "date", "anchor": "y2"} | _range(ends),
+        "xaxis": {"anchor": "y2"} | across(ends),
         "yaxis": {"domain": [0.28, 1.0], "title": {"text": model.metric}, "hoverformat": ".4f"},
         "yaxis2": {"domain": [0.0, 0.18], "range": [0, 1], "tickformat": ".0%", "nticks": 3},
     }
@@ -60,29 +59,14 @@ def performance_chart(model: ModelView, version: str) -> Content:
     return chart("performance", title, _says(model, settled), traces, layout, _HEIGHT, _table(model, views))
 
 
-def _range(ends: list[int]) -> dict[str, Any]:
-    """The windows alone: left to plotly, the axis makes room for texts too, which on a phone is most of it."""
-    margin = (ends[-1] - ends[0]) // _MARGINS
-    return {"range": times((ends[0] - margin, ends[-1] + margin))} if margin else {}
-
-
-def _began(model: ModelView, version: str, ends: list[int]) -> dict[str, list[dict[str, Any]]]:
+def _began(model: ModelView, version: str, ends: Sequence[int]) -> Layout:
     """Lines where open incidents are estimated to have begun."""
     causes: dict[int, list[str]] = {}
     for each in model.incidents:
         if each.open and each.opened.version == version:
             causes.setdefault(began_ms(model, each), []).append(each.cause)
-    style = {"line": {"color": "var(--drifting)", "width": 1, "dash": "dot"}, "yref": "paper", "y0": 0.28, "y1": 1}
-    text = {"yref": "paper", "y": 0.28, "yanchor": "bottom", "showarrow": False}
-    text |= {"font": {"color": "var(--drifting)", "size": 11}}
-    shapes, said = [], []
-    for place, (at_ms, mine) in enumerate(causes.items()):
-        [at] = times([at_ms])
-        side = "left" if 2 * at_ms < ends[0] + ends[-1] else "right"  # Of the text, which is where there is more room.
-        shapes.append({"type": "line", "x0": at, "x1": at} | style)
-        note = {"text": f"{', '.join(mine)}<br>began about here", "xanchor": side, "align": side, "x": at}
-        said.append(text | note | {"yshift": _NOTE * place})  # They began about the same time, as a rule.
-    return {"shapes": shapes, "annotations": said}
+    said = {moment: f"{', '.join(mine)}<br>began about here" for moment, mine in causes.items()}
+    return marked(said, ends, low=0.28)
 
 
 def _expected(model: ModelView, version: str) -> list[tuple[int, Reading]]:
