@@ -24,12 +24,12 @@ _FOCUSED = """() => {
 
 
 def reached(page: Page) -> list[int]:
-    """Which of the things that can be used the tabulator key leads to, until it leads out of the page, in its order."""
+    """Which of the things that can be used the tabulator key leads to, in its order, until it leads out or round."""
     order: list[int] = []
     for _ in range(page.evaluate(_REACHABLE) + 1):
         page.keyboard.press("Tab")
         place, seen = page.evaluate(_FOCUSED)
-        if place < 0:
+        if place < 0 or place in order:
             break
         assert seen, f"the focus is not seen on {page.evaluate('document.activeElement.outerHTML')}"
         order.append(place)

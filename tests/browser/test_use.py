@@ -40,6 +40,7 @@ def test_a_cell_of_the_heat_map_says_what_it_is_and_leads_to_its_feature(site: S
     shown = tab(site.url)
     page = shown.open("/models/credit")
     heat = page.locator("[data-figure=heat-figure]")
+    heat.scroll_into_view_if_needed()
     cells = heat.locator(".heatmaplayer image").bounding_box()
     row = heat.locator(".ytick text", has_text=re.compile("^income$")).bounding_box()
     assert cells is not None
