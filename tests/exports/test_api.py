@@ -438,6 +438,7 @@ def test_the_openapi_document_describes_every_route_and_field() -> None:
         "/api/v1/models/{model}",
         "/api/v1/models/{model}/windows",
         "/api/v1/models/{model}/features/{feature}",
+        "/api/v1/models/{model}/features/{feature}/distribution",
         "/api/v1/incidents",
         "/api/v1/incidents/{incident}",
         "/api/v1/incidents/{incident}/acknowledge",

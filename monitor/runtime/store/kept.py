@@ -65,12 +65,15 @@ DELETE FROM kept WHERE model = $model AND part = $part AND (version, end_ms) IN 
 
 _TIDY = "DELETE FROM basis WHERE (model, part, name) NOT IN (SELECT (model, part, basis) FROM kept)"
 
+# The window is looked for without reading the bodies of all others.
 _FIND = """
 SELECT version, end_ms, start_ms, kept.body, basis.body
 FROM kept JOIN basis ON kept.model = basis.model AND kept.part = basis.part AND kept.basis = basis.name
-WHERE kept.model = $model AND kept.part = $part
-    AND version = coalesce($version, version) AND end_ms = coalesce($end_ms, end_ms)
-ORDER BY end_ms DESC, start_ms DESC, version DESC LIMIT 1
+WHERE kept.rowid = (
+    SELECT rowid FROM kept
+    WHERE model = $model AND part = $part
+        AND version = coalesce($version, version) AND end_ms = coalesce($end_ms, end_ms)
+    ORDER BY end_ms DESC, start_ms DESC, version DESC LIMIT 1)
 """
 
 _WINDOWS = """
