@@ -8,29 +8,20 @@ from typing import Annotated, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import JSONResponse, Response
 
 from monitor import __version__
 from monitor.detection.life import TriggerState
-from monitor.detection.records import Incident
 from monitor.engine import Acknowledge, Approve
 from monitor.events.batch import CORRELATION, OUTPUTS, PREDICTION, ROWS, SCORE
-from monitor.exports import (
-    comparison,
-    decisions,
-    distribution,
-    orders,
-    pages,
-    problems,
-    prometheus,
-    reference,
-    resources,
-)
+from monitor.exports import comparison, decisions, distribution, orders, problems, prometheus, resources
+from monitor.exports.found import FoundIncident, FoundModel, FoundTrigger, Newest
 from monitor.exports.guard import BODY_MAX_BYTES, Guard, own_names
+from monitor.exports.pages import routes
 from monitor.exports.picture import picture
 from monitor.exports.resource import Instant, Item, Page, epoch_ms
 from monitor.exports.text import named
-from monitor.snapshot import ModelView, Snapshot
+from monitor.snapshot import Snapshot
 
 LIMIT_MAX = 500
 
@@ -71,24 +62,9 @@ def create_app(
     app.add_middleware(Guard, names=own_names(host), body_max_bytes=body_max_bytes, token=token, public=public)
     problems.add_handlers(app)
     app.include_router(_service)
+    app.include_router(routes.router)
     app.include_router(_api)
     return app
-
-
-async def _newest(request: Request) -> Snapshot:
-    snapshot: Snapshot = request.app.state.current()
-    return snapshot
-
-
-def _find_model(model: str, snapshot: Annotated[Snapshot, Depends(_newest)]) -> ModelView:
-    found = snapshot.models.get(model)
-    if found is None:
-        raise HTTPException(404, f"there is no such model; the configured ones: {named(sorted(snapshot.models))}")
-    return found
-
-
-Newest = Annotated[Snapshot, Depends(_newest)]
-FoundModel = Annotated[ModelView, Depends(_find_model)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +96,6 @@ OnlyOpen = Annotated[bool | None, Query(alias="open", description="Only those th
 
 _service = APIRouter(responses=problems.RESPONSES)
 _api = APIRouter(prefix="/api/v1", responses=problems.RESPONSES)
-
-
-@_service.get("/", response_class=HTMLResponse, include_in_schema=False)
-def index(snapshot: Newest) -> str:
-    return pages.index(snapshot)
-
-
-@_service.get("/docs", response_class=HTMLResponse, include_in_schema=False)
-def docs(request: Request) -> str:
-    return reference.page(request.app.openapi())
 
 
 @_service.get("/livez")
@@ -233,17 +199,6 @@ def list_incidents(
     return paging.page(incidents, decisions.Incident.of)
 
 
-def _find_incident(incident: str, snapshot: Newest) -> tuple[ModelView, Incident]:
-    for view in snapshot.models.values():
-        for candidate in view.incidents:
-            if candidate.id == incident:
-                return view, candidate
-    raise HTTPException(404, "there is no such incident; /api/v1/incidents lists those that are still held")
-
-
-FoundIncident = Annotated[tuple[ModelView, Incident], Depends(_find_incident)]
-
-
 @_api.get("/incidents/{incident}")
 def show_incident(found: FoundIncident) -> decisions.Incident:
     """One incident."""
@@ -301,13 +256,9 @@ def send_trigger(asked: orders.ByHand, request: Request) -> orders.Done:
 
 
 @_api.get("/triggers/{trigger}")
-def show_trigger(trigger: str, snapshot: Newest) -> decisions.Trigger:
+def show_trigger(found: FoundTrigger, snapshot: Newest) -> decisions.Trigger:
     """One retrain decision, and where its messages stand."""
-    for view in snapshot.models.values():
-        for candidate in view.triggers:
-            if candidate.trigger.id == trigger:
-                return decisions.Trigger.of(candidate, snapshot.service.delivery)
-    raise HTTPException(404, "there is no such trigger; /api/v1/triggers lists those that are still held")
+    return decisions.Trigger.of(found[1], snapshot.service.delivery)
 
 
 @_api.post("/triggers/{trigger}/approve")

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from monitor.detection.sentences import spoken
 from monitor.engine import Output
 from monitor.errors import ConfigError
 from monitor.exports import ticks
-from monitor.exports.heat import Cell, Heat, Point, Row, Span, heat
+from monitor.exports.heat import STEPS, Cell, Heat, Point, Row, Span, of_outputs
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.svg import number as _n
 from monitor.exports.svg import points as _points
@@ -32,8 +32,8 @@ _LEFT, _WIDTH, _RIGHT = 190, 960, 110
 _LANE, _GAP, _PLOT = 18, 14, 110
 _NAME = 24  # Characters of a name that fit beside its row.
 _INK, _PALE, _LINE = "#1b1f24", "#5b6570", "#c9d1d9"
-_STEPS = ((0.5, "#eef2f5"), (1.0, "#d5dfe6"), (2.0, "#fcdca6"), (5.0, "#f7a75a"), (12.5, "#dd5a33"), (1e300, "#8f1522"))
-"""Effect over tolerance up to which a cell has a colour; each is darker than the one before."""
+_COLOURS = ("#eef2f5", "#d5dfe6", "#fcdca6", "#f7a75a", "#dd5a33", "#8f1522")
+"""Of a cell by its step; each is darker than the one before."""
 
 _STYLE = (
     "text{font:12px system-ui,sans-serif;fill:#1b1f24}"
@@ -52,7 +52,7 @@ def kind_of(name: str) -> Kind:
 
 def chart(kind: Kind, spec: ModelSpec, references: Mapping[str, Reference], outputs: Sequence[Output]) -> str:
     """The whole file's text."""
-    seen = heat(outputs, spec.alarms, spec.performance.metric)
+    seen = of_outputs(outputs, spec.alarms, spec.performance.metric)
     drawn = Drawing(spec, references, seen)
     picture = drawn.svg()
     if kind == "svg":
@@ -228,12 +228,11 @@ class Drawing:
         yield tag("text", note, x=_n(x), y=_n(y + 27), class_="small")
         if self.seen.incidents:
             yield from self._key(y + 39)
-        below = 0.0
-        for least, colour in _STEPS:
-            said = f"{below:g} to {least:g}" if least < 1e300 else f"over {below:g}"
+        said_of = [f"{below:g} to {least:g}" for below, least in pairwise((0.0, *STEPS))]
+        for said, colour in zip((*said_of, f"over {STEPS[-1]:g}"), _COLOURS, strict=True):
             yield tag("rect", x=_n(x), y=_n(y), width="16", height="14", fill=colour)
             yield tag("text", said, x=_n(x + 21), y=_n(y + 11), class_="small")
-            x, below = x + 82, least
+            x += 82
         x += 10
         for said, cell in (
             ("drifting", Cell(3.0, "drifting", False)),
@@ -327,10 +326,7 @@ def _runs(cells: Sequence[Cell | None]) -> Iterator[tuple[tuple[int, int], Cell]
 
 
 def _colour(cell: Cell) -> str:
-    if cell.ratio is None:
-        return "url(#hatch)"
-    ratio = cell.ratio
-    return next(colour for least, colour in _STEPS if ratio <= least)
+    return "url(#hatch)" if cell.step is None else _COLOURS[cell.step]
 
 
 def _hatch() -> Markup:

@@ -29,8 +29,8 @@ OPEN = frozenset({"/livez", "/readyz"})
 """What may be asked without a token: it says nothing of any model."""
 
 SECURITY_HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none';"
-    " form-action 'none'; frame-ancestors 'none'",
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline';"
+    " img-src 'self' data: blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
@@ -112,7 +112,7 @@ class Guard:
 
 
 class _Answer:
-    """Adds the security headers to what is sent, and remembers whether anything was."""
+    """Adds the security headers to what is sent, but for those it has of its own; remembers whether anything was."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -123,7 +123,7 @@ class _Answer:
             self.begun = True
             headers = MutableHeaders(scope=message)
             for name, value in SECURITY_HEADERS.items():
-                headers[name] = value
+                headers.setdefault(name, value)
         await self._send(message)
 
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from monitor.detection.records import Cause, State, Verdict
+from monitor.detection.records import Cause, Incident, State, Verdict
 from monitor.detection.subject import Subject
 from monitor.engine import Output
-from monitor.snapshot import WindowView
+from monitor.exports.course import began_ms
+from monitor.snapshot import ModelView, WindowView
 from monitor.spec import AlarmSpec
+from monitor.statistics.reading import Reading
+from monitor.windows.window import Window
 
 COLUMNS_MAX = 240
 """More windows than these are drawn several to a column, the worst of them."""
 
 ROWS_MAX = 60
 """Features that are drawn, the worst ones."""
+
+STEPS = (0.5, 1.0, 2.0, 5.0, 12.5)
+"""Effect over tolerance beyond which a cell has the next colour."""
 
 CHANCE = 1e-4
 """p-value of no more than the tolerance, above which a window's change is put down to chance."""
@@ -34,6 +40,11 @@ class Cell:
     ratio: float | None
     state: State
     data: bool
+
+    @property
+    def step(self) -> int | None:
+        """Which of the colours it has: one more than there are `STEPS`."""
+        return None if self.ratio is None else bisect_left(STEPS, self.ratio)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +107,50 @@ class Heat:
     ignored: tuple[tuple[str, int, int], ...]
 
 
-def heat(outputs: Sequence[Output], alarms: AlarmSpec, metric: str) -> Heat:
-    """metric: whose performance is shown."""
-    views = sorted((view for output in outputs for view in output.windows), key=lambda view: view.window)
+@dataclass(frozen=True, slots=True)
+class Lived:
+    """An incident as it is last known. onset_ms: when its change is estimated to have begun; ended: the window in which
+    it was over.
+    """
+
+    incident: Incident
+    onset_ms: int
+    ended: Window | None
+
+
+def of_outputs(outputs: Sequence[Output], alarms: AlarmSpec, metric: str) -> Heat:
+    """Of a back-test. metric: whose performance is shown."""
+    changes = [change for output in outputs for change in output.changes]
+    changes.sort(key=lambda change: (change.incident.id, change.window))
+    lived = []
+    for _, steps in groupby(changes, key=lambda change: change.incident.id):
+        known = list(steps)
+        last = known[-1]
+        lived.append(Lived(last.incident, known[0].onset_ms, last.window if last.event == "resolved" else None))
+    views = [view for output in outputs for view in output.windows]
+    settled = {view.window: view.readings for output in outputs for view in output.performance}
+    return _heat(views, lived, settled, alarms, metric)
+
+
+def of_model(model: ModelView, version: str) -> Heat:
+    """Of one version, as far as its windows are held; performance is not among it."""
+    views = [view for view in model.windows if view.window.version == version and not view.window.segment]
+    lived = [
+        Lived(each, began_ms(model, each), None if each.open else each.latest)
+        for each in model.incidents
+        if each.opened.version == version and views and each.latest.end_ms >= views[0].window.end_ms
+    ]
+    return _heat(views, lived, {}, model.alarms, model.metric)
+
+
+def _heat(
+    views: Sequence[WindowView],
+    lived: Sequence[Lived],
+    settled: Mapping[Window, Sequence[Reading]],
+    alarms: AlarmSpec,
+    metric: str,
+) -> Heat:
+    views = sorted(views, key=lambda view: view.window)
     spans = sorted({(view.window.end_ms, view.window.start_ms) for view in views})
     each = max(1, -(-len(spans) // COLUMNS_MAX))
     column_of = {span: place // each for place, span in enumerate(spans)}
@@ -108,7 +160,7 @@ def heat(outputs: Sequence[Output], alarms: AlarmSpec, metric: str) -> Heat:
     rows.sort(key=lambda row: (tuple(-part for part in row.badness), row.version, row.feature))
     # A sentence on a single row that is left out would take as much room as that row.
     shown = tuple(rows if len(rows) == ROWS_MAX + 1 else rows[:ROWS_MAX])
-    incidents, performance = _incidents(outputs, column_of, columns), _performance(outputs, column_of, metric)
+    incidents, performance = _incidents(lived, column_of, columns), _performance(settled, column_of, metric)
     ignored = {column_of[view.window.end_ms, view.window.start_ms]: view.ignored for view in views if view.ignored}
     return Heat(columns, len(spans), each, shown, len(rows) - len(shown), incidents, performance, _runs(ignored))
 
@@ -168,34 +220,29 @@ def _ratio(verdict: Verdict, tolerance: float) -> float:
 
 
 def _incidents(
-    outputs: Sequence[Output], column_of: Mapping[tuple[int, int], int], columns: Sequence[tuple[int, int]]
+    lived: Sequence[Lived], column_of: Mapping[tuple[int, int], int], columns: Sequence[tuple[int, int]]
 ) -> tuple[Span, ...]:
     starts = [start for start, _ in columns]
-    changes = [change for output in outputs for change in output.changes]
-    changes.sort(key=lambda change: (change.incident.id, change.window))
     spans = []
-    for _, mine in groupby(changes, key=lambda change: change.incident.id):
-        lived = list(mine)
-        last = lived[-1]
-        opened, incident = last.incident.opened, last.incident
+    for each in lived:
+        opened, incident = each.incident.opened, each.incident
         first = column_of.get((opened.end_ms, opened.start_ms), 0)
-        onset = min(max(bisect_right(starts, lived[0].onset_ms) - 1, 0), first)
+        onset = min(max(bisect_right(starts, each.onset_ms) - 1, 0), first)
         end = len(columns) - 1
-        if last.event == "resolved":
-            end = column_of.get((last.window.end_ms, last.window.start_ms), end)
+        if each.ended is not None:
+            end = column_of.get((each.ended.end_ms, each.ended.start_ms), end)
         spans.append(Span(incident.cause, incident.severity, onset, first, end, opened.version, incident.features))
     return tuple(sorted(spans, key=lambda span: (span.cause, span.first, span.version)))
 
 
 def _performance(
-    outputs: Sequence[Output], column_of: Mapping[tuple[int, int], int], metric: str
+    settled: Mapping[Window, Sequence[Reading]], column_of: Mapping[tuple[int, int], int], metric: str
 ) -> dict[str, tuple[Point, ...]]:
     """The last revision of each window, the newest window of each column."""
     newest: dict[str, dict[int, Point]] = {}
-    readings = {view.window: view.readings for output in outputs for view in output.performance}
-    for window in sorted(readings):
+    for window in sorted(settled):
         column = column_of.get((window.end_ms, window.start_ms))
-        for reading in readings[window]:
+        for reading in settled[window]:
             if reading.statistic == metric and reading.value is not None and column is not None:
                 lower = reading.value if reading.lower is None else reading.lower
                 upper = reading.value if reading.upper is None else reading.upper

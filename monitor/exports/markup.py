@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import TypeAlias
 
 from monitor.exports.text import clean
 
-_VOID = frozenset({"link", "meta"})
+_VOID = frozenset({"br", "img", "input", "link", "meta"})
 
 
 class Markup(str):
@@ -16,7 +17,7 @@ class Markup(str):
     __slots__ = ()
 
 
-Content: TypeAlias = "str | list[Content] | tuple[Content, ...] | None"
+Content: TypeAlias = "str | Sequence[Content] | None"
 
 
 def tag(name: str, /, *content: Content, **attributes: str | None) -> Markup:

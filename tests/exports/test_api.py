@@ -303,7 +303,7 @@ def test_a_version_that_learns_says_until_when_and_what_alarms_meanwhile(
     (standing,) = got("/api/v1/models/fraud", lambda: learner)["current"]
     assert standing["learning"] == said
     assert standing["learning_until"].startswith("2026-11-2")
-    assert said in client(lambda: learner).get("/").text
+    assert said in client(lambda: learner).get("/models/fraud").text
 
 
 def test_what_the_model_answered_is_shown_window_by_window_too() -> None:

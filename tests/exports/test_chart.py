@@ -13,7 +13,7 @@ from monitor.engine import Output
 from monitor.errors import ConfigError
 from monitor.events.schema import Schema
 from monitor.exports.chart import chart, kind_of
-from monitor.exports.heat import COLUMNS_MAX, ROWS_MAX, heat
+from monitor.exports.heat import COLUMNS_MAX, ROWS_MAX, of_outputs
 from monitor.snapshot import PerformanceView, WindowView
 from monitor.spec import AlarmSpec, ModelSpec, PerformanceSpec
 from monitor.statistics.reading import Reading
@@ -54,7 +54,7 @@ def test_the_worst_feature_comes_first_and_its_cells_hold_effect_over_tolerance(
             *(verdict(number, "drifts", 0.05, "drifting" if number > 1 else "ok") for number in range(4)),
         ]
     )
-    seen = heat([said], AlarmSpec(tolerances={"big": 0.1}), "roc_auc")
+    seen = of_outputs([said], AlarmSpec(tolerances={"big": 0.1}), "roc_auc")
     assert [row.feature for row in seen.rows] == ["drifts", "big", "calm"]
     assert [[cell.ratio for cell in row.cells if cell] for row in seen.rows] == [
         pytest.approx([2.5] * 4),
@@ -65,7 +65,7 @@ def test_the_worst_feature_comes_first_and_its_cells_hold_effect_over_tolerance(
 
 def test_thousands_of_windows_become_columns_that_show_the_worst_of_theirs() -> None:
     said = output([verdict(number, "x", 1.0 if number == 1_234 else 0.0) for number in range(3_000)])
-    seen = heat([said], AlarmSpec(), "roc_auc")
+    seen = of_outputs([said], AlarmSpec(), "roc_auc")
     assert len(seen.columns) == 3_000 / 13 // 1 + 1 <= COLUMNS_MAX
     assert [place for place, cell in enumerate(seen.rows[0].cells) if cell and cell.ratio] == [1_234 // 13]
     said_text = " ".join(texts(chart("svg", SPEC, {}, [said])))
@@ -83,17 +83,17 @@ def test_of_hundreds_of_features_the_worst_stay_and_the_rest_are_counted() -> No
 
 def test_a_single_feature_is_not_left_out_for_a_sentence_that_says_so() -> None:
     said = output([verdict(0, f"f{place:03}", 0.5) for place in range(ROWS_MAX + 1)])
-    seen = heat([said], AlarmSpec(), "roc_auc")
+    seen = of_outputs([said], AlarmSpec(), "roc_auc")
     assert (len(seen.rows), seen.left_out) == (ROWS_MAX + 1, 0)
     said = output([verdict(0, f"f{place:03}", 0.5) for place in range(ROWS_MAX + 2)])
-    seen = heat([said], AlarmSpec(), "roc_auc")
+    seen = of_outputs([said], AlarmSpec(), "roc_auc")
     assert (len(seen.rows), seen.left_out) == (ROWS_MAX, 2)
 
 
 def test_what_chance_explains_has_no_colour_of_change() -> None:
     def ratio(p_value: float | None, state: State = "ok") -> float | None:
         each = Verdict(window(0), "x", 500, state, 0.1, p_value=p_value)
-        cell = heat([output([each])], AlarmSpec(), "roc_auc").rows[0].cells[0]
+        cell = of_outputs([output([each])], AlarmSpec(), "roc_auc").rows[0].cells[0]
         assert cell is not None
         return cell.ratio
 
@@ -140,7 +140,7 @@ def test_incidents_lie_over_the_windows_they_were_open_in() -> None:
         IncidentChange(closed, "opened", window(5), "", window(2).start_ms + 1),
         IncidentChange(closed, "resolved", window(7), "", window(6).start_ms),
     ]
-    spans = heat([said], AlarmSpec(), "roc_auc").incidents
+    spans = of_outputs([said], AlarmSpec(), "roc_auc").incidents
     assert [(span.cause, span.first, span.last) for span in spans] == [("data", 3, 9), ("drift", 5, 7)]
     assert [span.onset for span in spans] == [0, 2]
 
@@ -165,7 +165,7 @@ def test_windows_that_were_ignored_are_marked() -> None:
     names = ["", "sale", "sale", "", "sale", "fair", "fair"]
     said = output([verdict(number, "x", None, "insufficient") for number in range(len(names))])
     said.windows = [replace(view, ignored=name) for view, name in zip(said.windows, names, strict=True)]
-    runs = heat([said], AlarmSpec(), "roc_auc").ignored
+    runs = of_outputs([said], AlarmSpec(), "roc_auc").ignored
     assert runs == (("sale", 1, 2), ("sale", 4, 4), ("fair", 5, 6))
     drawn = chart("svg", SPEC, {}, [said])
     assert drawn.count("not judged, as the calendar says: sale") == 2
@@ -182,14 +182,14 @@ def test_performance_is_the_last_revision_of_each_window() -> None:
 
     said.performance += [view(0, 0.5, 0), view(1, 0.7, 0)]
     later = Output(performance=[view(0, 0.6, 1)])
-    (points,) = heat([said, later], AlarmSpec(), "roc_auc").performance.values()
+    (points,) = of_outputs([said, later], AlarmSpec(), "roc_auc").performance.values()
     assert [(point.column, point.value) for point in points] == [(0, 0.6), (1, 0.7)]
     assert "roc_auc" in texts(chart("svg", SPEC, {}, [said, later]))
 
 
 def test_versions_have_rows_of_their_own() -> None:
     said = output([verdict(0, "x", 0.5, version="3"), verdict(0, "x", 0.0, version="4")])
-    assert [row.version for row in heat([said], AlarmSpec(), "roc_auc").rows] == ["3", "4"]
+    assert [row.version for row in of_outputs([said], AlarmSpec(), "roc_auc").rows] == ["3", "4"]
     assert {"x (3)x (3)", "x (4)x (4)"} <= set(texts(chart("svg", SPEC, {}, [said])))
 
 
@@ -228,6 +228,6 @@ def test_segments_have_rows_only_where_something_moved() -> None:
             replace(verdict(number, "amount", 0.5, "drifting" if number else "ok"), window=moved),
         ]
         views.append(WindowView.of(whole, 500, {}, "", (), verdicts, (), ""))
-    seen = heat([Output(windows=views)], AlarmSpec(), "roc_auc")
+    seen = of_outputs([Output(windows=views)], AlarmSpec(), "roc_auc")
     assert [row.feature for row in seen.rows] == ["amount in country=PL", "amount"]
     assert "amount in country=PLamount in country=PL" in texts(chart("svg", SPEC, {}, [Output(windows=views)]))

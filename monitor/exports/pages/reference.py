@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from monitor.exports.frame import document
 from monitor.exports.markup import Content, Markup, tag
+from monitor.exports.pages.frame import document
 
 _Node = Mapping[str, Any]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
 from hypothesis import example, given, settings
@@ -14,8 +13,9 @@ from hypothesis import strategies as st
 from monitor.detection.life import Life
 from monitor.detection.records import State
 from monitor.detection.sensitivity import Detectable
-from monitor.exports.pages import FEATURES_MAX, index
+from monitor.exports.pages.model import FEATURES_MAX, page
 from monitor.snapshot import Snapshot
+from tests.exports.pages.reader import Read
 from tests.exports.snapshots import (
     HOSTILE,
     drifting,
@@ -30,99 +30,72 @@ from tests.exports.snapshots import (
 )
 
 
-class Read(HTMLParser):
-    """A page as a browser would read it: its elements, attributes and text."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.elements: Counter[str] = Counter()
-        self.open: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.links: list[str] = []
-        self.parts: list[str] = []
-        self.feed(page)
-        self.close()
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.parts).split())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements[tag] += 1
-        self.attributes += attrs
-        self.links += [value for name, value in attrs if name == "href" and value is not None]
-        if tag not in ("meta", "link"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
-            self.parts.append(data)
-
-
-def read(current: Snapshot) -> Read:
-    page = Read(index(current))
-    assert page.open == []
-    return page
+def read(current: Snapshot, name: str | None = None, **query: str) -> Read:
+    """The page of a model, of the only one where none is named."""
+    model = current.models[name] if name else next(iter(current.models.values()))
+    found = Read(page(current, model, **query))
+    assert found.open == []
+    return found
 
 
 def test_the_page_shows_what_drifts_performs_and_was_decided() -> None:
     text = read(drifting()).text
     for shown in (
-        "2 models, 1 open incident",
-        "No window has closed yet.",
         "1,624 predictions · answers in 9 ms, 95 of 100 within 451 ms · last event",
         "Last window: 812 rows, 0.226 a second, 2026-11-23 11:00 to 12:00 UTC",
-        "amount drifting out of range: 25.0% 100 to 250: 5% → 14% 0.310 chance 0.019 420% 0.085",
-        "country ok 0.012 chance 0.020 0.2% –",
-        "0.840 0.830 to 0.850",
+        "amount ▲ drifting out of range: 25.0% 100 to 250: 5% → 14% 0.310 chance 0.019 420% 0.085",
+        "country ✓ ok 0.012 chance 0.020 0.2% –",
+        "roc_auc 0.840 0.830 to 0.850",
+        "expected of the last window 0.875 0.855 to 0.895",
+        "roc_auc 0.840 0.830 to 0.850 0.900, gap -0.060 0.875 0.855 to 0.895",
         "577 labels, 71% labelled, 2026-11-23 10:00 to 11:00 UTC",
-        "Open incidents major drift : amount , version 3, since 2026-11-23 12:00 UTC",
+        "Open incidents major drift : amount · version 3, since 2026-11-23 12:00 UTC",
         "amount drifted , 2026-11-23 12:00 UTC , sent: 2 tries to airflow, HTTP 503.",
         "amount drifted , 2026-11-23 11:00 UTC , withheld: too few labels",
     ):
         assert shown in text
 
 
-def test_the_page_links_to_api_and_metrics() -> None:
+def test_the_page_leads_to_what_it_names() -> None:
     links = read(drifting()).links
-    assert {"/docs", "/metrics", "/api/v1/models/fraud", "/api/v1/incidents/inc_1", "/api/v1/triggers/trg_1"} <= {
-        *links
-    }
+    assert {"/", "/incidents/inc_1", "/triggers/trg_1", "/models/fraud/features/amount?version=3"} <= {*links}
 
 
-def test_the_page_loads_nothing_and_runs_nothing() -> None:
-    page = read(drifting())
-    assert not {"script", "img", "iframe", "object"} & page.elements.keys()
-    assert not [name for name, _ in page.attributes if name == "src" or name.startswith("on")]
-    assert "url(" not in index(drifting())
-    assert all(link.startswith("/") or link == "data:," for link in page.links)
-
-
-def test_a_service_that_is_not_ready_says_why() -> None:
-    down = replace(drifting(), service=replace(drifting().service, not_ready="no broker answers"))
-    assert "Not ready: no broker answers" in read(down).text
-    assert "Not ready" not in read(drifting()).text
+def test_a_model_that_has_seen_nothing_says_so() -> None:
+    assert "churn learning" not in read(drifting(), "churn").text
+    assert "No window has closed yet." in read(drifting(), "churn").text
 
 
 def test_only_the_most_drifted_features_are_shown_and_the_rest_counted() -> None:
     place = window(0)
-    verdicts = [verdict(place, f"feature_{i:02}", "drifting", i / 100, 0.01) for i in range(15)]
+    verdicts = [verdict(place, f"feature_{i:02}", "drifting", i / 100, 0.01) for i in range(FEATURES_MAX + 5)]
     page = read(snapshot(model_view(windows=[window_view(place, verdicts)])))
-    assert "feature_14" in page.text
-    assert "feature_04" not in page.text
-    assert f"and {15 - FEATURES_MAX} more" in page.text
+    listed = page.text.partition(" Feature State ")[2]
+    assert f"feature_{FEATURES_MAX + 4:02}" in listed
+    assert "feature_04" not in listed
+    assert "and 5 more" in listed
+
+
+def test_features_are_found_by_part_of_their_names() -> None:
+    place = window(0)
+    names = ("amount", "amount_eur", "age")
+    current = snapshot(model_view(windows=[window_view(place, [verdict(place, name, "ok", 0.0) for name in names])]))
+    text = read(current, search="MOUNT").text.partition(" Feature State ")[2]
+    assert re.findall(r"(\w+) ✓ ok", text) == ["amount", "amount_eur"]
+    assert "No feature has such a name." in read(current, search="nothing").text
 
 
 def test_segments_are_shown_where_something_moved() -> None:
     states: dict[str, State] = {"": "ok", "country=PL": "drifting", "country=DE": "ok"}
     places = {window(0, segment=segment): state for segment, state in states.items()}
     views = [window_view(place, [verdict(place, "amount", state, 0.1, 0.1)]) for place, state in places.items()]
-    text = read(snapshot(model_view(windows=views))).text
-    assert "Version 3, country=PL" in text
-    assert "country=DE" not in text
+    page = read(snapshot(model_view(windows=views)))
+    assert "all traffic country=PL ▲ drifting country=DE Version 3" in page.text
+    assert "/models/fraud?version=3&segment=country%3DPL" in page.links
+    assert (
+        "Version 3, country=PL ▲ drifting"
+        in read(snapshot(model_view(windows=views)), segment="country=PL", version="3").text
+    )
 
 
 def test_what_could_not_be_judged_is_not_said_to_be_fine() -> None:
@@ -151,7 +124,9 @@ def test_what_could_not_be_judged_is_not_said_to_be_fine() -> None:
 def test_evidence_is_a_share_of_the_limit_and_a_bar_of_powers_of_ten(ratio: float, shown: str, length: str) -> None:
     place = window(0)
     page = read(snapshot(model_view(windows=[window_view(place, [verdict(place, "amount", "ok", 0.1, 0.0, ratio)])])))
-    styles = [value for name, value in page.attributes if name == "style"]
+    styles = [
+        value for name, value in page.attributes if name == "style" and (value or "").startswith(("width", "left"))
+    ]
     assert f"0.100 chance 0.000 {shown} –" in page.text
     assert styles == ["width:40.0%", "left:0.0%", f"width:{length}", "left:85.7%"]
 
@@ -163,8 +138,8 @@ def test_outputs_stand_apart_from_the_features() -> None:
     incident = replace(drifting().models["fraud"].incidents[1], features=("@score", "amount"))
     page = read(snapshot(model_view(windows=[window_view(place, verdicts)], incidents=[incident])))
     features, outputs = page.text.split(" Feature State ")[1].split(" Output State ")
-    assert re.findall(r"(\w+) ok (\S+) chance", features) == [("score", "0.030"), ("amount", "0.010")]
-    assert re.findall(r"(\w+) ok (\S+) chance", outputs) == [("prediction", "0.020"), ("score", "0.000")]
+    assert re.findall(r"(\w+) ✓ ok (\S+) chance", features) == [("score", "0.030"), ("amount", "0.010")]
+    assert re.findall(r"(\w+) ✓ ok (\S+) chance", outputs) == [("prediction", "0.020"), ("score", "0.000")]
     assert "major drift : score, amount" in page.text
 
 
@@ -172,7 +147,7 @@ def test_a_drift_in_a_window_too_small_to_test_says_when_it_was_last_tested() ->
     place = window(1)
     view = window_view(place, [verdict(place, "amount", "drifting", None, None, 2.0, tested_ms=window(0).end_ms)])
     text = read(snapshot(model_view(windows=[view]))).text
-    assert "amount drifting – last tested 2026-11-23 11:00 UTC 200% –" in text
+    assert "amount ▲ drifting – last tested 2026-11-23 11:00 UTC 200% –" in text
 
 
 def test_a_version_without_a_reference_of_its_own_that_learns_nothing_says_so() -> None:
@@ -264,7 +239,7 @@ def test_a_trigger_is_shown_with_what_became_of_it() -> None:
         (begun.after("delivered", 0, "HTTP 202."), "accepted: HTTP 202."),
         (running, "running: epoch 2 of 9"),
         (running.after("succeeded", 0, "", "", "4"), "succeeded: version 4"),
-        (running.after("succeeded", 0), "succeeded Effects"),
+        (running.after("succeeded", 0), "succeeded"),
         (running.after("failed", 0, "no memory"), "failed: no memory"),
         (running.after("expired", 0, "nothing was heard of it"), "expired: nothing was heard of it"),
     ):

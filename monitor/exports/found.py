@@ -1,0 +1,48 @@
+"""What a request is about, found in the newest snapshot."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, HTTPException, Request
+
+from monitor.detection.life import Life
+from monitor.detection.records import Incident
+from monitor.exports.text import named
+from monitor.snapshot import ModelView, Snapshot
+
+
+async def _newest(request: Request) -> Snapshot:
+    snapshot: Snapshot = request.app.state.current()
+    return snapshot
+
+
+Newest = Annotated[Snapshot, Depends(_newest)]
+
+
+def _find_model(model: str, snapshot: Newest) -> ModelView:
+    found = snapshot.models.get(model)
+    if found is None:
+        raise HTTPException(404, f"there is no such model; the configured ones: {named(sorted(snapshot.models))}")
+    return found
+
+
+def _find_incident(incident: str, snapshot: Newest) -> tuple[ModelView, Incident]:
+    for view in snapshot.models.values():
+        for candidate in view.incidents:
+            if candidate.id == incident:
+                return view, candidate
+    raise HTTPException(404, "there is no such incident; /api/v1/incidents lists those that are still held")
+
+
+def _find_trigger(trigger: str, snapshot: Newest) -> tuple[ModelView, Life]:
+    for view in snapshot.models.values():
+        for candidate in view.triggers:
+            if candidate.trigger.id == trigger:
+                return view, candidate
+    raise HTTPException(404, "there is no such trigger; /api/v1/triggers lists those that are still held")
+
+
+FoundModel = Annotated[ModelView, Depends(_find_model)]
+FoundIncident = Annotated[tuple[ModelView, Incident], Depends(_find_incident)]
+FoundTrigger = Annotated[tuple[ModelView, Life], Depends(_find_trigger)]

@@ -1,0 +1,126 @@
+"""Charts of pages: figures of plotly as plain values, drawn by its script, each with a table that says the same.
+
+Colours are names of the page's own (`var(--ok)`), which charts.js looks up: light or dark as the page is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from monitor.events.timestamps import iso
+from monitor.exports.markup import Content, Markup, tag
+from monitor.exports.text import clean
+
+Trace = dict[str, Any]
+Layout = dict[str, Any]
+
+_IN_SCRIPT = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
+"""What could end the script element that holds the figure."""
+
+
+def chart(
+    identity: str,
+    title: str,
+    says: str,
+    traces: list[Trace],
+    layout: Layout,
+    height: int,
+    table: Content,
+    key: Content = None,
+) -> Markup:
+    """A figure. identity: its own on its page. says: what it shows, for who does not see it. height: in pixels. table:
+    the same in words and numbers. key: what marks and colours mean, where plotly's legend does not say it.
+    """
+    figure = {"data": traces, "layout": layout_of(layout, height)}
+    # Keys and values of a figure are ours, but names of features and versions are anybody's.
+    text = orjson.dumps(_clean(figure), option=orjson.OPT_SERIALIZE_NUMPY).decode().translate(_IN_SCRIPT)
+    return tag(
+        "figure",
+        tag("figcaption", title),
+        tag("div", class_="plot", data_figure=f"{identity}-figure", style=f"min-height:{height}px", role="img",
+            aria_label=says),
+        tag("script", Markup(text), type="application/json", id=f"{identity}-figure"),
+        key,
+        tag("details", tag("summary", "As a table"), table),
+        class_="chart",
+    )  # fmt: skip
+
+
+def layout_of(layout: Layout, height: int) -> Layout:
+    """With what all charts share."""
+    axis = {
+        "gridcolor": "var(--line)",
+        "linecolor": "var(--line)",
+        "zerolinecolor": "var(--line)",
+        "automargin": True,
+        "tickangle": 0,
+    }
+    axes = {name: axis | layout.get(name, {}) for name in {"xaxis", "yaxis", *filter(_is_axis, layout)}}
+    common = {
+        "height": height,
+        "margin": {"l": 48, "r": 12, "t": 8, "b": 8},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": "system-ui, sans-serif", "size": 12, "color": "var(--text)"},
+        "hoverlabel": {"bgcolor": "var(--card)", "bordercolor": "var(--line)", "font": {"color": "var(--text)"}},
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        "hovermode": "x unified",
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "var(--quiet)", "activecolor": "var(--text)"},
+    }
+    return common | layout | axes
+
+
+def line(name: str, x: list[Any], y: list[float | None], **more: Any) -> Trace:
+    """A line with a mark at each point."""
+    return {"type": "scatter", "mode": "lines+markers", "name": name, "x": x, "y": y, "marker": {"size": 5}} | more
+
+
+def band(name: str, x: list[Any], lower: list[float | None], upper: list[float | None], colour: str) -> list[Trace]:
+    """What lies between two lines. colour: of the fill, with its transparency."""
+    edge = {"type": "scatter", "mode": "lines", "x": x, "line": {"width": 0}, "hoverinfo": "skip", "connectgaps": False}
+    return [
+        edge | {"y": lower, "showlegend": False},
+        edge | {"y": upper, "fill": "tonexty", "fillcolor": colour, "name": name},
+    ]
+
+
+def level(name: str, x: list[Any], value: float, *, dash: str, colour: str) -> Trace:
+    """A line across, such as a limit."""
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": f"{name} {value:.3g}",
+        "x": [x[0], x[-1]],
+        "y": [value, value],
+        "line": {"dash": dash, "color": colour, "width": 1.5},
+        "hoverinfo": "skip",
+    }
+
+
+def times(moments: Iterable[int]) -> list[str]:
+    """On an axis of time, which reads them as they are written: UTC."""
+    return [iso(ms).removesuffix("Z") for ms in moments]
+
+
+def _is_axis(name: str) -> bool:
+    return re.fullmatch("[xy]axis[0-9]*", name) is not None
+
+
+def _clean(value: Any) -> Any:
+    """The same with names that JSON can carry, and that plotly does not take for HTML."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {key: _clean(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(each) for each in value]
+    return value
+
+
+def label(text: str) -> str:
+    """A name as plotly shows it: it reads some HTML of its own, of which a name is to have none."""
+    return clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,382 @@
+"""A model's page: how each version stands, features by windows, performance, incidents, retraining."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from monitor.detection.detector import MERGED_MAX
+from monitor.detection.life import Life
+from monitor.detection.records import Aspect, Moved, State, Verdict
+from monitor.detection.sentences import describe_skew, spoken
+from monitor.detection.severity import MAJOR
+from monitor.events.batch import CORRELATION, OUTPUTS
+from monitor.exports.latest import Slice, estimated, learning, overall, slices
+from monitor.exports.markup import Content, Markup, tag
+from monitor.exports.pages.frame import card, document
+from monitor.exports.pages.heat import heat_map
+from monitor.exports.pages.parts import (
+    as_of,
+    badge,
+    bar,
+    duration,
+    feature_page,
+    figure,
+    incident,
+    interval,
+    listed,
+    model_page,
+    number,
+    percent,
+    powers,
+    span,
+    table,
+    time,
+    trigger_page,
+    trouble,
+    version_name,
+)
+from monitor.exports.pages.performance import performance_chart
+from monitor.exports.text import counted, named
+from monitor.snapshot import DeliveryView, ModelView, PerformanceView, Snapshot, Target
+from monitor.statistics.reading import Reading
+
+FEATURES_MAX = 30
+SEGMENTS_MAX = 20
+VERSIONS_MAX = 20
+TRIGGERS_MAX = 5
+
+_LEGEND = (
+    "Effects are in PSI units; the mark on the bar is what chance alone gives. Evidence grows by powers: its bar has "
+    "a logarithmic scale, and the mark is the alarm."
+)
+
+_WHY_UNJUDGED: dict[State, str] = {
+    "insufficient": "every window held too few rows",
+    "untestable": f"even {MERGED_MAX} windows together hold too few rows",
+    "learning": "what is usual is still being learned",
+}
+
+
+def page(
+    snapshot: Snapshot, model: ModelView, version: str | None = None, segment: str = "", search: str | None = None
+) -> str:
+    """version, segment: what it is of; without a version, the newest. search: features whose names hold this."""
+    parts = slices(model)
+    shown = next((part for part in parts if part.version == version and part.segment == segment), None)
+    shown = shown or next((part for part in parts if not part.segment), None)
+    state = overall(verdict for part in parts for verdict in part.standing)
+    return document(
+        model.name,
+        tag("p", badge(state), " ", _glance(model)),
+        trouble(snapshot.service),
+        _open_incidents(model),
+        _versions(model, parts, shown),
+        tag("p", "No window has closed yet.") if shown is None else _slice(model, shown, search),
+        _retraining(model, snapshot.service.delivery),
+        as_of(snapshot.service),
+        above=tag("a", "Models", href="/"),
+        charts=True,
+    )
+
+
+def _glance(model: ModelView) -> Content:
+    known = [model.task, counted(model.predictions, "prediction")]
+    if model.latency_s is not None and model.latency_s.count:
+        median, longest = (duration(model.latency_s.quantile(share) or 0.0) for share in (0.5, 0.95))
+        known.append(f"answers in {median}, 95 of 100 within {longest}")
+    seen: Content = "no event yet" if model.last_event_ms is None else ("last event ", time(model.last_event_ms))
+    return tag("span", " · ".join(known), " · ", seen, class_="quiet")
+
+
+def _open_incidents(model: ModelView) -> Content:
+    found = listed("Open incidents", [incident(each) for each in reversed(model.incidents) if each.open])
+    return card(found) if found else None
+
+
+def _versions(model: ModelView, parts: tuple[Slice, ...], shown: Slice | None) -> Content:
+    """What else there is to look at: versions, and the segments in which something has moved."""
+    if shown is None or len(parts) < 2:
+        return None
+    versions = [part for part in parts if not part.segment][:VERSIONS_MAX]
+    moved = [
+        part
+        for part in parts
+        if part.segment and part.version == shown.version and overall(part.standing) in ("drifting", "watch")
+    ]
+    segments = [part for part in parts if part.segment and part.version == shown.version]
+    here = (shown.version, shown.segment)
+    whole = next((part for part in versions if part.version == shown.version), shown)
+    return [
+        _choice("Versions", [(part, version_name(part.version)) for part in versions], here, model)
+        if len(versions) > 1
+        else None,
+        _choice(
+            "Segments",
+            [(whole, "all traffic"), *((part, part.segment) for part in [*moved, *segments][:SEGMENTS_MAX])],
+            here,
+            model,
+        )
+        if segments
+        else None,
+    ]
+
+
+def _choice(title: str, parts: list[tuple[Slice, str]], here: tuple[str, str], model: ModelView) -> Markup:
+    links = {
+        (part.version, part.segment): tag(
+            "a",
+            name,
+            " ",
+            badge(overall(part.standing)) if overall(part.standing) in ("drifting", "watch") else None,
+            href=model_page(model.name, version=part.version, segment=part.segment or None),
+            aria_current="true" if (part.version, part.segment) == here else None,
+        )
+        for part, name in parts
+    }
+    return tag("nav", tag("ul", [tag("li", link) for link in links.values()], class_="choice"), aria_label=title)
+
+
+def _slice(model: ModelView, part: Slice, search: str | None) -> Content:
+    title = version_name(part.version) + (f", {part.segment}" if part.segment else "")
+    return [
+        card(
+            tag("h2", title[0].upper() + title[1:], " ", badge(overall(part.standing))),
+            None if part.segment else _performance(model, part),
+            _window(part),
+            _said(part),
+        ),
+        None if part.segment else _picture(heat_map(model, part.version)),
+        None if part.segment else _picture(performance_chart(model, part.version)),
+        _states(model, part, search),
+    ]
+
+
+def _picture(drawn: Content) -> Content:
+    return None if drawn is None else card(drawn)
+
+
+def _performance(model: ModelView, part: Slice) -> Content:
+    """The model's metric, by its labels and as expected; the others one step away."""
+    target, expected = model.targets.get(part.version), estimated(part.window.estimates if part.window else ())
+    settled = (
+        {each.statistic: each for each in part.performance.readings if each.value is not None}
+        if part.performance
+        else {}
+    )
+    figures = []
+    if model.metric in settled:
+        figures.append(
+            figure(model.metric, tag("b", number(settled[model.metric].value)), interval(settled[model.metric]))
+        )
+    if model.metric in expected:
+        reading = expected[model.metric]
+        figures.append(figure("expected of the last window", tag("b", number(reading.value)), interval(reading)))
+    if target is not None:
+        figures.append(figure("in the reference", tag("b", number(target.reference)), _limit(target)))
+    return [
+        tag("dl", figures, class_="figures") if figures else None,
+        _covered(part.performance),
+        _metrics(part, settled, expected),
+    ]
+
+
+def _limit(target: Target) -> Content:
+    return None if target.limit is None else tag("span", f" limit {target.limit:.3f}", class_="quiet")
+
+
+def _metrics(part: Slice, settled: Mapping[str, Reading], expected: Mapping[str, Reading]) -> Content:
+    """Every metric: by labels, what was to be expected of the same span, and of the last window."""
+    then = estimated(part.performance.estimates if part.performance else ())
+    names = list(dict.fromkeys((*settled, *expected)))
+    if not names:
+        return None
+    rows = [
+        tag("tr", tag("th", name, scope="row"), [tag("td", cell, class_="number") for cell in (
+            _reading(settled.get(name)), _gap(settled.get(name), then.get(name)), _reading(expected.get(name)))])
+        for name in names
+    ]  # fmt: skip
+    heads = ("Metric", "By labels", "Expected of the same span", "Expected of the last window")
+    note = "What is expected holds as long as scores mean what they meant."
+    return tag("details", tag("summary", "All metrics"), table(heads, rows), tag("p", note, class_="quiet"))
+
+
+def _reading(reading: Reading | None) -> Content:
+    return "–" if reading is None else [number(reading.value), interval(reading)]
+
+
+def _gap(reading: Reading | None, expected: Reading | None) -> str:
+    """What was to be expected of the same span without its labels, and how far the labels are from it."""
+    if expected is None or expected.value is None:
+        return "–"
+    gap = "" if reading is None or reading.value is None else f", gap {reading.value - expected.value:+.3f}"
+    return f"{expected.value:.3f}{gap}"
+
+
+def _covered(performance: PerformanceView | None) -> Markup:
+    if performance is None:
+        return tag("p", "No performance has been settled yet.", class_="quiet")
+    few = None if any(each.value is not None for each in performance.readings) else "Too few labels for a figure. "
+    said = f"{counted(performance.labels, 'label')}, {performance.coverage:.0%} labelled, "
+    return tag("p", few, said, span(performance.span_start_ms, performance.window.end_ms), class_="quiet")
+
+
+def _window(part: Slice) -> Content:
+    if part.window is None:
+        return None
+    window = part.window.window
+    rate = 1000 * part.window.rows / (window.end_ms - window.start_ms)
+    rows = f"{counted(part.window.rows, 'row')}, {f'{rate:,.0f}' if rate >= 10 else f'{rate:.3g}'} a second"
+    return tag("p", f"Last window: {rows}, ", span(window.start_ms, window.end_ms), class_="quiet")
+
+
+def _said(part: Slice) -> Content:
+    sentence = learning(part)
+    return [None if sentence is None else tag("p", sentence), _skew(part), _unjudged(part) if part.standing else None]
+
+
+def _skew(part: Slice) -> Content:
+    """How production differs from training, and as of when."""
+    skew = part.watch and part.watch.skew
+    if not skew or not skew.features:
+        return None
+    sentence = describe_skew(skew)
+    measured = tag("span", ", measured ", span(skew.start_ms, skew.end_ms), class_="quiet")
+    return tag("p", sentence[0].upper() + sentence[1:], measured)
+
+
+def _unjudged(part: Slice) -> Content:
+    """What the last window held too little to say anything of; the states are of earlier ones."""
+    if part.window is not None and part.window.ignored:
+        said = f"The last window was not judged, as the calendar says ({part.window.ignored}): this is of earlier ones."
+        return tag("p", said, class_="quiet")
+    last = part.window.verdicts if part.window is not None else ()
+    unjudged = [verdict.feature for verdict in last if verdict.state == "insufficient"]
+    if not unjudged or overall(part.standing) == "insufficient":
+        return None
+    which = "any feature" if len(unjudged) == len(last) else named([spoken(name) for name in unjudged])
+    return tag("p", f"The last window held too few rows to judge {which}: this is of earlier ones.", class_="quiet")
+
+
+def _states(model: ModelView, part: Slice, search: str | None) -> Content:
+    if not part.standing:
+        return None
+    moved = any(verdict.state in ("drifting", "watch") for verdict in part.standing)
+    outputs = [verdict for verdict in part.standing if verdict.feature in OUTPUTS]
+    features = [verdict for verdict in part.standing if verdict.feature not in OUTPUTS]
+    found = [each for each in features if search.lower() in each.feature.lower()] if search else features
+    shown = found[:FEATURES_MAX]
+    scale = max([MAJOR, *(verdict.effect or 0.0 for verdict in (*outputs, *shown))])
+    return card(
+        tag("h2", "Features"),
+        None if moved else _unmoved(overall(part.standing), part),
+        _search(part, search) if len(features) > FEATURES_MAX or search else None,
+        tag("p", "No feature has such a name.") if search and not found else None,
+        _table("Feature", model, shown, part, scale),
+        tag("p", f"and {len(found) - len(shown):,} more", class_="quiet") if len(found) > len(shown) else None,
+        _table("Output", model, outputs, part, scale),
+        tag("p", _LEGEND, class_="quiet"),
+    )
+
+
+def _search(part: Slice, search: str | None) -> Markup:
+    hidden = {"version": part.version, "segment": part.segment}
+    return tag(
+        "form",
+        [tag("input", type="hidden", name=name, value=value) for name, value in hidden.items()],
+        tag("label", "Features whose names hold", tag("br"),
+            tag("input", type="search", name="features", value=search or "")),
+        tag("button", "Show", type="submit"),
+        method="get",
+        role="search",
+    )  # fmt: skip
+
+
+def _unmoved(state: State, part: Slice) -> Content:
+    if state == "ok":
+        return tag("p", "No feature drifts.")
+    if state == "learning" and part.watch is not None:
+        if part.watch.learning_until_ms is not None:
+            return None  # That it learns, and until when, was said.
+        return tag("p", "No feature is judged: the version has no reference of its own.")
+    return tag("p", f"No feature could be judged yet: {_WHY_UNJUDGED.get(state, state)}.")
+
+
+def _table(title: str, model: ModelView, verdicts: list[Verdict], part: Slice, scale: float) -> Content:
+    if not verdicts:
+        return None
+    heads = (title, "State", "Effect", "Evidence, of the alarm's limit", "Would be found from")
+    return table(heads, [_row(model, verdict, part, scale) for verdict in verdicts])
+
+
+def _row(model: ModelView, verdict: Verdict, part: Slice, scale: float) -> Markup:
+    wrong: list[Content] = [tag("div", f"{aspect}{_share(part, verdict.feature, aspect)}") for aspect in verdict.wrong]
+    reached = bar(verdict.state, powers(verdict.evidence_ratio), powers(1.0))
+    address = feature_page(model.name, verdict.feature, version=part.version, segment=part.segment or None)
+    return tag(
+        "tr",
+        tag("th", tag("a", spoken(verdict.feature), href=address), scope="row"),
+        tag("td", badge(verdict.state), wrong, [_moved(verdict.feature, cell) for cell in verdict.moved]),
+        tag("td", _effect(verdict, scale), class_="number"),
+        tag("td", percent(verdict.evidence_ratio), reached, class_="number"),
+        tag("td", _found_from(verdict, part), class_="number"),
+    )
+
+
+def _moved(feature: str, cell: Moved) -> Markup:
+    """Where a feature moved: from its usual share of the rows to the one now; or which pair, and its correlations."""
+    figures = "{:z.2f} → {:z.2f}" if feature == CORRELATION else "{:.0%} → {:.0%}"
+    return tag("div", f"{cell.cell}: {figures.format(cell.usual, cell.now)}", class_="quiet")
+
+
+def _effect(verdict: Verdict, scale: float) -> Content:
+    """The effect beside what chance alone gives, or when there last was one."""
+    if verdict.effect is None:
+        tested = tag("div", "last tested ", time(verdict.tested_ms), class_="quiet") if verdict.tested_ms >= 0 else None
+        return ["–", tested]
+    floor = verdict.noise_floor or 0.0
+    chance = tag("span", f" chance {floor:.3f}", class_="quiet")
+    return [number(verdict.effect), chance, bar(verdict.state, verdict.effect / scale, floor / scale)]
+
+
+def _share(part: Slice, feature: str, aspect: Aspect) -> str:
+    """The share of the last window's rows that went wrong so."""
+    statistic = aspect.replace(" ", "_")
+    for reading in part.window.readings if part.window is not None else ():
+        if (reading.feature, reading.statistic) == (feature, statistic) and reading.value is not None:
+            return f": {reading.value:.1%}"
+    return ""
+
+
+def _found_from(verdict: Verdict, part: Slice) -> Content:
+    """The smallest change that would be found."""
+    found = part.detectable.get(verdict.feature)
+    if not found:
+        return "–"
+    together = tag("span", f" in {found.windows} windows", class_="quiet") if found.windows > 1 else None
+    return [number(found.effect), together]
+
+
+def _retraining(model: ModelView, deliveries: tuple[DeliveryView, ...]) -> Content:
+    newest = model.triggers[: -TRIGGERS_MAX - 1 : -1]
+    found = listed("Retraining", [_trigger(each, deliveries) for each in newest])
+    return card(found) if found else None
+
+
+def _trigger(life: Life, deliveries: tuple[DeliveryView, ...]) -> Content:
+    trigger, told = life.trigger, life.steps[-1].detail
+    tried = [f"{each.attempts} tries to {each.receiver}" for each in deliveries if each.subject == trigger.id]
+    match life.state:
+        case "withheld":
+            fate = trigger.withheld
+        case "pending":
+            fate = ""
+        case "sent":
+            fate = ", ".join([*tried, told])
+        case "succeeded":
+            fate = f"version {life.version}" if life.version else ""
+        case _:
+            fate = told
+    return [
+        tag("a", trigger.summary, href=trigger_page(trigger.id)),
+        tag("span", ", ", time(trigger.window.end_ms), f", {life.state}", f": {fate}" if fate else "", class_="quiet"),
+    ]

@@ -1,0 +1,184 @@
+"""What pages share: times, figures, badges, bars, tables, and where each page is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from urllib.parse import quote, urlencode
+
+from monitor.detection.life import TriggerState
+from monitor.detection.records import Incident, State
+from monitor.detection.sentences import spoken
+from monitor.events.timestamps import iso, utc
+from monitor.exports.markup import Content, Markup, tag
+from monitor.exports.text import named
+from monitor.snapshot import ServiceView
+from monitor.statistics.reading import Reading
+from monitor.windows.window import Window
+
+_EVIDENCE_LEAST, _EVIDENCE_MOST = 1e-6, 10.0
+"""Evidence over the alarm's limit that a bar spans, in powers of ten."""
+
+_MARKS: Mapping[str, str] = {
+    "drifting": "▲",
+    "watch": "△",
+    "ok": "✓",
+    "learning": "…",
+    "insufficient": "–",
+    "untestable": "–",
+    "withheld": "‖",
+    "pending": "…",
+    "sent": "→",
+    "accepted": "→",
+    "running": "→",
+    "succeeded": "✓",
+    "failed": "✕",
+    "expired": "✕",
+}
+"""Before a state's name, so that it is seen without its colour."""
+
+
+def trouble(service: ServiceView) -> Content:
+    """Why what is shown may be old, if it may."""
+    if service.not_ready is None:
+        return None
+    return tag("p", tag("strong", "Not ready: "), service.not_ready, class_="trouble", role="status")
+
+
+def as_of(service: ServiceView) -> Content:
+    """When what is shown was last added to."""
+    if service.committed_ms is None:
+        return None
+    return tag("p", "As of ", _stamp(utc(service.committed_ms), "%Y-%m-%d %H:%M:%S UTC"), class_="quiet")
+
+
+def badge(state: State | TriggerState) -> Markup:
+    mark = tag("span", _MARKS[state], aria_hidden="true")
+    return tag("span", mark, f" {state}", class_=f"badge {state}")
+
+
+def bar(state: State, length: float, mark: float) -> Markup:
+    """A bar with a mark on it; the numbers stand beside it."""
+    return tag(
+        "div",
+        tag("div", class_=f"fill {state}", style=f"width:{min(length, 1):.1%}"),
+        tag("div", class_="mark", style=f"left:{min(mark, 1):.1%}"),
+        class_="bar",
+        aria_hidden="true",
+    )
+
+
+def powers(ratio: float) -> float:
+    """Where evidence lies between the powers of ten that a bar spans, from 0 to 1."""
+    span = math.log10(_EVIDENCE_MOST / _EVIDENCE_LEAST)
+    return math.log10(max(ratio, _EVIDENCE_LEAST) / _EVIDENCE_LEAST) / span
+
+
+def percent(ratio: float) -> str:
+    """Evidence over the alarm's limit."""
+    if ratio >= _EVIDENCE_MOST:
+        return f"over {_EVIDENCE_MOST:,.0%}"
+    if ratio >= 0.1:
+        return f"{ratio:.0%}"
+    if ratio >= 1e-3:
+        return f"{ratio:.1%}"
+    if ratio >= 1e-4:
+        return f"{ratio:.2%}"
+    return "under 0.01%" if ratio > 0 else "0%"
+
+
+def number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def interval(reading: Reading) -> Content:
+    if reading.lower is None or reading.upper is None:
+        return None
+    return tag("span", f" {reading.lower:.3f} to {reading.upper:.3f}", class_="quiet")
+
+
+def figure(name: str, *value: Content) -> Markup:
+    """One of a row of figures, in a list of class `figures`."""
+    return tag("div", tag("dt", name), tag("dd", *value))
+
+
+def duration(seconds: float) -> str:
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
+
+
+def span(start_ms: int, end_ms: int) -> Content:
+    start, end = utc(start_ms), utc(end_ms)
+    if start.date() == end.date():
+        return [_stamp(start, "%Y-%m-%d %H:%M"), " to ", _stamp(end, "%H:%M UTC")]
+    return [time(start_ms), " to ", time(end_ms)]
+
+
+def time(ms: int) -> Markup:
+    return _stamp(utc(ms), "%Y-%m-%d %H:%M UTC")
+
+
+def _stamp(moment: datetime, shown: str) -> Markup:
+    return tag("time", moment.strftime(shown), datetime=moment.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+def table(heads: Sequence[str], rows: Iterable[Content], caption: str | None = None) -> Markup:
+    """A table that scrolls by itself where it is wider than the page, by keyboard too. rows: `tr` elements."""
+    return tag(
+        "div",
+        tag(
+            "table",
+            None if caption is None else tag("caption", caption),
+            tag("thead", tag("tr", [tag("th", head, scope="col") for head in heads])),
+            tag("tbody", list(rows)),
+        ),
+        class_="scroll",
+        tabindex="0",
+        role="region",
+        aria_label=caption or heads[0],
+    )
+
+
+def listed(title: str, entries: list[Content]) -> Content:
+    return [tag("h2", title), tag("ul", [tag("li", entry) for entry in entries])] if entries else None
+
+
+def version_name(version: str) -> str:
+    return f"version {version}" if version else "the version without a name"
+
+
+def incident(of: Incident, *, model: bool = False) -> Content:
+    """One line on an incident, with a link to its page. model: whether it is said of which model it is."""
+    features = f": {named([spoken(name) for name in of.features])}" if of.features else ""
+    about = [of.opened.model] if model else []
+    about += [version_name(of.opened.version)] if of.opened.version else []
+    where = tag("span", f" · {', '.join(about)}" if about else "", ", since ", time(of.opened.end_ms), class_="quiet")
+    return [tag("a", f"{of.severity} {of.cause}", href=incident_page(of.id)), features, where]
+
+
+def model_page(model: str, **query: str | None) -> str:
+    return _address("/models/", model, query=query)
+
+
+def feature_page(model: str, feature: str, **query: str | None) -> str:
+    return _address("/models/", model, "/features/", feature, query=query)
+
+
+def window_query(window: Window) -> dict[str, str | None]:
+    """Names a window in an address."""
+    return {"version": window.version, "segment": window.segment or None, "window": iso(window.end_ms)}
+
+
+def incident_page(identity: str) -> str:
+    return _address("/incidents/", identity)
+
+
+def trigger_page(identity: str) -> str:
+    return _address("/triggers/", identity)
+
+
+def _address(*parts: str, query: Mapping[str, str | None] = {}) -> str:
+    """Every second part is a name."""
+    path = "".join(quote(part, safe="" if at % 2 else "/", errors="backslashreplace") for at, part in enumerate(parts))
+    known = {key: value for key, value in query.items() if value is not None}
+    return path + (f"?{urlencode(known, errors='backslashreplace')}" if known else "")

@@ -1,0 +1,109 @@
+"""The performance chart of a model's page: the metric with its interval, what was to be expected, limits, coverage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from monitor.exports.course import began_ms, figure
+from monitor.exports.latest import estimated
+from monitor.exports.markup import Content, Markup, tag
+from monitor.exports.pages.charts import band, chart, level, line, times
+from monitor.exports.pages.parts import number, span, table
+from monitor.snapshot import ModelView, PerformanceView
+from monitor.statistics.reading import Reading
+
+_HEIGHT = 360
+
+
+def performance_chart(model: ModelView, version: str) -> Content:
+    """None where there is nothing to draw yet."""
+    views = [view for view in model.performance if view.window.version == version]
+    settled = [(view, reading) for view in views if (reading := figure(model, view)) and reading.value is not None]
+    expected = _expected(model, version)
+    if not settled and not expected:
+        return None
+    known = times(view.window.end_ms for view, _ in settled)
+    moments = times(sorted({*(view.window.end_ms for view, _ in settled), *(end for end, _ in expected)}))
+    traces = []
+    if expected:
+        ends, readings = times(end for end, _ in expected), [reading for _, reading in expected]
+        traces.append(
+            line("expected without labels", ends, [each.value for each in readings], mode="lines",
+                 line={"dash": "dot", "color": "var(--quiet)", "width": 2})
+        )  # fmt: skip
+    if settled:
+        readings = [reading for _, reading in settled]
+        lower, upper = [each.lower for each in readings], [each.upper for each in readings]
+        traces += band("95 % interval", known, lower, upper, "var(--band)")
+        traces.append(
+            line(f"{model.metric} by labels", known, [each.value for each in readings],
+                 line={"color": "var(--link)", "width": 2.5})
+        )  # fmt: skip
+    target = model.targets.get(version)
+    if target is not None:
+        traces.append(level("reference", moments, target.reference, dash="dash", colour="var(--quiet)"))
+        if target.limit is not None:
+            traces.append(level("limit", moments, target.limit, dash="longdashdot", colour="var(--drifting)"))
+    traces.append(
+        {"type": "bar", "name": "share labelled", "x": known, "y": [view.coverage for view, _ in settled],
+         "yaxis": "y2", "marker": {"color": "var(--none)"}, "hovertemplate": "%{y:.0%}"}
+    )  # fmt: skip
+    layout = {
+        **_began(model, version),
+        "xaxis": {"type": "date", "anchor": "y2"},
+        "yaxis": {"domain": [0.28, 1.0], "title": {"text": model.metric}, "hoverformat": ".4f"},
+        "yaxis2": {"domain": [0.0, 0.18], "range": [0, 1], "tickformat": ".0%", "nticks": 3},
+    }
+    title = f"Performance: {model.metric}, window by window"
+    return chart("performance", title, _says(model, settled), traces, layout, _HEIGHT, _table(model, views))
+
+
+def _began(model: ModelView, version: str) -> dict[str, list[dict[str, Any]]]:
+    """Lines where open incidents are estimated to have begun."""
+    causes: dict[int, list[str]] = {}
+    for each in model.incidents:
+        if each.open and each.opened.version == version:
+            causes.setdefault(began_ms(model, each), []).append(each.cause)
+    moments = dict(zip(times(causes), causes.values(), strict=True))
+    style = {"line": {"color": "var(--drifting)", "width": 1, "dash": "dot"}, "yref": "paper", "y0": 0.28, "y1": 1}
+    text = {"yref": "paper", "y": 0.28, "xanchor": "left", "yanchor": "bottom", "showarrow": False}
+    text |= {"font": {"color": "var(--drifting)", "size": 11}}
+    said = [text | {"x": at, "text": f"{', '.join(mine)} began about here"} for at, mine in moments.items()]
+    return {"shapes": [{"type": "line", "x0": at, "x1": at} | style for at in moments], "annotations": said}
+
+
+def _expected(model: ModelView, version: str) -> list[tuple[int, Reading]]:
+    """The metric as it is to be expected of each window without its labels."""
+    return [
+        (view.window.end_ms, found)
+        for view in model.windows
+        if view.window.version == version and not view.window.segment
+        if (found := estimated(view.estimates).get(model.metric)) is not None
+    ]
+
+
+def _says(model: ModelView, settled: list[tuple[PerformanceView, Reading]]) -> str:
+    if not settled:
+        return f"{model.metric} as it is to be expected; no labels have counted yet."
+    first, last = settled[0][1], settled[-1][1]
+    return f"{model.metric} of {len(settled)} windows, from {number(first.value)} to {number(last.value)}."
+
+
+def _table(model: ModelView, views: list[PerformanceView]) -> Markup:
+    heads = ("Window", model.metric, "95 % interval", "Expected", "Labels", "Labelled", "Evidence, of the limit")
+    rows: list[Content] = []
+    for view in reversed(views):
+        reading, expected = figure(model, view), estimated(view.estimates).get(model.metric)
+        between = "–" if reading is None or reading.lower is None else f"{reading.lower:.3f} to {reading.upper:.3f}"
+        evidence = "–" if view.evidence_ratio is None else f"{view.evidence_ratio:.0%}"
+        cells = (
+            number(None if reading is None else reading.value),
+            between,
+            number(None if expected is None else expected.value),
+            f"{view.labels:,}",
+            f"{view.coverage:.0%}",
+            evidence,
+        )
+        when = tag("td", span(view.window.start_ms, view.window.end_ms))
+        rows.append(tag("tr", when, [tag("td", cell, class_="number") for cell in cells]))
+    return table(heads, rows, f"{model.metric} by window, the newest first")

@@ -1,0 +1,55 @@
+"""Where each page is, and the files that pages load."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.responses import HTMLResponse, Response
+
+from monitor.exports.found import FoundModel, Newest
+from monitor.exports.pages import model as of_model
+from monitor.exports.pages import overview, reference
+from monitor.exports.pages.assets import asset
+
+_KEPT = {"cache-control": "public, max-age=31536000, immutable"}
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+OfVersion = Annotated[str | None, Query()]
+OfSegment = Annotated[str, Query()]
+
+
+@router.get("/")
+def index(snapshot: Newest) -> str:
+    return overview.page(snapshot)
+
+
+@router.get("/docs")
+def docs(request: Request) -> str:
+    return reference.page(request.app.openapi())
+
+
+@router.get("/models/{model:path}")
+def model_page(
+    snapshot: Newest,
+    model: FoundModel,
+    version: OfVersion = None,
+    segment: OfSegment = "",
+    features: Annotated[str | None, Query(max_length=200)] = None,
+) -> str:
+    return of_model.page(snapshot, model, version, segment, features)
+
+
+@router.get("/assets/{digest}/{name}")
+def file(digest: str, name: str, request: Request) -> Response:
+    try:
+        found = asset(name)
+    except KeyError:
+        raise HTTPException(404) from None
+    if found.digest != digest:  # Of a page that an older version rendered.
+        raise HTTPException(404)
+    headers = _KEPT | {"vary": "accept-encoding"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(found.compressed, media_type=found.media_type, headers=headers | {"content-encoding": "gzip"})
+    return Response(found.body, media_type=found.media_type, headers=headers)

@@ -1,0 +1,97 @@
+"""Charts of a model's page: what their figures hold, by plotly's own validation, and that no name breaks them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import plotly.graph_objects as go
+import pytest
+
+from monitor.exports.pages.assets import asset
+from monitor.exports.pages.charts import chart
+from monitor.exports.pages.model import page
+from monitor.snapshot import ModelView, Target
+from tests.exports.pages.reader import Read
+from tests.exports.snapshots import HOSTILE, TEN_MS, drifting, model_view, snapshot, verdict, window, window_view
+
+
+def figures(model: ModelView) -> dict[str, Any]:
+    found = Read(page(snapshot(model), model)).figures
+    for figure in found.values():
+        if figure:
+            go.Figure(uncoloured(figure))  # Raises where a key or value is none of plotly's.
+    return found
+
+
+def uncoloured(value: Any) -> Any:
+    """Colours are names of the page's until its script has looked them up."""
+    if isinstance(value, str):
+        return "#123456" if re.fullmatch(r"var\(--[a-z]+\)", value) else value
+    if isinstance(value, dict):
+        return {key: uncoloured(each) for key, each in value.items()}
+    return [uncoloured(each) for each in value] if isinstance(value, list) else value
+
+
+def trace(figure: Any, name: str) -> Any:
+    return next(each for each in figure["data"] if each.get("name", "").startswith(name))
+
+
+def test_a_cell_of_the_heat_map_has_the_colour_of_its_change_in_tolerances() -> None:
+    grid = figures(drifting().models["fraud"])["heat-figure"]["data"][0]
+    # Effects over a tolerance of 0.03, the most changed feature on top: 0.31 is between 5 and 12.5 tolerances; 0.012
+    # and 0.001 are below a half, as 0 is.
+    assert grid["z"] == [[0.5, 0.5], [0.5, 4.5]]
+    assert grid["meta"]["rows"] == [f"/models/fraud/features/{name}?version=3" for name in ("country", "amount")]
+    assert grid["meta"]["windows"] == ["2026-11-23T11:00:00Z", "2026-11-23T12:00:00Z"]
+
+
+def test_what_a_cell_says_is_marked_apart_from_its_colour() -> None:
+    places = [window(hour) for hour in range(4)]
+    states = ("ok", "watch", "drifting", "drifting")
+    views = [
+        window_view(place, [verdict(place, "x", state, 0.1, wrong=("missing",) if at == 3 else ())])
+        for at, (place, state) in enumerate(zip(places, states, strict=True))
+    ]
+    figure = figures(model_view(windows=views))["heat-figure"]
+    marks = {each["name"]: each["x"] for each in figure["data"][1:]}
+    assert marks == {"watch": [1], "drifting": [2], "data": [3]}
+
+
+def test_performance_is_drawn_with_interval_expectation_limits_and_coverage() -> None:
+    model = replace(drifting().models["fraud"], targets={"3": Target(0.91, 0.88)})
+    figure = figures(model)["performance-figure"]
+    assert trace(figure, "roc_auc by labels")["y"] == [0.84]
+    assert trace(figure, "roc_auc by labels")["x"] == ["2026-11-23T11:00:00"]
+    assert trace(figure, "95 % interval")["y"] == [0.85]
+    assert trace(figure, "expected")["y"] == [0.875]
+    assert [trace(figure, name)["y"] for name in ("reference", "limit")] == [[0.91, 0.91], [0.88, 0.88]]
+    assert trace(figure, "share labelled")["y"] == [0.71]
+    assert [line["x0"] for line in figure["layout"]["shapes"]] == ["2026-11-23T11:00:00"]
+    assert model.incidents[1].opened.start_ms == TEN_MS + 3_600_000
+
+
+def test_a_version_without_windows_or_labels_has_no_empty_chart() -> None:
+    assert figures(model_view()).keys() == {""} - {""}
+
+
+@pytest.mark.parametrize("name", [HOSTILE, "<b>x</b>", "\ud800", "a\u2028b", "</script>"])
+def test_no_name_breaks_a_figure(name: str) -> None:
+    place = window(0, version=name)
+    view = window_view(place, [verdict(place, name, "drifting", 0.5, 0.1)])
+    grid = figures(model_view(versions=(name,), windows=[view]))["heat-figure"]["data"][0]
+    assert "<img" not in grid["text"][0][0]
+    assert "<b>" not in grid["text"][0][0]
+
+
+def test_the_element_that_holds_a_figure_cannot_be_ended_from_within() -> None:
+    drawn = chart("x", "t", "s", [{"type": "bar", "name": "</script><script>alert(1)"}], {}, 10, None)
+    assert drawn.count("</script") == 1
+    assert "\\u003c/script\\u003e" in drawn
+
+
+def test_what_pages_load_is_what_plotly_ships_and_has_its_digest_in_its_address() -> None:
+    assert asset("plotly.min.js").body.startswith(b"/**\n* plotly.js v")
+    with pytest.raises(KeyError):
+        asset("../secrets")
