@@ -109,13 +109,27 @@ def duration(seconds: float) -> str:
 
 def span(start_ms: int, end_ms: int) -> Content:
     start, end = utc(start_ms), utc(end_ms)
+    clock = _clock(start_ms, end_ms)
     if start.date() == end.date():
-        return [_stamp(start, "%Y-%m-%d %H:%M"), " to ", _stamp(end, "%H:%M UTC")]
-    return [time(start_ms), " to ", time(end_ms)]
+        return [_stamp(start, f"%Y-%m-%d {clock}"), " to ", _stamp(end, f"{clock} UTC")]
+    return [_stamp(start, f"%Y-%m-%d {clock} UTC"), " to ", _stamp(end, f"%Y-%m-%d {clock} UTC")]
+
+
+def span_text(start_ms: int, end_ms: int) -> str:
+    """The same where no markup can be."""
+    start, end = utc(start_ms), utc(end_ms)
+    clock = _clock(start_ms, end_ms)
+    date = "" if start.date() == end.date() else "%Y-%m-%d "
+    return f"{start:%Y-%m-%d {clock}} to {end:{date}{clock}} UTC"
 
 
 def time(ms: int) -> Markup:
-    return _stamp(utc(ms), "%Y-%m-%d %H:%M UTC")
+    return _stamp(utc(ms), f"%Y-%m-%d {_clock(ms)} UTC")
+
+
+def _clock(*moments: int) -> str:
+    """With seconds where they are not all full minutes."""
+    return "%H:%M:%S" if any(ms % 60_000 for ms in moments) else "%H:%M"
 
 
 def _stamp(moment: datetime, shown: str) -> Markup:

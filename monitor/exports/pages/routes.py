@@ -7,10 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
-from monitor.exports.found import FoundModel, Newest
+from monitor.exports.distribution import Compared
+from monitor.exports.found import FoundFeature, FoundModel, Newest
+from monitor.exports.pages import feature as of_feature
 from monitor.exports.pages import model as of_model
 from monitor.exports.pages import overview, reference
 from monitor.exports.pages.assets import asset
+from monitor.exports.resource import Instant, epoch_ms
 
 _KEPT = {"cache-control": "public, max-age=31536000, immutable"}
 
@@ -18,6 +21,7 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 OfVersion = Annotated[str | None, Query()]
 OfSegment = Annotated[str, Query()]
+OfWindow = Annotated[Instant | None, Query()]
 
 
 @router.get("/")
@@ -28,6 +32,25 @@ def index(snapshot: Newest) -> str:
 @router.get("/docs")
 def docs(request: Request) -> str:
     return reference.page(request.app.openapi())
+
+
+# A model, and a feature, may have slashes in their names.
+@router.get("/models/{model:path}/features/{feature:path}")
+def feature_page(
+    snapshot: Newest,
+    model: FoundModel,
+    feature: FoundFeature,
+    request: Request,
+    version: OfVersion = None,
+    segment: OfSegment = "",
+    window: OfWindow = None,
+) -> str:
+    def distributed(of_version: str | None, end_ms: int | None) -> Compared:
+        found: Compared = request.app.state.distributed(model.name, feature, of_version, end_ms)
+        return found
+
+    end_ms = None if window is None else epoch_ms(window)
+    return of_feature.page(snapshot, model, feature, distributed, version, segment, end_ms)
 
 
 @router.get("/models/{model:path}")
