@@ -153,7 +153,7 @@ def _windows(
             "p", span(window.start_ms, window.end_ms), f", {counted(views[at].rows, 'row')}", _newest(at, views)
         )
     elif end_ms is not None:
-        chosen = tag("p", "The window that ended at ", time(end_ms), ", which is older than those that are listed.")
+        chosen = tag("p", "The window that ended at ", time(end_ms), ", which is not among those that are listed.")
     steps = [
         each
         for each in (link("← Earlier window", (at or 0) - 1, "prev"), link("Later window →", (at or 0) + 1, "next"))

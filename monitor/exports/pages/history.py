@@ -21,8 +21,7 @@ _SYMBOLS: dict[State, str] = {
     "untestable": "x-thin-open",
 }
 _EVIDENCE = (1e-3, 10.0)  # What is drawn of it: below it is none, and above nothing more is to be said.
-_QUALITY = (("missing", "missing", "solid"), ("invalid", "wrong type", "dot"))
-_UNUSUAL = (("out_of_range", "out of range", "dash"), ("unseen", "never seen", "dash"))
+_QUALITY = {"missing": "solid", "invalid": "dot", "out_of_range": "dash", "unseen": "dash"}
 
 Step = tuple[WindowView, Verdict]
 
@@ -136,8 +135,8 @@ def quality(feature: str, views: Sequence[WindowView]) -> Content:
     read = [(view, {each.statistic: each.value for each in view.readings if each.feature == feature}) for view in views]
     known = [(view, values) for view, values in read if values]
     drawn = [
-        (statistic, name, dash)
-        for statistic, name, dash in (*_QUALITY, *_UNUSUAL)
+        (statistic, statistic.replace("_", " "), dash)
+        for statistic, dash in _QUALITY.items()
         if any(values.get(statistic) is not None for _, values in known)
     ]
     if not drawn:
@@ -161,7 +160,7 @@ def quality(feature: str, views: Sequence[WindowView]) -> Content:
     ]
     heads = ("Window", *(name.capitalize() for _, name, _ in drawn))
     layout = {"xaxis": {"type": "date"}, "yaxis": {"tickformat": ".1~%", "rangemode": "tozero"}}
-    title = "Rows without a usable value, or with one that was never seen"
+    title = "Rows without a usable value, or with one that the reference never had"
     said = f"In the newest window: {says}."
     return chart("quality", title, said, traces, layout, 260, table(heads, rows, "Shares of rows by window"))
 
