@@ -6,7 +6,7 @@ SEED ?= 1
 DURATION ?= 60
 WORKERS ?= auto
 
-.PHONY: help demo loop test check acceptance bench bench-detection bench-validation simulate lock clean
+.PHONY: help demo loop test check dashboards acceptance bench bench-detection bench-validation simulate lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 17
@@ -47,6 +47,9 @@ bench-validation: $(VENV)/installed  ## labels that a comparison takes, and how 
 
 simulate: $(VENV)/installed  ## crash points and interleavings from a seed: make simulate SEED=7
 	MODEL_MONITOR_SEED=$(SEED) $(BIN)/pytest tests/simulation
+
+dashboards: $(VENV)/installed  ## write the files of Grafana's dashboards from the code in dashboards/source
+	$(BIN)/python -m dashboards.source
 
 lock: $(VENV)/installed  ## choose the newest versions again
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra dev --upgrade pyproject.toml --output-file requirements.lock

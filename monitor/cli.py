@@ -8,6 +8,7 @@ import logging
 import signal
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -51,6 +52,8 @@ versions = typer.Typer(cls=_Commands, no_args_is_help=True, help="Versions of a 
 app.add_typer(versions, name="versions")
 notify = typer.Typer(cls=_Commands, no_args_is_help=True, help="Who is told of incidents.")
 app.add_typer(notify, name="notify")
+grafana = typer.Typer(cls=_Commands, no_args_is_help=True, help="Dashboards and annotations for Grafana, by its API.")
+app.add_typer(grafana, name="grafana")
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 DEFAULT = Path("monitor.yaml")
 
@@ -312,6 +315,38 @@ def notify_test(
     from monitor.runtime.notify_test import notify_test as lines
 
     _print(lines(config, receiver))
+
+
+@grafana.command("push")
+def push_dashboards(
+    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Directory with the dashboards, as JSON.")] = Path(
+        "dashboards"
+    ),
+    config: ConfigFile = DEFAULT,
+    prometheus_url: Annotated[
+        str | None, typer.Option(help="Also have a data source of this Prometheus, where Grafana reaches it.")
+    ] = None,
+) -> None:
+    """Create or update each dashboard, and the folder that they are in."""
+    from monitor.runtime.grafana_push import push as lines
+
+    _print(lines(config, directory, prometheus_url))
+
+
+@grafana.command("annotate")
+def annotate(
+    config: ConfigFile = DEFAULT,
+    every: Annotated[
+        str | None, typer.Option(help="Again and again, as in 60s, until you interrupt; once where it is left out.")
+    ] = None,
+) -> None:
+    """Write incidents, retrain requests and versions of a running service as annotations; nothing is doubled."""
+    from monitor.runtime.grafana_annotate import annotate as lines
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ends in order, as Ctrl-C does.
+    with suppress(KeyboardInterrupt):
+        for line in lines(config, every):
+            typer.echo(line)
 
 
 def _scores(options: list[str]) -> str | dict[str, str] | None:

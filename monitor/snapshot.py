@@ -153,7 +153,7 @@ class ModelView:
     each prediction, seconds. last_event_ms, watermark_ms: None before the first event. alarms: the settings in force.
     watches: by version. targets: by version that has a reference of its own with labels. latency_s: of predictions that
     say how long they took, seconds; None where none does. latencies_invalid: of those, how many said what can be no
-    latency.
+    latency. since_ms: start of the first window, by version.
     """
 
     name: str
@@ -177,6 +177,7 @@ class ModelView:
     targets: Mapping[str, Target] = field(default_factory=dict)
     latency_s: Histogram | None = None
     latencies_invalid: int = 0
+    since_ms: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

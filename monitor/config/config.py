@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 from pydantic import ValidationError
@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from monitor.config import document
 from monitor.config.client import check_client
 from monitor.config.document import Document, Location
+from monitor.config.grafana import Access, Told
 from monitor.config.kafka import Kafka
 from monitor.config.models import Context, File, Made, Model
 from monitor.config.network import is_loopback
@@ -22,14 +23,17 @@ from monitor.config.notify import Notified, secret_problem
 from monitor.config.problems import Problem, problems_of, sentences
 from monitor.config.receivers import Pipeline, Webhook
 from monitor.config.references import References, kinds
-from monitor.config.secrets import read_secret, read_token
+from monitor.config.secrets import read_access, read_secret, read_token
 from monitor.config.server import Reachable, Server
+from monitor.config.settings import Settings
 from monitor.errors import ConfigError
 from monitor.events.schema import Schema
 from monitor.profiles import codec
 from monitor.profiles.reference import Reference
 from monitor.spec import DAY_MS, Against, AlarmSpec, FeatureSpec, MadeSpec, ModelSpec, PerformanceSpec, RetrainSpec
 from monitor.windows.window import WindowSpec
+
+_Part = TypeVar("_Part", bound=Settings)
 
 
 class Receiver(NamedTuple):
@@ -151,6 +155,14 @@ class Config:
         self._raise(problems)
         return found
 
+    def grafana(self) -> Access | None:
+        """Grafana with its token, read now; None where the file names none. ConfigError as for `webhooks`."""
+        problems: list[Problem] = []
+        told = self.file.grafana
+        found = None if told is None else read_access(self._references.directory, told, problems)
+        self._raise(problems)
+        return found
+
     def warnings(self) -> list[str]:
         """What is allowed but unwise, a sentence each: secrets that every user of the machine can read, and links that
         lead nowhere from elsewhere.
@@ -161,6 +173,7 @@ class Config:
             if (path := getattr(self.kafka, key)) is not None
         ]
         files += [(("server", "token_file"), self.server.token_file)] if self.server.token_file else []
+        files += [(("grafana", "token_file"), self.file.grafana.token_file)] if self.file.grafana else []
         files += [(("webhooks", name), path) for name, hook in self.file.webhooks.items() for path in hook.files]
         files += [(("notify", name, told.kind), path) for name, told in self.file.notify.items() for path in told.files]
         found = [(where, text) for where, path in files for text in self._exposed(path)]
@@ -209,16 +222,33 @@ def load_server(path: Path) -> tuple[Server, str | None]:
     """Where the service of a configuration listens, and the token that it asks for, if any; ConfigError as of `load`,
     but of nothing else in the file.
     """
-    source, content = _read(path)
-    try:
-        server = Reachable.model_validate(content).server
-    except ValidationError as error:
-        raise ConfigError(*sentences(source, problems_of(error, Reachable))) from None
+    source, told = _part(path, Reachable)
     problems: list[Problem] = []
-    token = read_token(path.parent, server, problems)
+    token = read_token(path.parent, told.server, problems)
     if problems:
         raise ConfigError(*sentences(source, problems))
-    return server, token
+    return told.server, token
+
+
+def load_grafana(path: Path) -> Access:
+    """The Grafana of a configuration; ConfigError as of `load`, but of nothing else in the file."""
+    source, told = _part(path, Told)
+    if told.grafana is None:
+        raise ConfigError(f"{path} has no `grafana`: add where it is, as in grafana: {{url: ..., token_file: ...}}")
+    problems: list[Problem] = []
+    access = read_access(path.parent, told.grafana, problems)
+    if problems:
+        raise ConfigError(*sentences(source, problems))
+    return access
+
+
+def _part(path: Path, kind: type[_Part]) -> tuple[Document, _Part]:
+    """A part of a configuration."""
+    source, content = _read(path)
+    try:
+        return source, kind.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(*sentences(source, problems_of(error, kind))) from None
 
 
 def _read(path: Path) -> tuple[Document, Mapping[str, object]]:

@@ -35,6 +35,7 @@ from monitor.config.agreement import (
     task_problems,
 )
 from monitor.config.calendar import Entry, calendar_problems
+from monitor.config.grafana import Grafana
 from monitor.config.kafka import Kafka
 from monitor.config.notify import Notify, notify_problems
 from monitor.config.problems import near, refuse
@@ -315,6 +316,7 @@ class File(Settings):
     models: Annotated[tuple[Model, ...], BeforeValidator(one_or_more), Field(min_length=1)]
     webhooks: dict[str, Receiver] = Field(default_factory=dict)
     notify: dict[str, Notify] = Field(default_factory=dict)
+    grafana: Grafana | None = None
     server: Server = Server()
 
     @model_validator(mode="after")

@@ -71,6 +71,7 @@ _MISSING = {
     "drop": "say by how much the metric may worsen, in its own units, before that is an incident",
     "webhook": "name one of `webhooks`",
     "url": "write the address that requests are sent to",
+    "token_file": "name the file that holds a token of a service account",
     "from": "write the first moment that is like no other, as in 2026-11-27",
     "to": "write the first moment that is like others again, as in 2026-12-01",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from monitor.config.document import Location
+from monitor.config.grafana import Access, Grafana
 from monitor.config.problems import Problem
 from monitor.config.server import TOKEN_MIN, Server
 
@@ -30,7 +31,22 @@ def read_token(directory: Path, server: Server, problems: list[Problem]) -> str 
         return None
     where = ("server", "token_file")
     token = read_secret(directory, server.token_file, where, problems)
-    if token and (len(token) < TOKEN_MIN or not token.isascii() or not token.isprintable() or " " in token):
+    if token and (len(token) < TOKEN_MIN or not _in_header(token)):
         text = f"names {server.token_file}, which holds no token: write {TOKEN_MIN} letters and digits or more, alone"
         problems.append((where, text))
     return token
+
+
+def read_access(directory: Path, grafana: Grafana, problems: list[Problem]) -> Access:
+    """Grafana, with what shows it who asks."""
+    where = ("grafana", "token_file")
+    token = read_secret(directory, grafana.token_file, where, problems)
+    if not _in_header(token):
+        text = f"names {grafana.token_file}, which holds no token: put one of a service account there, alone"
+        problems.append((where, text))
+    return Access(grafana, token)
+
+
+def _in_header(token: str) -> bool:
+    """Whether a token can be sent in one."""
+    return token.isascii() and token.isprintable() and " " not in token

@@ -17,7 +17,7 @@ from monitor.config import load
 from monitor.demo.broker import EmbeddedBroker
 from monitor.demo.pipeline import ExamplePipeline
 from monitor.demo.receiver import RetrainReceiver
-from monitor.demo.simulation import LABEL_DELAY_S, PARTITIONS, RATE, SEED, Simulation, model_server
+from monitor.demo.simulation import LABEL_DELAY_S, PARTITIONS, RATE, SEED, TOPICS, Simulation, model_server
 from monitor.demo.story import Say, Story, summary
 from monitor.demo.traffic import FEATURES, MODEL, SCHEMA, VERSION, Traffic
 from monitor.exports.server import HttpServer
@@ -36,11 +36,16 @@ def write_secret(directory: Path) -> str:
     return secret
 
 
+def write_reference(directory: Path) -> str:
+    """The compiled reference of the simulated model: the name of its file."""
+    predictions, pairs = Traffic(SEED - 1).draw(TRAINING_ROWS).table()
+    name = f"{MODEL}-{VERSION}.profile"
+    (directory / name).write_bytes(Reference.build(SCHEMA, predictions, pairs, version=VERSION).dump())
+    return name
+
+
 def write_config(directory: Path, kafka: dict[str, Any], receiver_url: str, port: int = 0) -> Path:
     """A configuration as a user would have it, and the compiled reference; the secret's file is there already."""
-    predictions, pairs = Traffic(SEED - 1).draw(TRAINING_ROWS).table()
-    reference = Reference.build(SCHEMA, predictions, pairs, version=VERSION)
-    (directory / f"{MODEL}-{VERSION}.profile").write_bytes(reference.dump())
     content = {
         "kafka": kafka,
         "state": "state",
@@ -53,7 +58,7 @@ def write_config(directory: Path, kafka: dict[str, Any], receiver_url: str, port
                 "name": MODEL,
                 "task": "binary",
                 "positive": "default",
-                "reference": f"{MODEL}-{VERSION}.profile",
+                "reference": write_reference(directory),
                 "features": FEATURES,
                 "retire_after": "8s",
                 "performance": {"metric": "roc_auc", "drop": 0.03, "wait": "1h"},
@@ -77,7 +82,7 @@ def run_demo(duration_s: float | None, port: int, say: Say, *, loop: bool = Fals
     with ExitStack() as stack:
         directory = Path(stack.enter_context(TemporaryDirectory(prefix="model-monitor-demo-")))
         broker = stack.enter_context(EmbeddedBroker())
-        for topic in ("predictions", "labels", "monitor-dead-letters"):
+        for topic in TOPICS:
             broker.create_topic(topic, PARTITIONS)
         secret = write_secret(directory)
         simulation = Simulation(broker.bootstrap_servers, drift_s, Traffic(SEED))

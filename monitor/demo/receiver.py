@@ -18,19 +18,25 @@ BODY_MAX = 1_048_576
 
 
 class RetrainReceiver:
-    """Listens on loopback while its context is open.
+    """Listens while its context is open; on loopback, unless told otherwise.
 
     Answers 202 to a signed request, the first time and every time it is repeated; 401 where the signature is wrong or
     stale; 400 where the body is not a JSON object.
     """
 
-    def __init__(self, secrets: Sequence[bytes], port: int = 0, now_s: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        secrets: Sequence[bytes],
+        port: int = 0,
+        now_s: Callable[[], float] = time.time,
+        host: str = "127.0.0.1",
+    ) -> None:
         """secrets: keys of which one must have signed. port: 0 takes any free one."""
         self._secrets, self._now_s = tuple(secrets), now_s
         self._lock = threading.Lock()
         self._received: dict[str, dict[str, Any]] = {}
         self._repeats = self._refused = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
+        self._server = ThreadingHTTPServer((host, port), _handler(self))
         # The argument is how often it looks whether to stop, in seconds.
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), name="retrain receiver", daemon=True
@@ -38,7 +44,7 @@ class RetrainReceiver:
 
     @property
     def url(self) -> str:
-        """Where requests are to be posted."""
+        """Where this machine posts requests."""
         return f"http://127.0.0.1:{self._server.server_port}/retrain"
 
     def received(self) -> tuple[dict[str, Any], ...]:

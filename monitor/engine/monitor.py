@@ -143,6 +143,7 @@ def _view(model: ModelMonitor) -> ModelView:
         metric=spec.performance.metric,
         features=tuple(spec.schema.features),
         versions=tuple(by_version),
+        since_ms=dict(progress.first),
         last_event_ms=_time(progress.predictions.high_ms),
         watermark_ms=_time(progress.closed_ms),
         predictions=progress.counted.get("predictions", 0),

@@ -26,10 +26,10 @@ class Progress:
 
     window: how windows were cut. closed_ms: joint watermark of the predictions: windows up to it are closed. joint_ms:
     of predictions and labels. boundary_ms: performance is settled up to here. known_ms: the latest time that a label
-    counts from. last: end of the newest closed window, by version, of those that have not retired. counted: totals by
-    name. lives: of triggers by id; these and resolved incidents: the newest, newest last. decided: steps in the lives
-    of triggers, by (version, requested or the state). judged: end of the newest window with a verdict, by version.
-    followed: the evidence that a version's metric has fallen, or a loss of it risen.
+    counts from. first, last: start of the first and end of the newest closed window, by version, of those that have not
+    retired. counted: totals by name. lives: of triggers by id; these and resolved incidents: the newest, newest last.
+    decided: steps in the lives of triggers, by (version, requested or the state). judged: end of the newest window with
+    a verdict, by version. followed: the evidence that a version's metric has fallen, or a loss of it risen.
     """
 
     predictions: Streams
@@ -39,6 +39,7 @@ class Progress:
     joint_ms: int = NEVER
     boundary_ms: int = NEVER
     known_ms: int = NEVER
+    first: dict[str, int] = field(default_factory=dict)
     last: dict[str, int] = field(default_factory=dict)
     incidents: Incidents = field(default_factory=Incidents)
     arbiter: Arbiter = field(default_factory=Arbiter)

@@ -31,22 +31,25 @@ def retire(model: ModelMonitor, window: Window, key: str, output: Output) -> Non
     """What a closed window, in the order of windows, says of versions: which have retired, and that its own is here.
     key: of the reference that it is counted under.
     """
-    last, version = model.progress.last, window.version
+    first, last, version = model.progress.first, model.progress.last, window.version
     bound = _bound(model.spec, window.end_ms, window)
     for silent in sorted(each for each, end_ms in last.items() if each != version and end_ms <= bound):
         del last[silent]
+        first.pop(silent, None)
         model.watching.forget(silent)
         model.windows.drop(silent)
         _close(model, silent, ("drift", "data"), window.start_ms, window.end_ms, output)
         output.versions.append(VersionChange(model.spec.name, silent, "retired", window.end_ms, _reason(silent)))
-    if version not in last and version != OTHER and not _registered(model, version):
-        inherited = model.references[key].version
-        detail = (
-            f"version {version} has come, and nobody registered it: it is compared with the reference of version "
-            f"{inherited} and alarms of nothing until it has learned what is usual; `monitor versions register` gives "
-            "it a reference of its own"
-        )
-        output.versions.append(VersionChange(model.spec.name, version, "unregistered", window.start_ms, detail))
+    if version not in last and version != OTHER:
+        first[version] = window.start_ms
+        if not _registered(model, version):
+            inherited = model.references[key].version
+            detail = (
+                f"version {version} has come, and nobody registered it: it is compared with the reference of version "
+                f"{inherited} and alarms of nothing until it has learned what is usual; `monitor versions register` "
+                "gives it a reference of its own"
+            )
+            output.versions.append(VersionChange(model.spec.name, version, "unregistered", window.start_ms, detail))
     last[version] = window.end_ms
 
 

@@ -90,12 +90,19 @@ METRICS: tuple[Metric, ...] = (
     Metric("performance_estimate", "gauge",
            "Performance to be expected of the last closed window, labelled or not; blind to a change of what is true of"
            " the same rows.", _METRIC),
+    Metric("performance_reference", "gauge",
+           "The reference's own performance, of the metric that the model is held to.", _METRIC),
+    Metric("performance_limit", "gauge",
+           "Worst performance that is no fall; absent where no drop is an alarm.", _METRIC),
     Metric("performance_window_end_timestamp_seconds", "gauge", "End of the span that performance is of.", _SLICE),
     Metric("performance_labels", "gauge", "Labels in the span that performance is of.", _SLICE),
     Metric("label_coverage_ratio", "gauge", "Labelled over predicted, in the span that performance is of.", _SLICE),
     Metric("drift_state", "gauge", "1 for the state the feature is in, 0 for the others.", (*_FEATURE, "state")),
     Metric("drift_effect", "gauge", "De-biased size of the drift, in PSI units.", _FEATURE),
     Metric("drift_noise_floor", "gauge", "Effect that chance alone gives at this window's size.", _FEATURE),
+    Metric("drift_tolerance", "gauge",
+           "Largest difference that nobody cares about, in PSI units, as configured; of whole traffic, and the same of"
+           " segments.", _FEATURE),
     Metric("drift_evidence_ratio", "gauge", "Evidence of drift over the alarm's limit: the alarm is at 1.", _FEATURE),
     Metric("drift_detectable_effect", "gauge",
            "Smallest change that windows of the usual size would show, in PSI units; absent while learning, and where"
@@ -139,8 +146,11 @@ shows one committed snapshot, so its figures belong together; only `consumer_lag
 - `performance_estimate` is of the window that `window_end_timestamp_seconds` names, `performance` of the labelled span
   that `performance_window_end_timestamp_seconds` names. Where labels are late these are different windows: their
   difference is a signal only where both stay for a while. The API gives both of the same span.
-- `drift_effect` is to be read beside `drift_noise_floor`, and `drift_evidence_ratio` beside 1. Evidence grows by
-  powers: draw it on a logarithmic axis.
+- `performance_reference` and `performance_limit` are of the one metric that the model is held to, in whole traffic, and
+  there where the version has a reference of its own with labels. A reading beyond the limit is a fall only once its
+  evidence says so: `incidents_open`.
+- `drift_effect` is to be read beside `drift_noise_floor` and `drift_tolerance`, and `drift_evidence_ratio` beside 1.
+  Evidence grows by powers: draw it on a logarithmic axis.
 - A feature is in one state: `learning` (what is usual is not known yet: only faulty data and major changes alarm, and
   of a version without a reference of its own nothing), `insufficient` (too few rows so far, or a time that the
   calendar ignores), `untestable` (even 30 windows together hold too few, or of a segment the reference does), `ok`,

@@ -44,6 +44,7 @@ from monitor.snapshot import (
     ServiceView,
     Snapshot,
 )
+from monitor.spec import AlarmSpec
 from monitor.statistics.reading import Reading
 from monitor.statistics.registry import QUALITY
 
@@ -149,7 +150,9 @@ def _groups(snapshot: Snapshot) -> Iterator[list[Series] | FeatureGroup]:
     # Whole traffic comes before segments, whichever model it is of.
     parts.sort(key=lambda entry: bool(entry[1].segment))
     yield from (list(_slice(labels, part)) for labels, part in parts)
-    features = [ranked for labels, part in parts for ranked in _features(labels, part)]
+    features = [
+        ranked for labels, part in parts for ranked in _features(labels, part, snapshot.models[labels[0]].alarms)
+    ]
     # Of those in one state, whole traffic's come first: effects of small segments are larger by chance alone.
     features.sort(key=lambda ranked: (ranked[0][0], bool(ranked[1].labels[2]), ranked[0][1:]))
     yield from (group for _, group in features)
@@ -192,9 +195,19 @@ def _model(model: ModelView) -> Iterator[Series]:
     incidents = Counter((i.opened.version, i.cause, i.severity) for i in model.incidents if i.open)
     for version, cause, severity in product(versions, CAUSES, SEVERITIES):
         yield Series("incidents_open", (name, version, cause, severity), incidents[version, cause, severity])
+    yield from (series for version in versions for series in _target(model, version))
     yield Series("triggers_in_flight", (name,), model.in_flight)
     for version, result in product(versions, TRIGGER_RESULTS):
         yield Series("triggers_total", (name, version, result), model.decided.get((version, result), 0))
+
+
+def _target(model: ModelView, version: str) -> Iterator[Series]:
+    target = model.targets.get(version)
+    if target is not None:
+        labels = (model.name, version, "", model.metric)
+        yield Series("performance_reference", labels, target.reference)
+        if target.limit is not None:
+            yield Series("performance_limit", labels, target.limit)
 
 
 def _histogram(name: str, labels: tuple[str, ...], histogram: Histogram) -> Iterator[Series]:
@@ -231,9 +244,12 @@ def _performance(labels: tuple[str, str, str], performance: PerformanceView) -> 
     yield Series("label_coverage_ratio", labels, performance.coverage)
 
 
-def _features(labels: tuple[str, str, str], part: Slice) -> Iterator[tuple[Rank, FeatureGroup]]:
+def _features(labels: tuple[str, str, str], part: Slice, alarms: AlarmSpec) -> Iterator[tuple[Rank, FeatureGroup]]:
     """A group a feature: what holds of it, and the figures of the last closed window."""
     groups = {verdict.feature: list(_held(verdict, part.detectable.get(verdict.feature))) for verdict in part.standing}
+    if not part.segment:
+        for name, figures in groups.items():
+            figures.append(("drift_tolerance", (), alarms.tolerance_of(name)))
     if part.window is not None:
         for verdict in part.window.verdicts:
             groups.setdefault(verdict.feature, []).extend(_verdict(verdict))

@@ -186,6 +186,8 @@ class Model(Resource):
     state: State
     """The gravest state of any feature, in any version and segment."""
     versions: list[Text]
+    versions_since: dict[Text, datetime]
+    """Start of the first window of each."""
     last_event: datetime | None
     """Largest event time seen."""
     watermark: datetime | None
@@ -206,6 +208,7 @@ class Model(Resource):
             metric=model.metric,
             state=overall(verdict for part in slices(model) for verdict in part.standing),
             versions=list(model.versions),
+            versions_since={version: utc(since_ms) for version, since_ms in model.since_ms.items()},
             last_event=None if model.last_event_ms is None else utc(model.last_event_ms),
             watermark=None if model.watermark_ms is None else utc(model.watermark_ms),
             predictions=model.predictions,

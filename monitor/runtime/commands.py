@@ -11,7 +11,9 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from monitor.config import Config, describe, load
-from monitor.errors import UnavailableError
+from monitor.config.grafana import Access
+from monitor.errors import MonitorError, UnavailableError
+from monitor.runtime.grafana import Grafana
 from monitor.runtime.kafka_log import last_failure, limit_kafka_log
 from monitor.runtime.notices import addresses, check_usable
 from monitor.runtime.receivers import receivers
@@ -32,8 +34,9 @@ def check(config: Path, offline: bool) -> Iterator[str]:
     receivers(loaded)
     for told in loaded.notified():
         check_usable(told)
+    grafana = loaded.grafana()
     if not offline:
-        problems = [*_kafka_problems(loaded), *_receiver_problems(loaded)]
+        problems = [*_kafka_problems(loaded), *_receiver_problems(loaded), *_grafana_problems(grafana)]
         if problems:
             raise UnavailableError("\n".join(problems))
     yield f"{config} is valid" + ("" if offline else ", and what it names can be reached")
@@ -61,6 +64,14 @@ def _topics(settings: Mapping[str, object]) -> set[str]:
         return set(admin.list_topics())
     finally:
         admin.close()
+
+
+def _grafana_problems(access: Access | None) -> Iterator[str]:
+    if access is not None:
+        try:
+            Grafana(access).check()
+        except MonitorError as error:
+            yield str(error)
 
 
 def _receiver_problems(config: Config) -> Iterator[str]:

@@ -19,8 +19,9 @@ BODY_MAX = 65_536
 """Bytes of an answer's body that are read, so that an orderly receiver is not cut short; then the connection closes."""
 
 
-async def post(request: Request, timeout_s: float) -> Reply:
-    """One request, over after `timeout_s` whatever the receiver does. Never raises.
+async def post(request: Request, timeout_s: float, most: int = BODY_MAX) -> Reply:
+    """One request, over after `timeout_s` whatever the receiver does. most: bytes of the answer's body that are kept.
+    Never raises.
 
     The deadline covers name resolution, connect, TLS, sending, headers and body: a timeout per read would let a
     receiver that drips bytes hold on for ever. The status line decides; a body that is endless, slow or broken off
@@ -36,12 +37,12 @@ async def post(request: Request, timeout_s: float) -> Reply:
             sent.extensions["trace"] = _closer(connections)
             reply = await transport.handle_async_request(sent)
             answer = Response(reply.status_code, reply.headers.get("retry-after"), reply.headers.get("location"))
-            await _read_some(reply, body)
+            await _read_some(reply, body, most)
     except Exception as error:  # noqa: BLE001 - a thread that dies delivers nothing more, so no error may pass.
         if answer is None:
             return NoResponse(_problem(error))
     assert answer is not None, "the transport answers or raises"
-    return replace(answer, body=bytes(body[:BODY_MAX]))
+    return replace(answer, body=bytes(body[:most]))
 
 
 def _transport() -> httpx.AsyncHTTPTransport:
@@ -59,11 +60,11 @@ def _closer(connections: AsyncExitStack) -> Callable[[str, dict[str, Any]], Awai
     return on_event
 
 
-async def _read_some(reply: httpx.Response, body: bytearray) -> None:
+async def _read_some(reply: httpx.Response, body: bytearray, most: int) -> None:
     async with aclosing(reply):
         async for chunk in reply.aiter_raw():
             body += chunk
-            if len(body) >= BODY_MAX:
+            if len(body) >= most:
                 break
 
 

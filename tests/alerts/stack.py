@@ -161,29 +161,37 @@ def alertmanager(directory: Path, slack_url: str, pagerduty_url: str, quicker: i
 
 
 @contextmanager
+def prometheus(directory: Path, target: str, **more: Any) -> Iterator[str]:
+    """Prometheus alone; where it is. target: host and port of the service to scrape. more: of its configuration."""
+    address = f"127.0.0.1:{closed_port()}"
+    scraped = {"targets": [target], "labels": {"instance": "monitor-0"}}
+    content = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "scrape_configs": [{"job_name": "model-monitor", "static_configs": [scraped]}],
+        **more,
+    }
+    (directory / "prometheus.yml").write_text(yaml.safe_dump(content))
+    command = (
+        tool("prometheus"),
+        f"--config.file={directory}/prometheus.yml",
+        f"--storage.tsdb.path={directory}/prometheus",
+        f"--web.listen-address={address}",
+        "--rules.alert.resend-delay=1s",
+    )
+    with _process(directory, command):
+        yield f"http://{address}"
+
+
+@contextmanager
 def running(directory: Path, target: str, slack_url: str, pagerduty_url: str) -> Iterator[Stack]:
     """Both, until the block ends. target: host and port of the service to scrape."""
+    (directory / "rules.yml").write_text(yaml.safe_dump(quick_rules()))
     with alertmanager(directory, slack_url, pagerduty_url) as alerts:
-        address = f"127.0.0.1:{closed_port()}"
-        scraped = {"targets": [target], "labels": {"instance": "monitor-0"}}
         told = {"targets": [alerts.removeprefix("http://")]}
-        content = {
-            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
-            "rule_files": [str(directory / "rules.yml")],
-            "alerting": {"alertmanagers": [{"static_configs": [told]}]},
-            "scrape_configs": [{"job_name": "model-monitor", "static_configs": [scraped]}],
-        }
-        (directory / "rules.yml").write_text(yaml.safe_dump(quick_rules()))
-        (directory / "prometheus.yml").write_text(yaml.safe_dump(content))
-        command = (
-            tool("prometheus"),
-            f"--config.file={directory}/prometheus.yml",
-            f"--storage.tsdb.path={directory}/prometheus",
-            f"--web.listen-address={address}",
-            "--rules.alert.resend-delay=1s",
-        )
-        with _process(directory, command):
-            yield Stack(f"http://{address}", alerts)
+        alerting = {"alertmanagers": [{"static_configs": [told]}]}
+        rule_files = [str(directory / "rules.yml")]
+        with prometheus(directory, target, rule_files=rule_files, alerting=alerting) as address:
+            yield Stack(address, alerts)
 
 
 @contextmanager

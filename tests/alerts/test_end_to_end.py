@@ -4,77 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
 
-from monitor.actions.signing import parse_secret
-from monitor.config import load
-from monitor.demo.broker import EmbeddedBroker
-from monitor.demo.demo import write_config, write_secret
-from monitor.demo.receiver import RetrainReceiver
-from monitor.demo.simulation import PARTITIONS, SEED, Simulation
-from monitor.demo.traffic import Applications, Traffic
-from monitor.runtime.service import Service
+from tests.alerts.demo import demo
 from tests.alerts.promtool import RUNBOOKS, rules, tool
 from tests.alerts.stack import KEY, Message, Stack, awaited, first, messages, running, titled, titles
 from tests.receivers import Receiver, answers
 
 CLEAN_S = 6
 """Windows of a second that have to pass without an alert."""
-
-
-class Breakable(Traffic):
-    """The demo's traffic; while it is broken, a feature is missing."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__(seed)
-        self.broken = threading.Event()
-
-    def draw(self, rows: int, drifted: bool = False) -> Applications:
-        drawn = super().draw(rows, drifted)
-        if self.broken.is_set():
-            drawn.features["channel"] = drawn.features["channel"].astype(object)
-            drawn.features["channel"][:] = None
-        return drawn
-
-
-class Demo:
-    """The demo's service and model, in hand: when the world changes, and when the data breaks."""
-
-    def __init__(self, service: Service, simulation: Simulation, traffic: Breakable, stop: Callable[[], None]) -> None:
-        self.address = service.server.url.removeprefix("http://")
-        self.drifted, self.broken = simulation.drifted, traffic.broken
-        self.stop_service = stop
-
-
-@contextmanager
-def demo(directory: Path) -> Iterator[Demo]:
-    with ExitStack() as parts:
-        broker = parts.enter_context(EmbeddedBroker())
-        for topic in ("predictions", "labels", "monitor-dead-letters"):
-            broker.create_topic(topic, PARTITIONS)
-        pipeline = parts.enter_context(RetrainReceiver([parse_secret(write_secret(directory))]))
-        kafka = {name: list(value) if isinstance(value, tuple) else value for name, value in broker.client.items()}
-        service = Service(load(write_config(directory, kafka, pipeline.url)))
-        worker = threading.Thread(target=service.run, name="service")
-
-        def stop() -> None:
-            service.stop()
-            worker.join(30)
-
-        worker.start()
-        parts.callback(stop)
-        traffic = Breakable(SEED)
-        simulation = Simulation(broker.bootstrap_servers, float("inf"), traffic)
-        simulation.start()
-        parts.callback(simulation.stop)
-        yield Demo(service, simulation, traffic, stop)
 
 
 def paged(action: str, summary: str) -> Callable[[Message], bool]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import numpy as np
 import orjson
 import pytest
+from kafka import KafkaConsumer, TopicPartition
 
 from monitor.demo.broker import EmbeddedBroker
-from monitor.demo.simulation import Simulation, model_server
-from monitor.demo.traffic import DRIFTED, LEARNED, VERSION, Traffic
+from monitor.demo.simulation import LABELS, PREDICTIONS, TOPICS, Simulation, model_server
+from monitor.demo.traffic import DRIFTED, LEARNED, VERSION, Applications, Traffic
 from tests.exports.client import Client
+
+QUEUE = 100_000
+"""Messages that a client holds for a broker that is away, by default."""
 
 JSON = {"content-type": "application/json"}
 
@@ -59,3 +65,58 @@ def area(score: np.ndarray, positive: np.ndarray) -> float:
     rank = np.argsort(np.argsort(score)) + 1
     ones = positive.sum()
     return float((rank[positive].sum() - ones * (ones + 1) / 2) / (ones * (len(score) - ones)))
+
+
+class Counted(Traffic):
+    """Remembers how many applications were drawn at a time."""
+
+    def draw(self, rows: int, drifted: bool = False) -> Applications:
+        self.drawn = [*getattr(self, "drawn", []), rows]
+        return super().draw(rows, drifted)
+
+
+def test_it_keeps_a_rate_that_a_tick_does_not_divide() -> None:
+    with EmbeddedBroker() as broker:
+        traffic = Counted(1)
+        simulation = Simulation(broker.bootstrap_servers, float("inf"), traffic, rate=25)
+        simulation.start()
+        while len(getattr(traffic, "drawn", [])) < 4:
+            simulation.join(0.01)
+        simulation.stop()
+    assert traffic.drawn[:4] == [2, 3, 2, 3]
+
+
+def test_what_an_outage_leaves_no_room_for_is_lost_and_no_more() -> None:
+    with EmbeddedBroker() as broker:
+        broker.create_topic(PREDICTIONS)
+        simulation = Simulation(broker.bootstrap_servers, float("inf"), Traffic(1))
+        broker.set_down()
+        for number in range(QUEUE + 10):
+            simulation._send(PREDICTIONS, f"1-{number}", b"{}")
+        broker.set_up()
+        assert simulation._producer.flush(30) == 0
+        assert end(broker, PREDICTIONS) == QUEUE
+
+
+def test_it_goes_on_after_an_outage() -> None:
+    with EmbeddedBroker() as broker:
+        for topic in TOPICS:
+            broker.create_topic(topic)
+        simulation = Simulation(broker.bootstrap_servers, float("inf"), Traffic(1), rate=100)
+        simulation.start()
+        reaches(broker, 1)
+        broker.set_down()
+        broker.set_up()
+        reaches(broker, 100)
+        simulation.stop()
+
+
+def end(broker: EmbeddedBroker, topic: str) -> int:
+    part = TopicPartition(topic, 0)
+    with closing(KafkaConsumer(**broker.client, enable_auto_commit=False)) as consumer:
+        return int(consumer.end_offsets([part], timeout_ms=10_000)[part])
+
+
+def reaches(broker: EmbeddedBroker, labels: int) -> None:
+    while end(broker, LABELS) < labels:
+        pass

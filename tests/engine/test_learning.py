@@ -179,6 +179,8 @@ def test_a_version_that_drifts_retires_with_its_incident_and_begins_anew_when_it
     engine = monitor(trusted)
     assert feed(engine, range(3), shift=1.5)[-1] == "drifting"
     (incident,) = engine.models["m"].progress.incidents.standing
+    since_ms = dict(engine.views()["m"].since_ms)
+    assert since_ms.keys() == {"3"}
     later = 3 + 7 * 24
     feed(engine, [later - 2], version="4")
     assert engine.models["m"].progress.incidents.standing == [incident]
@@ -186,7 +188,13 @@ def test_a_version_that_drifts_retires_with_its_incident_and_begins_anew_when_it
     assert engine.models["m"].progress.incidents.standing == []
     assert [each.id for each in engine.models["m"].progress.resolved] == [incident.id]
     assert "3" not in engine.views()["m"].versions
-    assert feed(restarted(engine), [later, later + 1], shift=1.5) == ["watch", "drifting"]
+    assert engine.views()["m"].since_ms == {"4": since_ms["3"] + (later - 2) * HOUR_MS}
+    after = restarted(engine)
+    assert feed(after, [later, later + 1], shift=1.5) == ["watch", "drifting"]
+    assert after.views()["m"].since_ms == {
+        "4": since_ms["3"] + (later - 2) * HOUR_MS,
+        "3": since_ms["3"] + later * HOUR_MS,
+    }
 
 
 def test_a_version_is_not_forgotten_between_two_windows_of_a_week() -> None:

@@ -26,6 +26,7 @@ from monitor.snapshot import (
     PerformanceView,
     ServiceView,
     Snapshot,
+    Target,
     WatchView,
     WindowView,
 )
@@ -142,6 +143,8 @@ def model_view(
     triggers: Sequence[Life] = (),
     watches: Mapping[str, WatchView] = MappingProxyType({}),
     latency: Histogram | None = None,
+    since: Mapping[str, int] = MappingProxyType({}),
+    targets: Mapping[str, Target] = MappingProxyType({}),
 ) -> ModelView:
     return ModelView(
         name=name,
@@ -166,6 +169,8 @@ def model_view(
         watches=watches,
         latency_s=latency,
         latencies_invalid=4 if latency else 0,
+        since_ms=since,
+        targets=targets,
     )
 
 
@@ -252,6 +257,8 @@ def drifting() -> Snapshot:
             Life.begun(sent, second.end_ms).after("tried", TEN_MS + 3 * HOUR_MS, "HTTP 503."),
         ],
         watches={"3": watch_view(amount=Detectable(0.085, 1), country=None)},
+        since={"3": TEN_MS},
+        targets={"3": Target(0.91, 0.88)},
     )
     churn = ModelView("churn", "binary", "f1", ("age",), (), None, None, 0, {}, NO_DELAYS, (), (), (), ())
     return snapshot(fraud, churn, service=busy_service())

@@ -82,6 +82,7 @@ def test_models_are_listed_by_name() -> None:
         "metric": "roc_auc",
         "state": "drifting",
         "versions": ["3"],
+        "versions_since": {"3": "2026-11-23T10:00:00Z"},
         "last_event": "2026-11-23T11:00:00.120000Z",
         "watermark": "2026-11-23T11:00:00Z",
         "predictions": 1624,

@@ -60,6 +60,9 @@ ADDED = {
     "prediction_latency_invalid_total": {"model"},
     "drift_features": {"model", "version", "segment", "state"},
     "triggers_in_flight": {"model"},
+    "performance_reference": {"model", "version", "segment", "metric"},
+    "performance_limit": {"model", "version", "segment", "metric"},
+    "drift_tolerance": {"model", "version", "segment", "feature"},
     "feature_invalid_ratio": {"model", "version", "segment", "feature"},
 }
 """What was added to the promise: docs/METRICS.md documents it."""

@@ -18,7 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from monitor.detection.records import State
 from monitor.detection.sensitivity import Detectable
 from monitor.exports.prometheus import exposition, registry, within
-from monitor.snapshot import ServiceView, Snapshot
+from monitor.snapshot import ServiceView, Snapshot, Target
+from monitor.spec import AlarmSpec
 from tests.exports.snapshots import (
     HOSTILE,
     drifting,
@@ -310,7 +311,7 @@ def test_a_scrape_of_ten_thousand_features_stays_within_the_budget() -> None:
     assert sum(map(len, exported.values())) <= 10_000
     kept = {labels["feature"] for labels, _ in exported["drift_state"]}
     assert kept == {f"feature_{i:05}" for i in range(10_000 - len(kept), 10_000)}
-    a_feature = 6 + 5
+    a_feature = 6 + 6
     assert exported["series_dropped"] == [({}, a_feature * (10_000 - len(kept)))]
 
 
@@ -326,7 +327,7 @@ def test_a_drifting_feature_is_kept_before_one_with_a_larger_effect() -> None:
     total = sum(map(len, scraped(current).values()))
     exported = scraped(current, total - 1)
     assert {labels["feature"] for labels, _ in exported["drift_state"]} == {"moved"}
-    assert exported["series_dropped"] == [({}, 10)]
+    assert exported["series_dropped"] == [({}, 11)]
 
 
 def test_nothing_less_drifted_takes_the_room_of_a_feature_that_did_not_fit() -> None:
@@ -337,7 +338,7 @@ def test_nothing_less_drifted_takes_the_room_of_a_feature_that_did_not_fit() -> 
     total = sum(map(len, scraped(current).values()))
     exported = scraped(current, total - 10)
     assert "drift_state" not in exported
-    assert exported["series_dropped"] == [({}, 30 + 7)]
+    assert exported["series_dropped"] == [({}, 31 + 8)]
 
 
 def test_whole_traffic_of_every_model_comes_before_the_segments_of_any() -> None:
@@ -368,3 +369,21 @@ def test_promtool_has_nothing_to_say() -> None:
     text = generate_latest(registry(lambda: replace(drifting(), models=models)))
     checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, check=False)
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
+
+
+def test_what_performance_is_held_against_is_there_for_versions_that_have_it() -> None:
+    targets = {"3": Target(0.91, 0.88), "4": Target(0.92, None), "2": Target(0.9, 0.87)}
+    exported = scraped(snapshot(model_view(versions=("3", "4", "5"), targets=targets)))
+    at = {"model": "fraud", "segment": "", "metric": "roc_auc"}
+    assert exported["performance_reference"] == [({**at, "version": "3"}, 0.91), ({**at, "version": "4"}, 0.92)]
+    assert exported["performance_limit"] == [({**at, "version": "3"}, 0.88)]
+
+
+def test_a_feature_shows_the_tolerance_in_force() -> None:
+    place = window(0)
+    view = window_view(place, [verdict(place, "amount", "ok"), verdict(place, "country", "ok")])
+    part = window(0, segment="country=PL")
+    model = model_view(windows=[view, window_view(part, [verdict(part, "amount", "ok")])])
+    own = replace(model, alarms=AlarmSpec(tolerance=0.03, tolerances={"country": 0.1}))
+    assert values_of(snapshot(own), "drift_tolerance") == {"amount": 0.03, "country": 0.1}
+    assert {labels["segment"] for labels, _ in scraped(snapshot(own))["drift_tolerance"]} == {""}

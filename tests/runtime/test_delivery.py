@@ -4,8 +4,6 @@ import itertools
 import logging
 import shutil
 import socket
-import ssl
-import subprocess
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -305,12 +303,7 @@ def test_the_deadline_holds_in_a_tls_handshake_and_nothing_is_said_in_the_clear(
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
 def test_a_certificate_must_be_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
-    extensions = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run([*make.split(), *extensions], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context, certificate = receivers.certified(tmp_path)
     with Receiver(answers(202), tls=context) as receiver:
         url = f"https://localhost:{receiver.port}/"
         assert first_attempt(url).detail == PROBLEMS["tls"]
