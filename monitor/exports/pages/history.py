@@ -43,7 +43,7 @@ def history(
              line={"color": "var(--quiet)", "dash": "dot", "width": 2}, hovertemplate="%{y:.3f}"),
         line("effect", moments, [each.effect for each in verdicts], marker=marker, text=said,
              line={"color": "var(--link)", "width": 2}, hovertemplate="%{y:.3f}, %{text}"),
-        level("tolerance", moments, model.alarms.tolerance, dash="dash", colour="var(--watch)"),
+        level("tolerance", moments, model.alarms.tolerance_of(feature), dash="dash", colour="var(--watch)"),
         line("evidence, of the alarm's limit", moments,
              [min(max(each.evidence_ratio, _EVIDENCE[0]), _EVIDENCE[1]) for each in verdicts], yaxis="y2", text=[
                  percent(each.evidence_ratio) for each in verdicts], hovertemplate="%{text}", marker=marker,
