@@ -6,7 +6,7 @@ SEED ?= 1
 DURATION ?= 60
 WORKERS ?= auto
 
-.PHONY: help demo loop test check dashboards acceptance bench bench-detection bench-validation simulate lock clean
+.PHONY: help demo loop test check dashboards acceptance bench bench-detection bench-validation bench-scrape simulate lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 17
@@ -44,6 +44,9 @@ bench-detection: $(VENV)/installed  ## false alarms and delay of ways to find dr
 
 bench-validation: $(VENV)/installed  ## labels that a comparison takes, and how often one that is no better is promoted
 	$(BIN)/python -m benchmarks.validation
+
+bench-scrape: $(VENV)/installed  ## a scrape of 10 to 10,000 features beside prometheus-client's own text of as many gauges
+	$(BIN)/python -m benchmarks.scrape
 
 simulate: $(VENV)/installed  ## crash points and interleavings from a seed: make simulate SEED=7
 	MODEL_MONITOR_SEED=$(SEED) $(BIN)/pytest tests/simulation

@@ -7,55 +7,39 @@ import json
 import logging
 import signal
 import sys
-from collections.abc import Iterable
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
-from typer.core import TyperGroup
 
 from monitor import __version__
-from monitor.config.problems import shape
+from monitor.cli_parts import DEFAULT, Commands, ConfigFile, put
+from monitor.cli_state import state
 from monitor.errors import ConfigError, MonitorError
-
-
-class _Commands(TyperGroup):
-    """The commands, which say in our own words what is wrong with the value of an option."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except typer.BadParameter as error:
-            if isinstance(error.__cause__, ValidationError):
-                error.message = "; ".join(map(shape, error.__cause__.errors()))
-            raise
-
 
 app = typer.Typer(
     name="monitor",
-    cls=_Commands,
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 triggers = typer.Typer(
-    cls=_Commands,
+    cls=Commands,
     no_args_is_help=True,
     help="Requests to retrain: what became of them, by hand, and what would be sent.",
 )
 app.add_typer(triggers, name="triggers")
-versions = typer.Typer(cls=_Commands, no_args_is_help=True, help="Versions of a model that a running service watches.")
+versions = typer.Typer(cls=Commands, no_args_is_help=True, help="Versions of a model that a running service watches.")
 app.add_typer(versions, name="versions")
-notify = typer.Typer(cls=_Commands, no_args_is_help=True, help="Who is told of incidents.")
+notify = typer.Typer(cls=Commands, no_args_is_help=True, help="Who is told of incidents.")
 app.add_typer(notify, name="notify")
-grafana = typer.Typer(cls=_Commands, no_args_is_help=True, help="Dashboards and annotations for Grafana, by its API.")
+app.add_typer(state, name="state")
+grafana = typer.Typer(cls=Commands, no_args_is_help=True, help="Dashboards and annotations for Grafana, by its API.")
 app.add_typer(grafana, name="grafana")
-ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
-DEFAULT = Path("monitor.yaml")
 
 GC_THRESHOLD = 100_000
 """New objects from one look for reference cycles to the next; Python's own default is 700 to 2,000."""
@@ -95,19 +79,11 @@ def demo(
 ) -> None:
     """Show the whole service at work on an embedded broker, with a model that goes wrong part-way."""
     from monitor.demo.demo import run_demo
+    from monitor.demo.story import ending
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ends in order, as Ctrl-C does.
     summary = run_demo(duration, port, lambda text: typer.echo(text, err=as_json), loop=loop)
-    typer.echo(json.dumps(summary) if as_json else _story_end(summary))
-
-
-def _story_end(summary: dict[str, Any]) -> str:
-    drifting = ", ".join(summary["drifting"]) or "nothing"
-    return (
-        f"{summary['events']} events in {summary['windows']} windows; drifting: {drifting}; "
-        f"{summary['incidents_open']} incidents open; {summary['triggers_received']} retrain requests received, "
-        f"signatures {'valid' if summary['signature_valid'] else 'not valid'}"
-    )
+    typer.echo(json.dumps(summary) if as_json else ending(summary))
 
 
 @app.command()
@@ -149,7 +125,7 @@ def backtest(
     from monitor.runtime.trial_text import trial_report
 
     trial = Trial(config, predictions, labels, model, window, budget, tolerance, chart)
-    _print((trial_lines if as_json else trial_report)(trial, _progress))
+    put((trial_lines if as_json else trial_report)(trial, _progress))
 
 
 @app.command()
@@ -173,7 +149,7 @@ def validate(
 
     asked = Validation(config, model, champion, challenger, labels, training, live, metric, margin)
     result = asked.run()
-    _print([validation_json(result)] if as_json else validation_report(asked, result))
+    put([validation_json(result)] if as_json else validation_report(asked, result))
     raise typer.Exit(0 if result.passed else 1)
 
 
@@ -200,12 +176,12 @@ def init(
 ) -> None:
     """Write a whole configuration, and the compiled reference, from a table."""
     from monitor.config import Columns
-    from monitor.runtime.initialise import initialise
+    from monitor.runtime.initialise import initialise, score_columns
 
-    scores = _scores(score or [])
+    scores = score_columns(score or [])
     columns = Columns(prediction=prediction, score=scores, label=label, timestamp=timestamp, id=identity)
     by = [] if segments is None else segments.split(",")
-    _print(initialise(file, model, task.value if task else None, columns, out, window=window, segments=by, force=force))
+    put(initialise(file, model, task.value if task else None, columns, out, window=window, segments=by, force=force))
 
 
 @app.command()
@@ -216,7 +192,7 @@ def check(
     """Validate everything, and print every value that is in force."""
     from monitor.runtime.commands import check as lines
 
-    _print(lines(config, offline))
+    put(lines(config, offline))
 
 
 @app.command()
@@ -230,7 +206,26 @@ def plan(
     """Say what will be found and what cannot be, at the traffic of the references; the false alarms; the resources."""
     from monitor.runtime.plan_text import plan as lines
 
-    _print(lines(config, rows, as_json))
+    put(lines(config, rows, as_json))
+
+
+@app.command()
+def report(
+    model: Annotated[str, typer.Option(help="Name of the model.")],
+    config: ConfigFile = DEFAULT,
+    version: Annotated[str | None, typer.Option(help="Of this version; the newest without.")] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(help="Its end, as in 2026-11-23T10:00:00Z, or the id of an incident; the newest without."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; named after model, version and window without.")
+    ] = None,
+) -> None:
+    """Write Evidently's HTML report on a window: of a sample of its rows, which a running service keeps."""
+    from monitor.runtime.reporting import report as lines
+
+    put(lines(config, model, version, window, out))
 
 
 @app.command()
@@ -247,7 +242,7 @@ def rebaseline(
     """Accept a new normal: recent data becomes the reference of a model that a running service watches."""
     from monitor.runtime.asking import rebaseline as lines
 
-    _print(lines(config, model, reason, [] if features is None else features.split(","), version, since))
+    put(lines(config, model, reason, [] if features is None else features.split(","), version, since))
 
 
 @versions.command("register")
@@ -264,7 +259,7 @@ def register_version(
     """Give a new version a reference of its own, from its next window on."""
     from monitor.runtime.registering import register_version as lines
 
-    _print(lines(config, model, version, reference, table, url))
+    put(lines(config, model, version, reference, table, url))
 
 
 @triggers.command("list")
@@ -277,7 +272,7 @@ def list_triggers(
     """Show what a running service has asked pipelines, or withheld, and what became of it."""
     from monitor.runtime.requests import list_triggers as lines
 
-    _print(lines(config, model, state, as_json))
+    put(lines(config, model, state, as_json))
 
 
 @triggers.command("send")
@@ -291,7 +286,7 @@ def send_trigger(
     """Send a trigger that waits for approval or was withheld; or ask for a retrained MODEL by hand, with --reason."""
     from monitor.runtime.requests import send_trigger as lines
 
-    _print(lines(config, target, reason, version, force))
+    put(lines(config, target, reason, version, force))
 
 
 @triggers.command("dry-run")
@@ -303,7 +298,7 @@ def dry_run(
     """Print the exact requests that a trigger would bring, with *** for secrets; none is sent."""
     from monitor.runtime.dry_run import dry_run as lines
 
-    _print(lines(config, model, receiver))
+    put(lines(config, model, receiver))
 
 
 @notify.command("test")
@@ -314,7 +309,7 @@ def notify_test(
     """Send one message that says it is a test to everybody under `notify`, and say what came of it."""
     from monitor.runtime.notify_test import notify_test as lines
 
-    _print(lines(config, receiver))
+    put(lines(config, receiver))
 
 
 @grafana.command("push")
@@ -330,7 +325,7 @@ def push_dashboards(
     """Create or update each dashboard, and the folder that they are in."""
     from monitor.runtime.grafana_push import push as lines
 
-    _print(lines(config, directory, prometheus_url))
+    put(lines(config, directory, prometheus_url))
 
 
 @grafana.command("annotate")
@@ -347,21 +342,6 @@ def annotate(
     with suppress(KeyboardInterrupt):
         for line in lines(config, every):
             typer.echo(line)
-
-
-def _scores(options: list[str]) -> str | dict[str, str] | None:
-    """One column, or one a class."""
-    if len(options) <= 1 and not any("=" in option for option in options):
-        return options[0] if options else None
-    pairs = [option.partition("=")[::2] for option in options]
-    if any(not name or not column for name, column in pairs):
-        raise ConfigError("--score takes one column, or CLASS=COLUMN for each class of a multiclass model")
-    return dict(pairs)
-
-
-def _print(lines: Iterable[str]) -> None:
-    for line in lines:
-        sys.stdout.write(line + "\n")
 
 
 def _progress(done: int, total: int) -> None:

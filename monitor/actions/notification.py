@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from monitor.actions.links import resource
+from monitor.actions.links import report, resource
 from monitor.actions.outbox import Message
 from monitor.detection.life import Life, TriggerChange
 from monitor.detection.records import IncidentChange, PerformanceEvidence, Verdict
@@ -23,6 +23,7 @@ from monitor.detection.severity import LEVELS, Level, level_of
 from monitor.detection.triggers import WAITS_FOR_APPROVAL
 from monitor.events.batch import CORRELATION
 from monitor.events.timestamps import iso
+from monitor.windows.window import Window
 
 EVIDENCE_MAX = 5
 """Features of which a message says how they moved."""
@@ -107,7 +108,7 @@ def incident_message(
         "performance": asdict(scene.performance) if scene.performance else None,
         "course": _course(scene.course),
         "retraining": _retraining(scene.retraining),
-        "links": _links(base_url, audience.runbook, incident=incident.id, window_ms=window.end_ms),
+        "links": _links(base_url, audience.runbook, incident=incident.id, window=window),
     }
     about = (incident.id, change.event, str(window.start_ms), str(window.end_ms))
     return _message(f"model.incident.{change.event}", data, incident.id, about, audience, created_ms)
@@ -212,16 +213,16 @@ def _retraining(life: Life | None) -> dict[str, Any] | None:
 
 
 def _links(
-    base_url: str, runbook: str | None, *, incident: str = "", trigger: str = "", window_ms: int | None = None
+    base_url: str, runbook: str | None, *, incident: str = "", trigger: str = "", window: Window | None = None
 ) -> dict[str, str | None]:
     """The picture's address changes with the window: whoever shows it may keep what it had fetched before."""
     of_incident = resource(base_url, "incidents", incident)
-    pictured = of_incident and window_ms is not None
     return {
         "page": f"{base_url.rstrip('/')}/",
         "incident": of_incident,
         "trigger": resource(base_url, "triggers", trigger),
-        "picture": f"{of_incident}/picture.png?at={window_ms}" if pictured else None,
+        "picture": f"{of_incident}/picture.png?at={window.end_ms}" if of_incident and window else None,
+        "report": report(base_url, window) if window else None,
         "runbook": runbook,
     }
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import orjson
 
-from monitor.actions.links import resource
+from monitor.actions.links import report, resource
 from monitor.actions.outbox import Attempt, DeliveryState, Message
 from monitor.detection.life import TriggerEvent
 from monitor.detection.records import Trigger, Verdict
@@ -126,6 +126,6 @@ def _links(trigger: Trigger, base_url: str | None) -> dict[str, str | None]:
         return {"incident": None, "report": None, "status": None}
     return {
         "incident": resource(base_url, "incidents", trigger.incident),
-        "report": None,
+        "report": report(base_url, trigger.window),
         "status": f"{resource(base_url, 'triggers', trigger.id)}/status",
     }

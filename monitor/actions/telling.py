@@ -44,6 +44,13 @@ _NEXT: Mapping[str, str] = {
     "failed": "Look at the pipeline's run. It is asked again after the cool-down, within the budget.",
     "expired": "Look whether the pipeline received it, and whether it reports back.",
 }
+_LINKS: Mapping[str, str] = {
+    "page": "Overview",
+    "incident": "Incident",
+    "trigger": "Request",
+    "report": "Report",
+    "runbook": "Runbook",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +224,7 @@ def facts(event: Event) -> Iterator[tuple[str, str]]:
 
 def links(event: Event) -> Iterator[tuple[str, str]]:
     """Names and addresses to read on at."""
-    for name, said in (("page", "Overview"), ("incident", "Incident"), ("trigger", "Request"), ("runbook", "Runbook")):
+    for name, said in _LINKS.items():
         if (url := event.link(name)) is not None:
             yield said, url
 

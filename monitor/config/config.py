@@ -230,6 +230,11 @@ def load_server(path: Path) -> tuple[Server, str | None]:
     return told.server, token
 
 
+def load_state(path: Path) -> Path:
+    """The state directory of a configuration; ConfigError as of `load_server`."""
+    return path.parent / _part(path, Reachable)[1].state
+
+
 def load_grafana(path: Path) -> Access:
     """The Grafana of a configuration; ConfigError as of `load`, but of nothing else in the file."""
     source, told = _part(path, Told)

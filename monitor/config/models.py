@@ -41,7 +41,7 @@ from monitor.config.notify import Notify, notify_problems
 from monitor.config.problems import near, refuse
 from monitor.config.receivers import Receiver
 from monitor.config.references import References
-from monitor.config.server import Server
+from monitor.config.server import STATE, Server
 from monitor.config.settings import Names, Settings, Text, one_or_more
 from monitor.events.canonical import canonical
 from monitor.events.schema import Kind, Task
@@ -306,7 +306,7 @@ class File(Settings):
     """The root of `monitor.yaml`."""
 
     kafka: Kafka
-    state: Text = "./state"
+    state: Text = STATE
     window: Window = Model.model_fields["window"].default
     lateness: Duration = Model.model_fields["lateness"].default
     idle_after: Span = Model.model_fields["idle_after"].default

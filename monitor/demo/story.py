@@ -109,3 +109,13 @@ def _figure(model: ModelView, view: PerformanceView) -> dict[str, float | None] 
     if reading is None or reading.value is None:
         return None
     return {"value": reading.value, "lower": reading.lower, "upper": reading.upper}
+
+
+def ending(summary: dict[str, Any]) -> str:
+    """The same in one sentence."""
+    drifting = ", ".join(summary["drifting"]) or "nothing"
+    return (
+        f"{summary['events']} events in {summary['windows']} windows; drifting: {drifting}; "
+        f"{summary['incidents_open']} incidents open; {summary['triggers_received']} retrain requests received, "
+        f"signatures {'valid' if summary['signature_valid'] else 'not valid'}"
+    )

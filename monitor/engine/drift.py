@@ -108,11 +108,7 @@ def _cell_stacks(reference: Reference, names: Sequence[str]) -> list[CellStack]:
 
 
 def _grid_stacks(reference: Reference, names: Sequence[str]) -> list[GridStack]:
-    layouts = {
-        name: layout
-        for name, layout in reference.layout.features.items()
-        if name in names and isinstance(layout, NumericLayout)
-    }
+    layouts = {name: layout for name in names if isinstance(layout := reference.layout.features[name], NumericLayout)}
     return [
         GridStack(members, Grid.against([layouts[name] for name in members], _numeric([reference.profile], members)))
         for members in _by(lambda name: len(layouts[name].edges), list(layouts)).values()
@@ -125,10 +121,10 @@ def _numeric(profiles: Sequence[Profile], names: Sequence[str]) -> list[NumericS
 
 
 def _by(key: Callable[[str], K], names: Sequence[str]) -> dict[K, tuple[str, ...]]:
-    groups: dict[K, tuple[str, ...]] = {}
+    groups: dict[K, list[str]] = {}
     for name in names:
-        groups[key(name)] = (*groups.get(key(name), ()), name)
-    return groups
+        groups.setdefault(key(name), []).append(name)
+    return {shared: tuple(members) for shared, members in groups.items()}
 
 
 def _add_readings(

@@ -11,11 +11,23 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from monitor import __version__
+from monitor.config.server import SERIES_BUDGET
 from monitor.detection.life import TriggerState
 from monitor.engine import Acknowledge, Approve
-from monitor.exports import comparison, decisions, distribution, orders, problems, prometheus, resources
+from monitor.exports import (
+    backup,
+    comparison,
+    decisions,
+    distribution,
+    orders,
+    problems,
+    prometheus,
+    report,
+    resources,
+)
 from monitor.exports.found import FoundFeature, FoundIncident, FoundModel, FoundTrigger, Newest
 from monitor.exports.guard import BODY_MAX_BYTES, Guard, own_names
+from monitor.exports.latest import Finder
 from monitor.exports.pages import routes
 from monitor.exports.picture import picture
 from monitor.exports.resource import Instant, Item, Page, epoch_ms
@@ -31,9 +43,11 @@ def create_app(
     obey: orders.Obey = orders.nobody,
     compare: comparison.Compare = comparison.nobody,
     distributed: distribution.Distributed = distribution.nobody,
+    copy: backup.Backup = backup.nobody,
+    reports: report.Reports = report.nobody,
     *,
     host: str = "127.0.0.1",
-    series_budget: int = prometheus.SERIES_BUDGET,
+    series_budget: int = SERIES_BUDGET,
     body_max_bytes: int = BODY_MAX_BYTES,
     token: str | None = None,
     public_url: str | None = None,
@@ -41,6 +55,7 @@ def create_app(
     """The application over the snapshot that `current` returns.
 
     obey: carries out what a person asks and says what came of it; RefusedError or UnavailableError where it does not.
+    copy: begins a backup.
     host: the address it is bound to; on a loopback address only requests for that name are answered, or for that of
     public_url. token: what everybody has to know who asks; None: all may.
     """
@@ -55,7 +70,9 @@ def create_app(
     app.state.obey = obey
     app.state.compare = compare
     app.state.distributed = distributed
-    app.state.registry = prometheus.registry(current, series_budget)
+    app.state.copy = copy
+    app.state.scrapes = prometheus.Scrapes(current, series_budget)
+    app.state.reports = reports
     public = urlsplit(public_url).netloc if public_url else None
     app.add_middleware(Guard, names=own_names(host), body_max_bytes=body_max_bytes, token=token, public=public)
     problems.add_handlers(app)
@@ -113,7 +130,7 @@ async def readyz(snapshot: Newest) -> resources.Health | JSONResponse:
 @_service.get("/metrics", response_class=Response)
 def metrics(request: Request) -> Response:
     """The snapshot in the Prometheus text format, or in OpenMetrics where it is asked for."""
-    body, content_type = prometheus.exposition(request.app.state.registry, request.headers.get("accept", ""))
+    body, content_type = request.app.state.scrapes.scrape(request.headers.get("accept", ""))
     return Response(body, headers={"content-type": content_type})
 
 
@@ -121,6 +138,14 @@ def metrics(request: Request) -> Response:
 def list_models(snapshot: Newest, paging: Paged) -> Page[resources.Model]:
     """Every model, by name."""
     return paging.page(sorted(snapshot.models.values(), key=lambda model: model.name), resources.Model.of)
+
+
+@_api.get("/backup", response_class=Response)
+def back_up(request: Request) -> Response:
+    """All that is kept, as of the last commit: a tar archive of the files that an empty state directory begins with.
+    `monitor state backup` makes one file of it and tries that it can be read. 503 while another is under way.
+    """
+    return backup.answer(orders.answered(request.app.state.copy))
 
 
 # A model may be named `team/fraud`: the longer paths come first, so that a name may hold slashes.
@@ -157,7 +182,8 @@ def show_distribution(
 @_api.get("/models/{model:path}/features/{feature:path}")
 def show_feature(model: FoundModel, feature: FoundFeature, paging: Paged) -> Page[resources.FeatureWindow]:
     """One feature, or `@prediction`, `@score` or `@correlation`, in the closed windows still held, newest first."""
-    return paging.page(model.windows[::-1], lambda view: resources.FeatureWindow.of(view, feature))
+    finder = Finder(feature)
+    return paging.page(model.windows[::-1], lambda view: resources.FeatureWindow.of(view, finder))
 
 
 @_api.get("/models/{model:path}/comparison")
@@ -170,6 +196,16 @@ def compare_versions(
     """Whether one version is better than another, on the labelled requests that both answered."""
     found = orders.answered(lambda: request.app.state.compare(model.name, champion, challenger))
     return comparison.VersionComparison.of(model.name, champion, challenger, found)
+
+
+@_api.get("/models/{model:path}/report")
+def show_report(
+    model: FoundModel, request: Request, version: OfVersion = None, window: report.OfWindow = None
+) -> report.WindowReport:
+    """Evidently's report on a window, of a sample of its rows: it takes seconds. 404 where no rows are kept of it, 503
+    while another one is made.
+    """
+    return report.WindowReport.of_report(report.made(request.app.state.reports, model.name, version, window))
 
 
 @_api.get("/models/{model:path}")
@@ -262,7 +298,7 @@ def approve(trigger: str, request: Request) -> orders.Done:
 
 
 @_api.post("/triggers/{trigger}/status")
-def report(trigger: str, said: orders.Progress, request: Request) -> orders.Done:
+def take_status(trigger: str, said: orders.Progress, request: Request) -> orders.Done:
     """A pipeline says how far it is: `links.status` of the request leads here. The same again changes nothing; 409
     where it would be a step back.
     """

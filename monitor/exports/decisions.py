@@ -10,6 +10,7 @@ from monitor.detection import records
 from monitor.detection.life import Life, TriggerState
 from monitor.detection.records import Cause, Severity
 from monitor.events.timestamps import utc
+from monitor.exports.pages.parts import report_page
 from monitor.exports.resource import Resource, Span, Text
 from monitor.exports.resources import Verdict
 from monitor.snapshot import DeliveryView
@@ -33,6 +34,8 @@ class Incident(Resource):
     """The newest window that it was seen in."""
     features: list[Text]
     """In the order they joined."""
+    report: Text
+    """Path and query of the report on that window, which there is as long as its rows are kept."""
 
     @classmethod
     def of(cls, incident: records.Incident) -> Self:
@@ -48,6 +51,7 @@ class Incident(Resource):
             opened=Span.of(incident.opened),
             latest=Span.of(incident.latest),
             features=list(incident.features),
+            report=report_page(incident.latest),
         )
 
 

@@ -27,6 +27,9 @@ _METRIC = (*_SLICE, "metric")
 METRICS: tuple[Metric, ...] = (
     Metric("build_info", "info", "The running release; always 1.", ("version",)),
     Metric("series_dropped", "gauge", "Series left out of this scrape to stay within the series budget."),
+    Metric("series_dropped_features", "gauge",
+           "Features whose series were left out of this scrape, by their state, in all versions and segments.",
+           ("model", "state")),
     Metric("poll_last_return_timestamp_seconds", "gauge", "When the last poll for events returned."),
     Metric("commit_duration_seconds", "summary", "Time taken by each committed step of the loop."),
     Metric("last_commit_timestamp_seconds", "gauge", "When a step that changed anything was last committed."),
@@ -162,9 +165,13 @@ shows one committed snapshot, so its figures belong together; only `consumer_lag
 - `segment` is empty for all of a version's traffic and reads `country=PL` for a part of it, `country=__other__` for all
   values that have no segment of their own. Segments have rows, states and evidence; scores, ratios of data quality and
   performance are of whole traffic. The series of a retired version disappear.
-- At most 10,000 series are exported. The service, the models and their windows come first, then features: the gravest
-  state first, of one state whole traffic before segments, then the most drifted. `series_dropped` counts what was left
-  out, and `drift_features` counts every feature all the same.
+- At most `server.series_budget` series (10,000) are exported: the service, versions with open incidents, the models,
+  the other versions, whole traffic of each; then segments and features, the gravest state first, of one state whole
+  traffic before segments, then the most drifted. `series_dropped` counts what was left out, `series_dropped_features`
+  how many features of each state that were, and `drift_features` every feature all the same. Nothing flaps: a feature
+  that drifts and is shown stays while it drifts, whatever else begins to; of others alike, what was shown is; and a
+  quiet window, which has fewer figures, lends no room. `monitor plan` says what will be left out.
+- A name longer than 256 characters keeps 239 and ends in the digest of the whole.
 - `prediction_latency_seconds` is of the predictions that were accepted, as they are read. Its cells end at 1, 2.5, 5,
   10, 25, 50, 100, 250, 500 ms, 1, 2.5, 5, 10 and 30 s, and a quantile is exact to within its cell. `predictions_total`
   less its `_count` is how many did not say how long they took. Both are of all versions of a model: these are named by

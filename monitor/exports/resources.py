@@ -11,7 +11,7 @@ from monitor.detection.records import Aspect, State
 from monitor.events.schema import Task
 from monitor.events.timestamps import utc
 from monitor.exports.figures import ExpectedFigure, Latency, Performance
-from monitor.exports.latest import Slice, learning, overall, slices
+from monitor.exports.latest import Finder, Slice, learning, overall, slices
 from monitor.exports.resource import Resource, Span, Text
 from monitor.snapshot import ModelView, PerformanceView, WindowView
 from monitor.statistics.reading import Status
@@ -291,8 +291,8 @@ class FeatureWindow(Resource):
     readings: list[Statistic]
 
     @classmethod
-    def of(cls, view: WindowView, feature: str) -> Self:
-        verdict = next((verdict for verdict in view.verdicts if verdict.feature == feature), None)
+    def of(cls, view: WindowView, finder: Finder) -> Self:
+        verdict = finder.verdict(view)
         return cls(
             version=view.window.version,
             segment=view.window.segment,
@@ -302,8 +302,7 @@ class FeatureWindow(Resource):
             verdict=verdict and Verdict.of(verdict),
             readings=[
                 Statistic(statistic=reading.statistic, status=reading.status, value=reading.value)
-                for reading in view.readings
-                if reading.feature == feature
+                for reading in finder.readings(view)
             ],
         )
 

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from monitor.events.ids import digest
+
+NAME_MAX = 256
+"""Characters of a name in a scrape, which would carry a longer one in each of a feature's thirty series."""
+
 
 def clean(text: str) -> str:
     """`text` with each lone surrogate spelled out: one of them would make a whole scrape or page unencodable."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def bounded(text: str) -> str:
+    """`text`, clean; what is longer than NAME_MAX characters ends in its digest instead, and is still its own."""
+    if len(text) > NAME_MAX:
+        text = f"{text[: NAME_MAX - 17]}~{digest(text):016x}"
+    return clean(text)
 
 
 def printable(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,9 @@ from monitor.engine.memory import Memory
 from monitor.engine.pane import Pane
 from monitor.engine.references import Standard
 from monitor.events.batch import SCORE, CategoricalColumn, Column, NumericColumn, Origin, Predictions
-from monitor.exports.prometheus import EVENT_RESULTS, within
+from monitor.exports import metrics
+from monitor.exports.budget import Budget
+from monitor.exports.series import EVENT_RESULTS, FeatureGroup
 from monitor.profiles import codec
 from monitor.profiles.reference import Reference
 from monitor.runtime.store import Store
@@ -33,6 +36,7 @@ from monitor.windows.window import WindowSpec
 _PENDING = 200_000  # Predictions that the size of a million is worked out from.
 _MILLION = 1_000_000
 _ANY_NUMBER = 1 << 30
+_OF_A_MODEL = frozenset(metric.name for metric in metrics.METRICS if metric.labels[:1] == ("model",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,17 @@ class Footprint:
     remembered: int
     learning: int
     pending_million: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesPlan:
+    """Prometheus series, were there no budget: in all and of each model. left_out: by model, features of versions and
+    segments that do not fit the budget.
+    """
+
+    total: int
+    by_model: Mapping[str, int]
+    left_out: Mapping[str, int]
 
 
 class Rehearsal:
@@ -94,9 +109,24 @@ class Rehearsal:
         size = sum(_size(sample.plain()) for sample in kept)
         return round(size / max(rows, 1) * memory.rows * memory.parts)
 
-    def series(self, config: Config) -> int:
-        """Prometheus series of all models, were there no limit; with one partition a topic."""
-        return sum(1 for _ in within(_ANY_NUMBER, self.snapshot(config)))
+    def series(self, config: Config) -> SeriesPlan:
+        """With one partition a topic, and a window of every version that has a reference."""
+        whole = Budget(_ANY_NUMBER).of(self.snapshot(config))
+        shown = {
+            group.labels for group in Budget(config.server.series_budget).of(self.snapshot(config)).standing.groups
+        }
+        by_model = dict.fromkeys(self._monitor.models, 0)
+        total = 0
+        for series in whole.series:
+            total += 1
+            if series.metric in _OF_A_MODEL:
+                by_model[series.labels[0]] += 1
+        left_out = Counter(
+            group.labels[0]
+            for group in whole.standing.groups
+            if isinstance(group, FeatureGroup) and group.labels not in shown
+        )
+        return SeriesPlan(total, by_model, left_out)
 
     def snapshot(self, config: Config) -> Snapshot:
         """What would be shown, with what labels and latencies will bring."""

@@ -239,3 +239,13 @@ def _refuse_to_replace(config: Path, compiled: Path, data: bytes) -> None:
             raise ConfigError(
                 f"{compiled} exists and is not of {config}: use --force to replace it, or --out elsewhere"
             )
+
+
+def score_columns(options: list[str]) -> str | dict[str, str] | None:
+    """What --score says: one column, or one a class. ConfigError where it is neither."""
+    if len(options) <= 1 and not any("=" in option for option in options):
+        return options[0] if options else None
+    pairs = [option.partition("=")[::2] for option in options]
+    if any(not name or not column for name, column in pairs):
+        raise ConfigError("--score takes one column, or CLASS=COLUMN for each class of a multiclass model")
+    return dict(pairs)

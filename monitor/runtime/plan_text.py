@@ -15,11 +15,10 @@ from monitor.detection.budget import SEGMENTS_SHARE
 from monitor.detection.translation import Change, Growth, Move, Odds, Shift
 from monitor.errors import ConfigError
 from monitor.events.timestamps import iso
-from monitor.exports.prometheus import SERIES_BUDGET
 from monitor.exports.text import counted, printable
 from monitor.profiles.segments import ROWS_MIN
 from monitor.profiles.together import COLUMNS_MAX
-from monitor.runtime.footprint import Footprint, Rehearsal
+from monitor.runtime.footprint import Footprint, Rehearsal, SeriesPlan
 from monitor.runtime.plan import Alarms, FeaturePlan, Found, SegmentPlan, Traffic, VersionPlan, plan_version
 from monitor.runtime.store.kept import KEPT_MAX
 from monitor.windows.window import WindowSpec
@@ -58,14 +57,22 @@ def plan(config: Path, rows: float | None, as_json: bool) -> Iterator[str]:
             else:
                 yield from _version(planned, size, spec.window)
                 yield ""
-    series = rehearsal.series(loaded)
+    series, budget = rehearsal.series(loaded), loaded.server.series_budget
     if as_json:
-        yield orjson.dumps({"kind": "series", "series": series, "limit": SERIES_BUDGET}).decode()
-        return
-    left_out = (
-        f", of which the limit of {SERIES_BUDGET:,} leaves the least drifted out" if series > SERIES_BUDGET else ""
-    )
-    yield f"{series:,} Prometheus series in all{left_out}"
+        said = {"kind": "series", "series": series.total, "limit": budget}
+        yield orjson.dumps(said | {"models": dict(series.by_model), "left_out": dict(series.left_out)}).decode()
+    else:
+        yield from _series(series, budget)
+
+
+def _series(series: SeriesPlan, budget: int) -> Iterator[str]:
+    yield f"{series.total:,} Prometheus series in all, of a budget of {budget:,}:"
+    for name, number in series.by_model.items():
+        yield f"  {printable(name)}: {number:,}; each further version that is in use takes about as many again"
+    if series.total > budget:
+        for name, number in series.left_out.items():
+            yield f"  left out: the series of {counted(number, 'feature')} of {printable(name)}, the least drifted"
+        yield f"  to show all, set server.series_budget to {series.total:,} or more; all are watched in any case"
 
 
 def change_text(change: Change | None) -> str:

@@ -28,6 +28,8 @@ from monitor.runtime.loop import Loop
 from monitor.runtime.notices import audience, check_installed, receiver
 from monitor.runtime.outgoing import Outgoing
 from monitor.runtime.receivers import receivers
+from monitor.runtime.rendering import Renderer
+from monitor.runtime.reports import Reporter
 from monitor.runtime.standing import overruled
 from monitor.runtime.store import Store
 from monitor.runtime.versions import compared, registered
@@ -70,6 +72,8 @@ class Service:
             self._closing.callback(sender.close)
             self.server = HttpServer(config.server.host, config.server.port if port is None else port)
             self._closing.callback(self.server.stop)
+            renderer = Renderer()
+            self._closing.callback(renderer.close)  # First: the server waits for what is under way.
             base_url = config.server.public_url or self.server.url
             notified = [receiver(each, config.server.public_url, self.server.url, token) for each in told]
             self._delivery = Delivery([*asked, *notified])
@@ -96,7 +100,10 @@ class Service:
                 self._obey,
                 self.compare,
                 self.distributed,
+                store.copy,
+                Reporter(store, self.snapshot, renderer, base_url).report,
                 host=config.server.host,
+                series_budget=config.server.series_budget,
                 token=token,
                 public_url=config.server.public_url,
             )

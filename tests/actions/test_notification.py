@@ -57,6 +57,7 @@ def test_the_event_holds_what_a_person_needs_to_the_byte() -> None:
         '"links":{"page":"https://monitor.example/",'
         '"incident":"https://monitor.example/api/v1/incidents/inc_41","trigger":null,'
         '"picture":"https://monitor.example/api/v1/incidents/inc_41/picture.png?at=1795431600000",'
+        '"report":"https://monitor.example/models/fraud/report?version=3&window=2026-11-23T11%3A00%3A00Z",'
         '"runbook":"https://wiki.example/fraud"}}}'
     )
     made = message(audience=Audience("chat", runbook="https://wiki.example/fraud", wait_ms=5_000))

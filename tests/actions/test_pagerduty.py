@@ -46,6 +46,10 @@ def test_a_fallen_performance_in_the_words_of_pagerduty() -> None:
         "links": [
             {"href": "https://monitor.example/", "text": "Overview"},
             {"href": "https://monitor.example/api/v1/incidents/inc_41", "text": "Incident"},
+            {
+                "href": "https://monitor.example/models/fraud/report?version=3&window=2026-11-23T11%3A00%3A00Z",
+                "text": "Report",
+            },
         ],
         "images": [
             {

@@ -67,7 +67,8 @@ def test_the_body_is_the_contract_to_the_byte():
         '"data":{"rows":53000,"offsets":{"predictions":{"0":[1200,54000],"9":[1,2],"10":[5,7]},'
         '"labels":{"0":[900,38000]}}},'
         '"receipt":{"monitor":"0.1.0","config":"sha256:aa","reference":"sha256:bb","profile":"sha256:cc"},'
-        '"links":{"incident":"http://monitor.example:8000/api/v1/incidents/inc_41","report":null,'
+        '"links":{"incident":"http://monitor.example:8000/api/v1/incidents/inc_41",'
+        '"report":"http://monitor.example:8000/models/fraud/report?version=3&window=2026-11-23T11%3A00%3A00Z",'
         '"status":"http://monitor.example:8000/api/v1/triggers/trg_9f2c/status"}}}'
     )
     assert retrain_request(TRIGGER, RECEIPT, "pipeline", CREATED_MS).body.decode() == expected

@@ -71,6 +71,8 @@ def test_a_fallen_performance_in_the_words_of_slack() -> None:
                                 "type": "mrkdwn",
                                 "text": "<https://monitor.example/|Overview> · "
                                 "<https://monitor.example/api/v1/incidents/inc_41|Incident> · "
+                                "<https://monitor.example/models/fraud/report?version=3&amp;"
+                                "window=2026-11-23T11%3A00%3A00Z|Report> · "
                                 "<https://wiki.example/fraud|Runbook>",
                                 "verbatim": True,
                             }

@@ -172,7 +172,7 @@ SERVICE_CASES = (
         60,
         TARGET,
         f"{WHO} does not show 120 series",
-        "It has more than its budget of 10,000: the least drifted features are missing in Prometheus. They are watched "
-        "all the same, and alarms are complete.",
+        "It has more than its server.series_budget: the least drifted features are missing in Prometheus. They are "
+        "watched all the same, and alarms are complete.",
     ),
 )

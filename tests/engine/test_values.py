@@ -16,7 +16,7 @@ from monitor.engine import Monitor
 from monitor.engine.model import Output
 from monitor.events.native import NativeDecoder
 from monitor.events.schema import Schema
-from monitor.exports.prometheus import within
+from monitor.exports.budget import Budget
 from monitor.profiles.reference import Reference
 from monitor.snapshot import ServiceView, Snapshot
 from monitor.spec import ModelSpec, PerformanceSpec
@@ -74,7 +74,7 @@ def test_any_scalars_give_finite_figures_or_none(values: list[Any], times: int) 
     invalid = next(each.value for each in view.readings if (each.feature, each.statistic) == ("number", "invalid"))
     assert invalid is not None
     assert infinite / len(values) <= invalid + 1e-9
-    for series in within(10_000, Snapshot(1, monitor.views(), ServiceView())):
+    for series in Budget(10_000).of(Snapshot(1, monitor.views(), ServiceView())).series:
         assert math.isfinite(series.value)
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
-from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.exports.metrics import PREFIX
-from monitor.exports.prometheus import registry
+from monitor.exports.prometheus import Scrapes
 from monitor.snapshot import Snapshot
 from monitor.spec import AlarmSpec
 from tests.simulation.traffic import Shape, Traffic
@@ -34,6 +33,6 @@ def scraped_run() -> Samples:
 
 def _scrape(snapshot: Snapshot, samples: Samples) -> None:
     whole = replace(snapshot, service=replace(snapshot.service, poll_returned_ms=1))  # The service adds that.
-    for family in text_string_to_metric_families(generate_latest(registry(lambda: whole)).decode()):
+    for family in text_string_to_metric_families(Scrapes(lambda: whole).scrape()[0].decode()):
         for sample in family.samples:
             samples.setdefault(sample.name.removeprefix(PREFIX), []).append(sample.labels)

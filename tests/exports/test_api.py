@@ -333,6 +333,7 @@ def test_an_incident_is_shown() -> None:
         "opened": {"window_start": "2026-11-23T11:00:00Z", "window_end": "2026-11-23T12:00:00Z"},
         "latest": {"window_start": "2026-11-23T11:00:00Z", "window_end": "2026-11-23T12:00:00Z"},
         "features": ["amount"],
+        "report": "/models/fraud/report?version=3&window=2026-11-23T12%3A00%3A00Z",
     }
 
 
@@ -444,6 +445,7 @@ def test_the_openapi_document_describes_every_route_and_field() -> None:
         "/api/v1/incidents/{incident}",
         "/api/v1/incidents/{incident}/acknowledge",
         "/api/v1/models/{model}/comparison",
+        "/api/v1/models/{model}/report",
         "/api/v1/incidents/{incident}/picture.png",
         "/api/v1/models/{model}/rebaseline",
         "/api/v1/models/{model}/versions",
@@ -451,6 +453,7 @@ def test_the_openapi_document_describes_every_route_and_field() -> None:
         "/api/v1/triggers/{trigger}",
         "/api/v1/triggers/{trigger}/approve",
         "/api/v1/triggers/{trigger}/status",
+        "/api/v1/backup",
     }
     for path, operations in document["paths"].items():
         for operation in operations.values():

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.detection.records import State
-from monitor.exports.latest import alive, overall, slices
-from tests.exports.snapshots import drifting, model_view, performance_view, verdict, window, window_view
+from monitor.exports.latest import Finder, alive, overall, slices
+from tests.exports.snapshots import drifting, model_view, performance_view, reading, verdict, window, window_view
 
 
 def test_the_newest_version_comes_first_and_whole_traffic_before_its_segments() -> None:
@@ -63,3 +65,16 @@ def test_a_version_with_an_open_incident_outlives_its_retirement_as_the_oldest()
 )
 def test_the_gravest_state_stands_for_all(states: tuple[State, ...], gravest: State) -> None:
     assert overall(verdict(window(), "amount", state) for state in states) == gravest
+
+
+@given(
+    st.lists(st.permutations("abcd").flatmap(lambda order: st.sampled_from([order[:n] for n in range(5)])), max_size=6)
+)
+def test_what_is_found_of_a_feature_is_all_there_is_wherever_windows_hold_it(orders: list[list[str]]) -> None:
+    finder = Finder("b")
+    for hour, names in enumerate(orders):
+        place = window(hour)
+        readings = [reading(place, name, statistic, 0.1) for name in names for statistic in ("psi", "missing")]
+        view = window_view(place, [verdict(place, name, "ok") for name in names], readings)
+        assert finder.verdict(view) == next((each for each in view.verdicts if each.feature == "b"), None)
+        assert finder.readings(view) == tuple(each for each in view.readings if each.feature == "b")

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client import Metric
 from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.detection.records import State
 from monitor.detection.sensitivity import Detectable
-from monitor.exports.prometheus import exposition, registry, within
+from monitor.exports.budget import Budget
+from monitor.exports.prometheus import Scrapes
 from monitor.snapshot import ServiceView, Snapshot, Target
 from monitor.spec import AlarmSpec
 from tests.exports.snapshots import (
@@ -40,7 +41,7 @@ Labels = dict[str, str]
 
 def scraped(current: Snapshot, budget: int = 10_000) -> dict[str, list[tuple[Labels, float]]]:
     """Samples by name, through the text format and the client's own parser."""
-    text = generate_latest(registry(lambda: current, budget)).decode("utf-8")
+    text = Scrapes(lambda: current, budget).scrape()[0].decode("utf-8")
     samples: dict[str, list[tuple[Labels, float]]] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -63,7 +64,7 @@ def states_of(current: Snapshot, feature: str) -> Labels:
 
 
 def test_a_scrape_is_the_golden_text() -> None:
-    assert generate_latest(registry(drifting)).decode("utf-8") == GOLDEN.read_text(encoding="utf-8")
+    assert Scrapes(drifting).scrape()[0].decode("utf-8") == GOLDEN.read_text(encoding="utf-8")
 
 
 def test_a_scrape_reads_one_snapshot() -> None:
@@ -74,26 +75,21 @@ def test_a_scrape_reads_one_snapshot() -> None:
         reads += 1
         return drifting()
 
-    own = registry(current)
+    scrapes = Scrapes(current)
     assert reads == 0
-    generate_latest(own)
+    scrapes.scrape()
     assert reads == 1
 
 
-def test_registries_are_private() -> None:
-    assert isinstance(registry(drifting), CollectorRegistry)
-    assert registry(drifting) is not registry(drifting)
-
-
 def test_openmetrics_is_answered_where_it_is_asked_for() -> None:
-    body, content_type = exposition(registry(drifting), "application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
+    body, content_type = Scrapes(drifting).scrape("application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
     assert content_type.startswith("application/openmetrics-text; version=1.0.0")
     assert "model_monitor_events" in {family.name for family in openmetrics_families(body)}
 
 
 @pytest.mark.parametrize("accept", ["", "application/openmetrics-text"])
 def test_no_created_series_are_exported(accept: str) -> None:
-    body, _ = exposition(registry(drifting), accept)
+    body, _ = Scrapes(drifting).scrape(accept)
     assert b"_created" not in body
 
 
@@ -108,7 +104,7 @@ def test_a_histogram_has_cumulative_buckets_in_order_a_count_and_a_sum() -> None
     assert buckets[-1][0] == "+Inf"
     assert exported["label_delay_seconds_count"] == [(fraud, 577)]
     assert exported["label_delay_seconds_sum"] == [(fraud, 16_000_000.25)]
-    body, _ = exposition(registry(drifting), "application/openmetrics-text")
+    body, _ = Scrapes(drifting).scrape("application/openmetrics-text")
     family = next(each for each in openmetrics_families(body) if each.name == "model_monitor_label_delay_seconds")
     assert family.type == "histogram"
 
@@ -246,8 +242,8 @@ def test_where_series_must_be_left_out_whole_traffic_comes_before_segments_in_th
         window_view(part, [verdict(part, "noisy", "ok", 0.2, 0.1), verdict(part, "moved", "drifting", 0.1, 0.1)]),
     ]
     many = snapshot(model_view(windows=views))
-    everything = len(list(within(1 << 20, many)))
-    kept = [each for each in within(everything - 1, many) if each.metric == "drift_effect"]
+    everything = len(list(Budget(1 << 20).of(many).series))
+    kept = [each for each in Budget(everything - 1).of(many).series if each.metric == "drift_effect"]
     assert [each.labels[3] for each in kept] == ["moved", "calm"]
 
 
@@ -290,7 +286,7 @@ def test_no_name_can_break_a_scrape(name: str) -> None:
         (dict.fromkeys(("model", "version", "segment", "feature"), expected) | {"statistic": "psi"}, 0.25)
     ]
     assert exported["series_dropped"] == [({}, 0.0)]
-    body, _ = exposition(registry(lambda: current), "application/openmetrics-text")
+    body, _ = Scrapes(lambda: current).scrape("application/openmetrics-text")
     assert openmetrics_families(body)
 
 
@@ -366,7 +362,7 @@ def test_what_is_kept_and_what_is_dropped_make_the_whole(budget: int) -> None:
 def test_promtool_has_nothing_to_say() -> None:
     hostile = model_view(HOSTILE, windows=[window_view(window(0, model=HOSTILE))])
     models = {**drifting().models, HOSTILE: hostile}
-    text = generate_latest(registry(lambda: replace(drifting(), models=models)))
+    text, _ = Scrapes(lambda: replace(drifting(), models=models)).scrape()
     checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, check=False)
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
 

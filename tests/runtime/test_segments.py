@@ -13,7 +13,7 @@ import pytest
 
 from monitor.config import Columns, load
 from monitor.errors import ConfigError
-from monitor.exports.prometheus import exposition, registry
+from monitor.exports.prometheus import Scrapes
 from monitor.runtime.footprint import Rehearsal
 from monitor.runtime.initialise import initialise
 from monitor.runtime.plan_text import plan
@@ -130,6 +130,6 @@ def test_the_plan_says_how_many_there_are_and_what_the_largest_and_the_smallest_
 def test_series_of_segments_are_counted_before_there_are_any(project: Path) -> None:
     config = load(project / "monitor.yaml")
     rehearsal = Rehearsal(config.specs(), config.references())
-    body, _ = exposition(registry(lambda: rehearsal.snapshot(config)), "")
+    body, _ = Scrapes(lambda: rehearsal.snapshot(config)).scrape()
     assert 'model_monitor_window_rows{model="sales",segment="country=PL",version=""}' in body.decode()
     assert 'model_monitor_drift_state{feature="amount",model="sales",segment="country=PL"' in body.decode()

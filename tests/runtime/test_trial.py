@@ -19,7 +19,7 @@ from scipy.spatial.distance import jensenshannon
 
 from monitor.config import Columns, load
 from monitor.errors import ConfigError
-from monitor.exports.prometheus import exposition, registry
+from monitor.exports.prometheus import Scrapes
 from monitor.runtime.footprint import Rehearsal
 from monitor.runtime.initialise import initialise
 from monitor.runtime.plan_text import plan
@@ -318,21 +318,43 @@ def test_the_plan_is_printed_for_people_and_as_json(project: Path) -> None:
     # 500 rows of three columns of numbers; four features and two outputs in 23 places each, most of them small.
     assert 4_000 < first["bytes"]["kept_rows"] < 500 * 8 * 4
     assert 50 < first["bytes"]["kept_counts"] < 1_000
-    assert re.search(
-        r"kept of each closed window, of all versions up to 67\.1 MB \(the counts of [0-9,]+ windows", text
-    )
-    assert last["kind"] == "series"
+    assert "kept of each closed window, of all versions up to 67.1 MB (the counts of " in text
+    assert (last["kind"], last["limit"], last["left_out"]) == ("series", 10_000, {})
+    assert last["models"]["credit"] < last["series"]
+    assert f"{last['series']:,} Prometheus series in all, of a budget of 10,000:" in text
 
 
 def test_the_series_of_the_plan_are_those_of_a_scrape(project: Path) -> None:
     config = load(project / "monitor.yaml")
     rehearsal = Rehearsal(config.specs(), config.references())
-    body, _ = exposition(registry(lambda: rehearsal.snapshot(config)), "")
+    body, _ = Scrapes(lambda: rehearsal.snapshot(config)).scrape()
     families = {family.name: family.samples for family in text_string_to_metric_families(body.decode())}
-    assert sum(map(len, families.values())) == rehearsal.series(config)
+    planned, samples = rehearsal.series(config), [each for samples in families.values() for each in samples]
+    assert planned.total == len(samples)
+    assert planned.by_model == {"credit": sum(each.labels.get("model") == "credit" for each in samples)}
+    assert not planned.left_out
     features = {sample.labels["feature"] for sample in families["model_monitor_drift_state"]}
     assert {"income", "age", "country"} <= features
     assert {sample.labels["metric"] for sample in families["model_monitor_performance"]} >= {"roc_auc", "brier"}
+
+
+def test_the_plan_says_what_a_budget_of_series_will_leave_out(project: Path) -> None:
+    file = project / "small.yaml"
+    text = (project / "monitor.yaml").read_text()
+    file.write_text(text[: text.index("\nserver:")] + "\nserver: {series_budget: 150}\n")
+    last = json.loads(list(plan(file, None, as_json=True))[-1])
+    config = load(file)
+    body, _ = Scrapes(lambda: Rehearsal(config.specs(), config.references()).snapshot(config), 150).scrape()
+    families = {
+        each.name.removeprefix("model_monitor_"): each for each in text_string_to_metric_families(body.decode())
+    }
+    shown = len({sample.labels["feature"] for sample in families["drift_state"].samples})
+    (every,) = {sample.value for sample in families["drift_features"].samples if sample.value}
+    assert last["left_out"] == {"credit": every - shown}
+    assert 0 < shown < every
+    text = "\n".join(plan(file, None, as_json=False))
+    assert f"left out: the series of {every - shown:.0f} features of credit, the least drifted" in text
+    assert f"set server.series_budget to {last['series']} or more" in text
 
 
 @pytest.mark.parametrize("rows", [0, -1.0, float("nan"), float("inf"), 1e300])

@@ -15,7 +15,7 @@ from monitor.actions.outbox import Attempt, Message
 from monitor.actions.receiver import Response
 from monitor.actions.retry import SCHEDULE_S, judge
 from monitor.engine import Monitor
-from monitor.exports.prometheus import within
+from monitor.exports.budget import Budget
 from monitor.runtime.intake import Topics
 from monitor.runtime.loop import Loop
 from monitor.runtime.source import Polled
@@ -127,7 +127,7 @@ def test_what_is_kept_does_not_grow_with_time(tmp_path: Path, monkeypatch: pytes
             if day + 1 in (STEADY, LATER):
                 rows = {name: store._database.rows(f"SELECT count(*) FROM {name}")[0][0] for name in TABLES}
                 pieces = store.state()
-                series = len(list(within(10_000, loop.snapshot)))
+                series = len(list(Budget(10_000).of(loop.snapshot).series))
                 memory = _memory()
                 kept[day + 1] = rows | {"pieces": len(pieces), "progress": len(pieces["fraud/progress//0"])}
                 kept[day + 1] |= {"series": series, "memory": memory}

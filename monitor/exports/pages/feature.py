@@ -26,6 +26,7 @@ from monitor.exports.pages.parts import (
     model_page,
     number,
     percent,
+    report_page,
     span,
     span_text,
     time,
@@ -149,9 +150,9 @@ def _windows(
     chosen: Content = None
     if at is not None:
         window = views[at].window
-        chosen = tag(
-            "p", span(window.start_ms, window.end_ms), f", {counted(views[at].rows, 'row')}", _newest(at, views)
-        )
+        rows = f", {counted(views[at].rows, 'row')}{' (the newest)' if at == len(views) - 1 else ''}"
+        report = None if part.segment else [" · ", tag("a", "Evidently's report", href=report_page(window))]
+        chosen = tag("p", span(window.start_ms, window.end_ms), rows, report)
     elif end_ms is not None:
         chosen = tag("p", "The window that ended at ", time(end_ms), ", which is not among those that are listed.")
     steps = [
@@ -178,10 +179,6 @@ def _windows(
     )
     ways = tag("nav", tag("ul", [tag("li", each) for each in steps], class_="choice"), aria_label="Windows")
     return [chosen, ways if steps else None, form if len(views) > 1 else None]
-
-
-def _newest(at: int, views: Sequence[WindowView]) -> str | None:
-    return " (the newest)" if at == len(views) - 1 else None
 
 
 def _verdict(feature: str, view: WindowView | None) -> Content:

@@ -29,6 +29,7 @@ from monitor.exports.pages.parts import (
     number,
     percent,
     powers,
+    report_page,
     span,
     table,
     time,
@@ -182,7 +183,8 @@ def _window(part: Slice) -> Content:
     window = part.window.window
     rate = 1000 * part.window.rows / (window.end_ms - window.start_ms)
     rows = f"{counted(part.window.rows, 'row')}, {f'{rate:,.0f}' if rate >= 10 else f'{rate:.3g}'} a second"
-    return tag("p", f"Last window: {rows}, ", span(window.start_ms, window.end_ms), class_="quiet")
+    report = tag("a", "Evidently's report", href=report_page(window))
+    return tag("p", f"Last window: {rows}, ", span(window.start_ms, window.end_ms), " · ", report, class_="quiet")
 
 
 def _said(part: Slice) -> Content:

@@ -183,6 +183,12 @@ def window_query(window: Window) -> dict[str, str | None]:
     return {"version": window.version, "segment": window.segment or None, "window": iso(window.end_ms)}
 
 
+def report_page(window: Window) -> str:
+    """Of whole traffic, also where the window is a segment's."""
+    query = {"version": window.version, "window": iso(window.end_ms)}
+    return _address("/models/", window.model, "/report", query=query)
+
+
 def incident_page(identity: str) -> str:
     return _address("/incidents/", identity)
 

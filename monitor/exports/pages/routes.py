@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
+from monitor.exports import report
 from monitor.exports.distribution import Compared
 from monitor.exports.found import FoundFeature, FoundModel, Newest
 from monitor.exports.pages import feature as of_feature
@@ -51,6 +52,14 @@ def feature_page(
 
     end_ms = None if window is None else epoch_ms(window)
     return of_feature.page(snapshot, model, feature, distributed, version, segment, end_ms)
+
+
+@router.get("/models/{model:path}/report")
+def report_page(
+    model: FoundModel, request: Request, version: OfVersion = None, window: report.OfWindow = None
+) -> Response:
+    found = report.made(request.app.state.reports, model.name, version, window)
+    return HTMLResponse(found.html, headers={"content-security-policy": report.CONTENT_SECURITY_POLICY})
 
 
 @router.get("/models/{model:path}")

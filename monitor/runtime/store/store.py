@@ -17,6 +17,7 @@ from monitor.engine.kept import Kept
 from monitor.events.batch import Labels, Matched, Pairs, Predictions
 from monitor.runtime.dead_letters import DeadLetter
 from monitor.runtime.store import database, history, kept, pieces, queues
+from monitor.runtime.store.copying import Copy, Copying
 from monitor.runtime.store.database import Database
 from monitor.runtime.store.directory import DATABASE, Identity, StateDirectory
 from monitor.runtime.store.join import Join, OpenKeys
@@ -51,6 +52,7 @@ class Store:
     def __init__(self, db: Database, directory: StateDirectory | None = None) -> None:
         self._database = db
         self._directory = directory
+        self._copying: Copying | None = None
         self._identity = db.identify()
         self._recorded = self._identity.sequence
         self._join = Join(db)
@@ -70,6 +72,7 @@ class Store:
             try:
                 store = cls(db, held)
                 held.verify(store._identity)
+                store._copying = Copying(held.database, held.log)
             except BaseException:
                 db.close()
                 raise
@@ -109,10 +112,12 @@ class Store:
         """
         try:
             if self._directory is not None and not self._database.broken:
-                self._database.checkpoint()
+                self._checkpoint()
                 self._record(self._directory)
         finally:
             self._database.close()
+            if self._copying is not None:
+                self._copying.close()
             if self._directory is not None:
                 self._directory.release()
 
@@ -138,9 +143,26 @@ class Store:
             self._tidy(self._directory)
 
     def _tidy(self, directory: StateDirectory) -> None:
-        moved = directory.log_size() >= LOG_MAX and self._database.checkpoint()
+        moved = directory.log_size() >= LOG_MAX and not self._copied and self._checkpoint()
         if moved or self.sequence - self._recorded >= RECORD_EVERY:
             self._record(directory)
+
+    @property
+    def _copied(self) -> bool:
+        return self._copying is not None and self._copying.waited_for
+
+    def _checkpoint(self) -> bool:
+        if self._copying is None:
+            return self._database.checkpoint()
+        with self._copying.checkpoint():
+            return self._database.checkpoint()
+
+    def copy(self) -> Copy:
+        """All of it as of the last commit, as files that a new state directory can begin with. For any thread.
+        UnavailableError where another copy is under way.
+        """
+        assert self._copying is not None, "a store in memory has no files"
+        return self._copying.copy()
 
     def _record(self, directory: StateDirectory) -> None:
         directory.record(Identity(self._identity.store, self.sequence))

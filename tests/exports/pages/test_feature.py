@@ -203,6 +203,13 @@ def test_a_segment_has_its_own_history_beside_the_distribution_of_all_traffic() 
     assert "/models/fraud/features/amount?version=3" in found.links
 
 
+def test_a_window_leads_to_its_report_and_a_segments_to_none() -> None:
+    current = snapshot(hours(2, "country=PL"))
+    for segment, reports in (("", 1), ("country=PL", 0)):
+        links = read(current, version="3", segment=segment, end_ms=window(0).end_ms).links
+        assert sum("/report?" in link and "2026-11-23T11%3A00%3A00Z" in link for link in links) == reports
+
+
 def test_windows_of_seconds_are_told_apart() -> None:
     place = replace_times(1_000, 2_000)
     views = [window_view(place, [verdict(place, "amount", "ok", 0.01, 0.02)])]

@@ -59,6 +59,7 @@ def test_the_page_shows_what_drifts_performs_and_was_decided() -> None:
 def test_the_page_leads_to_what_it_names() -> None:
     links = read(drifting()).links
     assert {"/", "/incidents/inc_1", "/triggers/trg_1", "/models/fraud/features/amount?version=3"} <= {*links}
+    assert "/models/fraud/report?version=3&window=2026-11-23T12%3A00%3A00Z" in links
 
 
 def test_a_model_that_has_seen_nothing_says_so() -> None:
