@@ -8,9 +8,16 @@ from urllib.parse import quote, urlencode
 from monitor.events.timestamps import iso
 from monitor.windows.window import Window
 
+Kind = Literal["incidents", "triggers"]
 
-def resource(base_url: str, kind: Literal["incidents", "triggers"], name: str) -> str | None:
-    """Where the HTTP API at `base_url` shows an incident or a trigger; None where there is none."""
+
+def page(base_url: str, kind: Kind, name: str) -> str | None:
+    """Where the service at `base_url` shows people an incident or a trigger; None where there is none."""
+    return f"{base_url.rstrip('/')}/{kind}/{quote(name, safe='')}" if name else None
+
+
+def resource(base_url: str, kind: Kind, name: str) -> str | None:
+    """Where its HTTP API shows programs the same."""
     return f"{base_url.rstrip('/')}/api/v1/{kind}/{quote(name, safe='')}" if name else None
 
 

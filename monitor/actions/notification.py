@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from monitor.actions.links import report, resource
+from monitor.actions.links import page, report, resource
 from monitor.actions.outbox import Message
 from monitor.detection.life import Life, TriggerChange
 from monitor.detection.records import IncidentChange, PerformanceEvidence, Verdict
@@ -219,8 +219,8 @@ def _links(
     of_incident = resource(base_url, "incidents", incident)
     return {
         "page": f"{base_url.rstrip('/')}/",
-        "incident": of_incident,
-        "trigger": resource(base_url, "triggers", trigger),
+        "incident": page(base_url, "incidents", incident),
+        "trigger": page(base_url, "triggers", trigger),
         "picture": f"{of_incident}/picture.png?at={window.end_ms}" if of_incident and window else None,
         "report": report(base_url, window) if window else None,
         "runbook": runbook,

@@ -67,7 +67,7 @@ class PagerDuty:
 
 def alert(event: Event, now_ms: int, *, pictures: bool) -> dict[str, Any]:
     """What the person on call sees of it."""
-    data, page = event.data, event.link("page")
+    data = event.data
     line = telling.course(event)
     details = {"Since": telling.since(event, now_ms), **dict(telling.facts(event))}
     if line is not None:
@@ -76,12 +76,12 @@ def alert(event: Event, now_ms: int, *, pictures: bool) -> dict[str, Any]:
     alt = line[0] if line is not None else "the last windows"
     return {
         "client": "model-monitor",
-        "client_url": page,
+        "client_url": event.page,
         "links": [{"href": url, "text": name} for name, url in telling.links(event)],
         "images": [] if picture is None else [{"src": picture, "href": event.link("incident"), "alt": alt}],
         "payload": {
             "summary": _cut(f"{telling.headline(event)}. {telling.summary(event)}", SUMMARY_MAX),
-            "source": urlsplit(page or "").netloc or "model-monitor",
+            "source": urlsplit(event.page or "").netloc or "model-monitor",
             "severity": _SEVERITIES[event.level],
             "timestamp": iso(event.time_ms),
             "component": data["model"],

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import orjson
 
-from monitor.actions.links import report, resource
+from monitor.actions.links import page, report, resource
 from monitor.actions.outbox import Attempt, DeliveryState, Message
 from monitor.detection.life import TriggerEvent
 from monitor.detection.records import Trigger, Verdict
@@ -122,10 +122,11 @@ def _offsets(offsets: Offsets) -> dict[str, list[int]]:
 
 
 def _links(trigger: Trigger, base_url: str | None) -> dict[str, str | None]:
+    """incident: a page, which whoever looks at the pipeline's run follows; status: what the pipeline itself calls."""
     if base_url is None:
         return {"incident": None, "report": None, "status": None}
     return {
-        "incident": resource(base_url, "incidents", trigger.incident),
+        "incident": page(base_url, "incidents", trigger.incident),
         "report": report(base_url, trigger.window),
         "status": f"{resource(base_url, 'triggers', trigger.id)}/status",
     }

@@ -135,8 +135,7 @@ def _whole(event: Event, now_ms: int, *, titled: bool, pictures: bool) -> list[d
 
 
 def _compact(event: Event) -> str:
-    page = event.link("incident") or event.link("trigger") or event.link("page")
-    reading = "" if page is None else f"  <{escaped(page, 2_000)}|more>"
+    reading = "" if event.page is None else f"  <{escaped(event.page, 2_000)}|more>"
     said = escaped(telling.summary(event), COMPACT_MAX)
     return f"{_sign(event)} {_bold(telling.headline(event))}\n{said}{reading}"
 

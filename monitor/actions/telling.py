@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from monitor.actions.outbox import Message
-from monitor.detection.sentences import listed
+from monitor.detection.sentences import listed, sentence
 from monitor.detection.severity import LEVELS
 from monitor.events.timestamps import instant, utc
 
@@ -45,11 +45,11 @@ _NEXT: Mapping[str, str] = {
     "expired": "Look whether the pipeline received it, and whether it reports back.",
 }
 _LINKS: Mapping[str, str] = {
-    "page": "Overview",
     "incident": "Incident",
     "trigger": "Request",
     "report": "Report",
     "runbook": "Runbook",
+    "page": "Overview",
 }
 
 
@@ -96,6 +96,11 @@ class Event:
         found = self.data["links"].get(name)
         return None if found is None else str(found)
 
+    @property
+    def page(self) -> str | None:
+        """Of what it is about; of a test, the first."""
+        return self.link("incident" if self.of_incident else "trigger") or self.link("page")
+
 
 def headline(event: Event) -> str:
     """One line: how bad, what, of which model and version."""
@@ -125,10 +130,10 @@ def headline(event: Event) -> str:
 def summary(event: Event) -> str:
     """One sentence or two: the figures."""
     if event.of_incident or event.state == "test":
-        return _sentence(_SAID_BESIDE.sub("", event.data["summary"]))
+        return sentence(_SAID_BESIDE.sub("", event.data["summary"]))
     made = f"the new version is {event.data['new_version']}" if event.data["new_version"] else ""
     return " ".join(
-        _sentence(text)
+        sentence(text)
         for text in (made, event.data["reason"], f"It was asked for because {event.data['summary']}")
         if text
     )
@@ -237,8 +242,3 @@ def plain(event: Event, now_ms: int) -> str:
         lines.append(f"{line[0]}: {line[1]}")
     lines += [f"{name}: {url}" for name, url in links(event)]
     return "\n".join(lines)
-
-
-def _sentence(text: str) -> str:
-    """With its full stop; its first word may be a name, and stays as it is."""
-    return text if text.endswith((".", "!", "?", "…")) else f"{text}."

@@ -18,6 +18,11 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
 
 
+def sentence(text: str) -> str:
+    """With its full stop; its first word may be a name, and stays as it is."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
 def called(version: str) -> str:
     """A version as people call it, also where it has no name."""
     return version or "(unnamed)"

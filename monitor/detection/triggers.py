@@ -21,7 +21,7 @@ from monitor.windows.window import Offsets, Window
 BUDGET_MS = 7 * DAY_MS
 """Event time in which no more than the budget's requests are made."""
 
-WAITS_FOR_APPROVAL = "waits for approval: `monitor triggers send`, or approve it over the API"
+WAITS_FOR_APPROVAL = "waits for approval: `monitor triggers send`, or approve it on its page"
 """Why a trigger is withheld that only a person may send."""
 
 

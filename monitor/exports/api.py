@@ -12,7 +12,6 @@ from fastapi.responses import JSONResponse, Response
 
 from monitor import __version__
 from monitor.config.server import SERIES_BUDGET
-from monitor.detection.life import TriggerState
 from monitor.engine import Acknowledge, Approve
 from monitor.exports import (
     backup,
@@ -25,10 +24,23 @@ from monitor.exports import (
     report,
     resources,
 )
-from monitor.exports.found import FoundFeature, FoundIncident, FoundModel, FoundTrigger, Newest
+from monitor.exports.found import (
+    FoundFeature,
+    FoundIncident,
+    FoundModel,
+    FoundTrigger,
+    Kept,
+    Newest,
+    OfModel,
+    OfState,
+    OnlyOpen,
+    incidents,
+    triggers,
+)
 from monitor.exports.guard import BODY_MAX_BYTES, Guard, own_names
 from monitor.exports.latest import Finder
 from monitor.exports.pages import routes
+from monitor.exports.past import NOTHING, Past
 from monitor.exports.picture import picture
 from monitor.exports.resource import Instant, Item, Page, epoch_ms
 from monitor.snapshot import Snapshot
@@ -45,6 +57,7 @@ def create_app(
     distributed: distribution.Distributed = distribution.nobody,
     copy: backup.Backup = backup.nobody,
     reports: report.Reports = report.nobody,
+    past: Past = NOTHING,
     *,
     host: str = "127.0.0.1",
     series_budget: int = SERIES_BUDGET,
@@ -71,6 +84,7 @@ def create_app(
     app.state.compare = compare
     app.state.distributed = distributed
     app.state.copy = copy
+    app.state.past = past
     app.state.scrapes = prometheus.Scrapes(current, series_budget)
     app.state.reports = reports
     public = urlsplit(public_url).netloc if public_url else None
@@ -102,12 +116,9 @@ class Paging:
 
 
 Paged = Annotated[Paging, Depends()]
-OfModel = Annotated[str | None, Query(description="Of this model only.")]
 OfVersion = Annotated[str | None, Query(description="Of this version only.")]
 OfSegment = Annotated[str | None, Query(description="Of this segment only; empty for whole traffic.")]
-OfState = Annotated[TriggerState | None, Query(description="In this state only.")]
 OfWindow = Annotated[Instant | None, Query(description="Of the window that ends then; the newest if not given.")]
-OnlyOpen = Annotated[bool | None, Query(alias="open", description="Only those that are open, or only those closed.")]
 
 _service = APIRouter(responses=problems.RESPONSES)
 _api = APIRouter(prefix="/api/v1", responses=problems.RESPONSES)
@@ -219,20 +230,13 @@ def list_incidents(
     snapshot: Newest, paging: Paged, model: OfModel = None, only_open: OnlyOpen = None
 ) -> Page[decisions.Incident]:
     """Incidents of all models, newest first."""
-    incidents = [
-        incident
-        for view in snapshot.models.values()
-        for incident in view.incidents
-        if model in (None, view.name) and only_open in (None, incident.open)
-    ]
-    incidents.sort(key=lambda incident: (-incident.opened.end_ms, incident.id))
-    return paging.page(incidents, decisions.Incident.of)
+    return paging.page(incidents(snapshot, model, only_open), decisions.Incident.of)
 
 
 @_api.get("/incidents/{incident}")
-def show_incident(found: FoundIncident) -> decisions.Incident:
-    """One incident."""
-    return decisions.Incident.of(found[1])
+def show_incident(found: FoundIncident, past: Kept) -> decisions.IncidentDetail:
+    """One incident, and how it came to this."""
+    return decisions.IncidentDetail.of(found[1], orders.answered(lambda: past.steps(found[1].id)))
 
 
 @_api.get("/incidents/{incident}/picture.png", response_class=Response)
@@ -267,14 +271,9 @@ def list_triggers(
     snapshot: Newest, paging: Paged, model: OfModel = None, state: OfState = None
 ) -> Page[decisions.Trigger]:
     """Retrain decisions of all models, newest first."""
-    triggers = [
-        life
-        for view in snapshot.models.values()
-        for life in view.triggers
-        if model in (None, view.name) and state in (None, life.state)
-    ]
-    triggers.sort(key=lambda life: (-life.trigger.window.end_ms, life.trigger.id))
-    return paging.page(triggers, lambda life: decisions.Trigger.of(life, snapshot.service.delivery))
+    return paging.page(
+        triggers(snapshot, model, state), lambda life: decisions.Trigger.of(life, snapshot.service.delivery)
+    )
 
 
 @_api.post("/triggers")

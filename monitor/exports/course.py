@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from monitor.detection.records import Aspect, Incident, Verdict
-from monitor.detection.sentences import spoken
+from monitor.detection.sentences import listed, spoken
 from monitor.snapshot import ModelView, PerformanceView, WindowView
 from monitor.statistics.reading import Reading
 from monitor.windows.window import Window
@@ -42,6 +42,19 @@ class Line:
         return tuple(step.value for step in self.steps)
 
 
+def headline(incident: Incident) -> str:
+    """Of which model and version, and what happened."""
+    model, version = incident.opened.model, incident.opened.version
+    who = f"{model} (version {version})" if version else model
+    features = listed([spoken(name) for name in incident.features])
+    happened = {
+        "performance": "performance has fallen",
+        "drift": f"{features} drifted",
+        "data": f"faulty data, {features}",
+    }
+    return f"{who}: {happened[incident.cause]}"
+
+
 def concerned(model: ModelView, incident: Incident, window: Window) -> list[Verdict]:
     """The verdicts of a window on what has drifted or is wrong: of the incident's cause and features first, then worst
     first. None where the window is not held any more.
@@ -63,6 +76,27 @@ def concerned(model: ModelView, incident: Incident, window: Window) -> list[Verd
     )
 
 
+def last(model: ModelView, incident: Incident) -> list[Verdict]:
+    """Of each of an incident's features the newest verdict that says what is wrong, the worst first."""
+    found: dict[str, Verdict] = {}
+    wanted = set(incident.features)
+    for view in reversed(model.windows):
+        if len(found) == len(wanted):
+            break
+        for verdict in view.verdicts if within(incident, view.window) else ():
+            wrong = bool(verdict.wrong) if incident.cause == "data" else verdict.state == "drifting"
+            if wrong and (name := verdict.name) in wanted:
+                found.setdefault(name, verdict)
+    return sorted(found.values(), key=lambda verdict: verdict.rank)
+
+
+def within(incident: Incident, window: Window) -> bool:
+    """Whether a window belongs to an incident's time."""
+    return window.version == incident.opened.version and (
+        incident.opened.end_ms <= window.end_ms <= incident.latest.end_ms
+    )
+
+
 def began_ms(model: ModelView, incident: Incident) -> int:
     """When an incident is estimated to have begun, as the verdicts of the window that opened it say; with that window
     where they do not, or are no longer held.
@@ -73,16 +107,18 @@ def began_ms(model: ModelView, incident: Incident) -> int:
 
 
 def line(model: ModelView, incident: Incident, window: Window, began_ms: int) -> Line | None:
-    """Up to a window: the metric, or the worst feature concerned; None where there is nothing to draw."""
-    verdicts = concerned(model, incident, window)
+    """Up to a window: the metric, or the worst feature concerned, of an incident that is over the one that last was;
+    None where there is nothing to draw.
+    """
     if incident.cause == "performance":
         return _metric(model, window, began_ms)
+    verdicts = concerned(model, incident, window) if incident.open else last(model, incident)
     worst = next(iter(verdicts), None)
     if worst is None:
         return None
     if incident.cause == "data" and worst.wrong:
-        return _faulty(model, worst, worst.wrong[0], began_ms)
-    return _effect(model, worst, began_ms)
+        return _faulty(model, worst, worst.wrong[0], window, began_ms)
+    return _effect(model, worst, window, began_ms)
 
 
 def _metric(model: ModelView, window: Window, began_ms: int) -> Line:
@@ -104,9 +140,9 @@ def figure(model: ModelView, view: PerformanceView) -> Reading | None:
     return next((each for each in view.readings if each.statistic == model.metric), None)
 
 
-def _faulty(model: ModelView, worst: Verdict, aspect: Aspect, began_ms: int) -> Line:
+def _faulty(model: ModelView, worst: Verdict, aspect: Aspect, until: Window, began_ms: int) -> Line:
     if aspect in ("unit", "volume"):
-        rows = _steps(model, worst.window, lambda view: float(view.rows), began_ms)
+        rows = _steps(model, worst.window, until, lambda view: float(view.rows), began_ms)
         return Line("rows", rows, (), began_ms)
     statistic = aspect.replace(" ", "_")
 
@@ -114,28 +150,30 @@ def _faulty(model: ModelView, worst: Verdict, aspect: Aspect, began_ms: int) -> 
         of = (each for each in view.readings if (each.feature, each.statistic) == (worst.feature, statistic))
         return next((each.value for each in of), None)
 
-    return Line(f"share of {spoken(worst.name)} {aspect}", _steps(model, worst.window, share, began_ms), (), began_ms)
+    return Line(
+        f"share of {spoken(worst.name)} {aspect}", _steps(model, worst.window, until, share, began_ms), (), began_ms
+    )
 
 
-def _effect(model: ModelView, worst: Verdict, began_ms: int) -> Line:
+def _effect(model: ModelView, worst: Verdict, until: Window, began_ms: int) -> Line:
     def effect(view: WindowView) -> float | None:
         return next((each.standing for each in view.verdicts if each.feature == worst.feature), None)
 
-    steps = _steps(model, worst.window, effect, began_ms)
+    steps = _steps(model, worst.window, until, effect, began_ms)
     return Line(
         f"effect of {spoken(worst.name)}", steps, (("tolerance", model.alarms.tolerance_of(worst.feature)),), began_ms
     )
 
 
 def _steps(
-    model: ModelView, window: Window, of: Callable[[WindowView], float | None], began_ms: int
+    model: ModelView, window: Window, until: Window, of: Callable[[WindowView], float | None], began_ms: int
 ) -> tuple[Step, ...]:
-    """Of the windows of the same version and segment, up to this one."""
+    """Of the windows of the same version and segment, up to another one."""
     mine = (
         view
         for view in model.windows
         if (view.window.version, view.window.segment) == (window.version, window.segment)
-        and view.window.end_ms <= window.end_ms
+        and view.window.end_ms <= until.end_ms
     )
     return _recent([Step(view.window, value) for view in mine if (value := of(view)) is not None], began_ms)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Self
 
 from monitor.detection import records
 from monitor.detection.life import Life, TriggerState
-from monitor.detection.records import Cause, Severity
+from monitor.detection.records import Cause, IncidentEvent, Severity
 from monitor.events.timestamps import utc
 from monitor.exports.pages.parts import report_page
 from monitor.exports.resource import Resource, Span, Text
@@ -53,6 +53,42 @@ class Incident(Resource):
             features=list(incident.features),
             report=report_page(incident.latest),
         )
+
+
+class IncidentStep(Resource):
+    """A step in an incident's life."""
+
+    event: IncidentEvent
+    window: Span
+    """The window that said so."""
+    reason: Text
+    """One sentence."""
+    severity: Severity
+    """As of then."""
+    onset: datetime
+    """When what it says is estimated to have begun."""
+
+    @classmethod
+    def of(cls, change: records.IncidentChange) -> Self:
+        return cls(
+            event=change.event,
+            window=Span.of(change.window),
+            reason=change.reason,
+            severity=change.incident.severity,
+            onset=utc(change.onset_ms),
+        )
+
+
+class IncidentDetail(Incident):
+    """One problem of one model version, and its life so far."""
+
+    steps: list[IncidentStep]
+    """The newest hundred that are still kept, oldest first."""
+
+    @classmethod
+    def of(cls, incident: records.Incident, steps: Sequence[records.IncidentChange] = ()) -> Self:
+        glance = Incident.of(incident).model_dump()
+        return cls(**glance, steps=[IncidentStep.of(each) for each in steps])
 
 
 class TriggerPerformance(Resource):

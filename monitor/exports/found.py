@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, HTTPException, Query, Request
 
-from monitor.detection.life import Life
+from monitor.detection.life import Life, TriggerState
 from monitor.detection.records import Incident
 from monitor.events.batch import CORRELATION, OUTPUTS, ROWS
+from monitor.exports.past import Past
 from monitor.exports.text import clean, named
 from monitor.snapshot import ModelView, Snapshot
 
@@ -18,7 +19,38 @@ async def _newest(request: Request) -> Snapshot:
     return snapshot
 
 
+async def _kept(request: Request) -> Past:
+    past: Past = request.app.state.past
+    return past
+
+
 Newest = Annotated[Snapshot, Depends(_newest)]
+Kept = Annotated[Past, Depends(_kept)]
+OfModel = Annotated[str | None, Query(description="Of this model only.")]
+OfState = Annotated[TriggerState | None, Query(description="In this state only.")]
+OnlyOpen = Annotated[bool | None, Query(alias="open", description="Only those that are open, or only those closed.")]
+
+
+def incidents(snapshot: Snapshot, model: str | None, only_open: bool | None) -> list[Incident]:
+    """Those that are asked for, newest first."""
+    found = [
+        incident
+        for view in snapshot.models.values()
+        for incident in view.incidents
+        if model in (None, view.name) and only_open in (None, incident.open)
+    ]
+    return sorted(found, key=lambda incident: (-incident.opened.end_ms, incident.id))
+
+
+def triggers(snapshot: Snapshot, model: str | None, state: TriggerState | None) -> list[Life]:
+    """Those that are asked for, newest first."""
+    found = [
+        life
+        for view in snapshot.models.values()
+        for life in view.triggers
+        if model in (None, view.name) and state in (None, life.state)
+    ]
+    return sorted(found, key=lambda life: (-life.trigger.window.end_ms, life.trigger.id))
 
 
 def _find_model(model: str, snapshot: Newest) -> ModelView:

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.config.network import is_loopback
-from monitor.exports.problems import problem
+from monitor.exports.problems import refusal
 
 BODY_MAX_BYTES = 1 << 20
 
@@ -32,7 +32,7 @@ SECURITY_HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline';"
     " img-src 'self' data: blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # With `no-referrer`, a form of our own pages would come from the origin `null`.
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
@@ -75,9 +75,9 @@ class Guard:
             return
         answer = _Answer(send)
         most = max(self._body_max_bytes, REFERENCE_MAX_BYTES) if _brings_a_reference(scope) else self._body_max_bytes
-        refusal = self._refusal(scope["method"], scope["path"], Headers(scope=scope), most)
-        if refusal is not None:
-            await refusal(scope, receive, answer.send)
+        refused = self._refusal(scope, most)
+        if refused is not None:
+            await refused(scope, receive, answer.send)
             return
         try:
             await self._app(scope, _Body(receive, most).receive, answer.send)
@@ -85,29 +85,34 @@ class Guard:
             _log.exception("the answer to %s failed", scope["method"])
             if answer.begun:
                 raise
-            failed = problem(500, "an unexpected error; the service's log has its traceback")
+            failed = refusal(scope, 500, "an unexpected error; the service's log has its traceback")
             await failed(scope, receive, answer.send)
 
-    def _refusal(self, method: str, path: str, headers: Headers, most: int) -> Response | None:
+    def _refusal(self, scope: Scope, most: int) -> Response | None:
+        method, path, headers = scope["method"], scope["path"], Headers(scope=scope)
         host, origin = headers.get("host", "").lower(), headers.get("origin")
         if self._names is not None:
             if _name(host) not in self._names:
-                return problem(421, "the Host header names another server; ask for localhost or the bound address")
+                return refusal(
+                    scope, 421, "the Host header names another server; ask for localhost or the bound address"
+                )
             if origin is not None and _name(origin.partition("://")[2]) not in self._names:
-                return problem(403, "requests from pages of another origin are refused")
+                return refusal(scope, 403, "requests from pages of another origin are refused")
         # Pages of other servers, also of this machine, may look, but give no orders.
-        foreign = origin is not None and origin.partition("://")[2].lower() not in (host, self._public)
+        # `null` is what a browser says where it keeps the page to itself, and is none of ours.
+        foreign = origin is not None and origin.partition("://")[2].lower() not in {host, self._public} - {""}
         if foreign and method not in ("GET", "HEAD"):
-            return problem(403, "requests from pages of another server are refused")
+            return refusal(scope, 403, "requests from pages of another server are refused")
         if self._token is not None and path not in OPEN and not _knows(self._token, headers.get("authorization", "")):
-            return problem(
+            return refusal(
+                scope,
                 401,
                 "the token of server.token_file is needed: send it as a bearer token, or as a password",
                 headers={"www-authenticate": 'Basic realm="model-monitor", charset="UTF-8"'},
             )
         length = headers.get("content-length", "0")
         if not _LENGTH.fullmatch(length) or int(length) > most:
-            return problem(413, _too_large(most))
+            return refusal(scope, 413, _too_large(most))
         return None
 
 

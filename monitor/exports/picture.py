@@ -12,9 +12,8 @@ from pathlib import Path
 import resvg_py
 
 from monitor.detection.records import Incident
-from monitor.detection.sentences import listed, spoken
 from monitor.events.timestamps import utc
-from monitor.exports.course import Line, began_ms, line
+from monitor.exports.course import Line, began_ms, headline, line
 from monitor.exports.markup import Markup, tag
 from monitor.exports.svg import number as _n
 from monitor.exports.svg import points as _points
@@ -43,7 +42,7 @@ def picture(model: ModelView, incident: Incident) -> bytes | None:
     found = line(model, incident, incident.latest, began_ms(model, incident))
     if found is None or not found.steps:
         return None
-    return png(svg(model, incident, found))
+    return png(svg(incident, found))
 
 
 @lru_cache(maxsize=32)
@@ -60,14 +59,8 @@ def png(text: str) -> bytes:
     )
 
 
-def svg(model: ModelView, incident: Incident, found: Line) -> Markup:
-    who = f"{model.name} (version {incident.opened.version})" if incident.opened.version else model.name
-    features = listed([spoken(name) for name in incident.features])
-    title = {
-        "performance": f"{who}: performance has fallen",
-        "drift": f"{who}: {features} drifted",
-        "data": f"{who}: faulty data, {features}",
-    }[incident.cause]
+def svg(incident: Incident, found: Line) -> Markup:
+    title = headline(incident)
     state = incident.severity if incident.open else f"{incident.severity}, over"
     below = f"{found.name}, {len(found.steps)} windows; {state}"
     few = thinned(found)

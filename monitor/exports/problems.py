@@ -1,22 +1,38 @@
-"""Errors of the API as problem documents (RFC 9457): one sentence for people, never the text of an exception."""
+"""Errors, one sentence for people and never the text of an exception: a page for who looks at pages in a browser, for
+everybody else a problem document (RFC 9457).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import Scope
 
 from monitor.config.problems import path, shape
+from monitor.detection.sentences import sentence
+from monitor.exports.markup import Markup, tag
+from monitor.exports.pages.frame import message
 from monitor.exports.text import clean
 
 MEDIA_TYPE = "application/problem+json"
+
+API = "/api/v1"
+
+_TITLES = {409: "This cannot be done now", 422: "This was not understood", 503: "Not now"}
+"""Of pages, where the status in words says little to people."""
+
+_LISTS = {"incidents": ("This incident", "All incidents"), "triggers": ("This request", "All retrain requests")}
+"""By the beginning of a page's address, what an order was about, and where else it may be found."""
 
 _IN_JSON = {
     "extra_forbidden": "is not a known key: /docs lists those that are",
@@ -76,13 +92,43 @@ def problem(
     )
 
 
+def refusal(
+    scope: Scope,
+    status: int,
+    detail: str,
+    *,
+    errors: list[InvalidParameter] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The same as a page where one was asked for: under a path that is none of the API's, by who takes HTML."""
+    path: str = scope["path"]
+    if path.startswith(f"{API}/") or "text/html" not in Headers(scope=scope).get("accept", "").lower():
+        return problem(status, detail, errors=errors, headers=headers)
+    # What the API lists, pages list under the same path. What is wrong with a parameter begins with its name.
+    said = detail.replace(f"{API}/", "/")
+    title = _TITLES.get(status) or HTTPStatus(status).phrase.capitalize()
+    page = message(title, sentence(said if errors else said[:1].upper() + said[1:]), *_ways(path))
+    return HTMLResponse(page, status_code=status, headers=headers)
+
+
+def _ways(path: str) -> Iterator[Markup]:
+    """From what went wrong at a path."""
+    _, kind, *names = path.split("/")
+    if kind in _LISTS:
+        this, every = _LISTS[kind]
+        if len(names) > 1:
+            yield tag("a", this, href=f"/{kind}/{quote(names[0])}")
+        yield tag("a", every, href=f"/{kind}")
+    yield tag("a", "All models", href="/")
+
+
 def add_handlers(app: FastAPI) -> None:
     """Answer with problems whatever `app` and its routes refuse."""
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
 
 
-def _refused(request: Request, error: Exception) -> JSONResponse:
+def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail = {
         400: "the body cannot be read: send JSON in UTF-8",
@@ -91,15 +137,16 @@ def _refused(request: Request, error: Exception) -> JSONResponse:
     }
     unexplained = error.status_code == 400 or error.detail == HTTPStatus(error.status_code).phrase
     text = detail.get(error.status_code, error.detail) if unexplained else error.detail
-    return problem(error.status_code, text, headers=error.headers)
+    return refusal(request.scope, error.status_code, text, headers=error.headers)
 
 
-def _invalid(_: Request, error: Exception) -> JSONResponse:
+def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     errors = [
         InvalidParameter(parameter=clean(_place(entry["loc"])), problem=clean(_said(entry))) for entry in error.errors()
     ]
-    return problem(422, "; ".join(f"{each.parameter} {each.problem}" for each in errors), errors=errors)
+    detail = "; ".join(f"{each.parameter} {each.problem}" for each in errors)
+    return refusal(request.scope, 422, detail, errors=errors)
 
 
 def _place(where: Sequence[str | int]) -> str:

@@ -27,6 +27,7 @@ from monitor.runtime.kept import distributed
 from monitor.runtime.loop import Loop
 from monitor.runtime.notices import audience, check_installed, receiver
 from monitor.runtime.outgoing import Outgoing
+from monitor.runtime.past import past
 from monitor.runtime.receivers import receivers
 from monitor.runtime.rendering import Renderer
 from monitor.runtime.reports import Reporter
@@ -102,6 +103,7 @@ class Service:
                 self.distributed,
                 store.copy,
                 Reporter(store, self.snapshot, renderer, base_url).report,
+                past(store),
                 host=config.server.host,
                 series_budget=config.server.series_budget,
                 token=token,

@@ -55,7 +55,7 @@ def test_the_event_holds_what_a_person_needs_to_the_byte() -> None:
         '"label_coverage":0.71},'
         '"course":{"of":"roc_auc","values":[0.91,0.9,0.92,0.86,0.84],"limit":0.88},"retraining":null,'
         '"links":{"page":"https://monitor.example/",'
-        '"incident":"https://monitor.example/api/v1/incidents/inc_41","trigger":null,'
+        '"incident":"https://monitor.example/incidents/inc_41","trigger":null,'
         '"picture":"https://monitor.example/api/v1/incidents/inc_41/picture.png?at=1795431600000",'
         '"report":"https://monitor.example/models/fraud/report?version=3&window=2026-11-23T11%3A00%3A00Z",'
         '"runbook":"https://wiki.example/fraud"}}}'
@@ -171,7 +171,7 @@ def test_of_a_retraining_is_told_what_needs_a_person_and_how_it_ended(
             retraining_of("fraud"),
             "trg_9",
             reason,
-            "https://monitor.example/api/v1/triggers/trg_9",
+            "https://monitor.example/triggers/trg_9",
         )
 
 

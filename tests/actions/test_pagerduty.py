@@ -42,19 +42,19 @@ def test_a_fallen_performance_in_the_words_of_pagerduty() -> None:
         "event_action": "trigger",
         "dedup_key": "inc_41",
         "client": "model-monitor",
-        "client_url": "https://monitor.example/",
+        "client_url": "https://monitor.example/incidents/inc_41",
         "links": [
-            {"href": "https://monitor.example/", "text": "Overview"},
-            {"href": "https://monitor.example/api/v1/incidents/inc_41", "text": "Incident"},
+            {"href": "https://monitor.example/incidents/inc_41", "text": "Incident"},
             {
                 "href": "https://monitor.example/models/fraud/report?version=3&window=2026-11-23T11%3A00%3A00Z",
                 "text": "Report",
             },
+            {"href": "https://monitor.example/", "text": "Overview"},
         ],
         "images": [
             {
                 "src": "https://monitor.example/api/v1/incidents/inc_41/picture.png?at=1795431600000",
-                "href": "https://monitor.example/api/v1/incidents/inc_41",
+                "href": "https://monitor.example/incidents/inc_41",
                 "alt": "roc_auc, last 5 windows",
             }
         ],

@@ -69,11 +69,11 @@ def test_a_fallen_performance_in_the_words_of_slack() -> None:
                         "elements": [
                             {
                                 "type": "mrkdwn",
-                                "text": "<https://monitor.example/|Overview> · "
-                                "<https://monitor.example/api/v1/incidents/inc_41|Incident> · "
+                                "text": "<https://monitor.example/incidents/inc_41|Incident> · "
                                 "<https://monitor.example/models/fraud/report?version=3&amp;"
                                 "window=2026-11-23T11%3A00%3A00Z|Report> · "
-                                "<https://wiki.example/fraud|Runbook>",
+                                "<https://wiki.example/fraud|Runbook> · "
+                                "<https://monitor.example/|Overview>",
                                 "verbatim": True,
                             }
                         ],

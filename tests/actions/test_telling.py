@@ -49,9 +49,9 @@ def test_the_whole_of_it_as_text() -> None:
         "country: missing, unseen\n"
         "What to do: Its inputs are not what it learned from; whether its answers are still right, its performance "
         "tells. Look at where amount comes from, and what changed there.\n"
-        "Overview: https://monitor.example/\n"
-        "Incident: https://monitor.example/api/v1/incidents/inc_42\n"
-        "Report: https://monitor.example/models/fraud/report?version=3&window=2026-11-23T11%3A00%3A00Z"
+        "Incident: https://monitor.example/incidents/inc_42\n"
+        "Report: https://monitor.example/models/fraud/report?version=3&window=2026-11-23T11%3A00%3A00Z\n"
+        "Overview: https://monitor.example/"
     )
 
 

@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from monitor.detection.records import IncidentChange
+from monitor.errors import UnavailableError
 from monitor.exports.api import create_app
+from monitor.exports.past import Past
 from monitor.snapshot import Snapshot
 from tests.exports.client import Client, Response
 from tests.exports.snapshots import (
@@ -334,7 +337,43 @@ def test_an_incident_is_shown() -> None:
         "latest": {"window_start": "2026-11-23T11:00:00Z", "window_end": "2026-11-23T12:00:00Z"},
         "features": ["amount"],
         "report": "/models/fraud/report?version=3&window=2026-11-23T12%3A00%3A00Z",
+        "steps": [],
     }
+
+
+def test_an_incident_tells_its_life_so_far() -> None:
+    incident = drifting().models["fraud"].incidents[1]
+    opened = IncidentChange(replace(incident, severity="minor"), "opened", window(1), "amount drifted", TEN_MS)
+    worse = IncidentChange(incident, "worsened", window(2), "amount \ud800 drifted more", window(1).start_ms)
+    past = Past(lambda asked: [opened, worse] if asked == "inc_1" else [])
+    answer = Client(create_app(drifting, past=past)).get("/api/v1/incidents/inc_1").json()
+    assert answer["steps"] == [
+        {
+            "event": "opened",
+            "window": {"window_start": "2026-11-23T11:00:00Z", "window_end": "2026-11-23T12:00:00Z"},
+            "reason": "amount drifted",
+            "severity": "minor",
+            "onset": "2026-11-23T10:00:00Z",
+        },
+        {
+            "event": "worsened",
+            "window": {"window_start": "2026-11-23T12:00:00Z", "window_end": "2026-11-23T13:00:00Z"},
+            "reason": "amount \\ud800 drifted more",
+            "severity": "major",
+            "onset": "2026-11-23T11:00:00Z",
+        },
+    ]
+
+
+def test_a_life_that_cannot_be_read_now_is_a_problem() -> None:
+    def gone(_: str) -> list[IncidentChange]:
+        raise UnavailableError("the store cannot be read")
+
+    http = Client(create_app(drifting, past=Past(gone)))
+    assert refused(http.get("/api/v1/incidents/inc_1"), 503) == "the store cannot be read"
+    page = http.get("/incidents/inc_1", headers={"accept": "text/html"})
+    assert page.status_code == 503
+    assert "The store cannot be read." in page.text
 
 
 def test_a_trigger_is_shown_with_its_deliveries() -> None:

@@ -200,6 +200,14 @@ def test_a_page_of_another_server_gives_no_orders_with_the_token_that_a_browser_
     assert answers == {"https://evil.example": 403, "http://10.0.0.7:8000": 422, "https://monitor.example": 422}
 
 
+@pytest.mark.parametrize("origin", ["null", "", "file://"])
+def test_a_page_without_an_origin_gives_no_orders(origin: str) -> None:
+    client = Client(create_app(drifting, host="0.0.0.0", token=TOKEN))
+    known = {"authorization": basic("", TOKEN), "host": "10.0.0.7:8000", "origin": origin}
+    assert client.post("/api/v1/triggers/trg_0/approve", headers=known).status_code == 403
+    assert client.get("/livez", headers=known).status_code == 200
+
+
 def test_a_proxy_may_hand_on_requests_under_the_public_name() -> None:
     client = Client(create_app(drifting, public_url="https://monitor.example"))
     assert client.get("/livez", headers={"host": "monitor.example"}).status_code == 200

@@ -111,8 +111,8 @@ def test_features_of_the_incidents_own_cause_come_first() -> None:
 
 @pytest.mark.parametrize("cause", ["drift", "data", "performance"])
 def test_the_drawing_says_what_when_and_how_bad(cause: str) -> None:
-    view, incident, found = of(cause)
-    root = ET.fromstring(svg(view, incident, found))
+    _, incident, found = of(cause)
+    root = ET.fromstring(svg(incident, found))
     texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
     assert texts[0] is not None
     assert texts[0].startswith("fraud (version 3): ")
@@ -124,9 +124,9 @@ def test_the_drawing_says_what_when_and_how_bad(cause: str) -> None:
 
 
 def test_nothing_is_drawn_beside_the_picture_and_no_label_covers_another() -> None:
-    view, incident, found = of("performance")
+    _, incident, found = of("performance")
     near = replace(found, limits=(("reference", 0.7), ("limit", 0.7)))
-    root = ET.fromstring(svg(view, incident, near))
+    root = ET.fromstring(svg(incident, near))
     labels = [each for each in root.iter() if each.get("x") == "538"]
     heights = sorted(float(each.get("y", "nan")) for each in labels)
     assert len(heights) == 3
@@ -164,7 +164,7 @@ def test_its_letters_come_from_the_font_that_is_shipped(name: str, monkeypatch: 
 @pytest.mark.parametrize("name", [HOSTILE, "\ud800\x00\u202e", "x" * 10_000], ids=ascii)
 def test_no_name_breaks_the_drawing(name: str) -> None:
     view, incident, found = of("drift", story(name))
-    ET.fromstring(svg(view, replace(incident, features=(name,) * 9), replace(found, name=name)))
+    ET.fromstring(svg(replace(incident, features=(name,) * 9), replace(found, name=name)))
     assert picture(view, incident)
 
 
@@ -178,9 +178,9 @@ def test_a_long_story_is_drawn_from_before_it_began_at_equal_distances() -> None
 
 @pytest.mark.parametrize("values", [(0.5,), (0.5, 0.5), (0.0, 0.0), (-3.0, 1e9)])
 def test_flat_and_wild_figures_are_drawn(values: tuple[float, ...]) -> None:
-    view, incident, _ = of("drift")
+    _, incident, _ = of("drift")
     steps = tuple(Step(window(hour), value) for hour, value in enumerate(values))
-    assert "nan" not in svg(view, incident, Line("x", steps, (), 0))
+    assert "nan" not in svg(incident, Line("x", steps, (), 0))
 
 
 def test_it_is_served_and_what_cannot_be_drawn_is_said() -> None:

@@ -83,7 +83,7 @@ def held(fake: FakeGrafana) -> dict[str, tuple[int, int, str]]:
 
 
 def link(kind: str, name: str) -> str:
-    return f'<a href="{PUBLIC}/api/v1/{kind}s/{name}">{kind}</a>'
+    return f'<a href="{PUBLIC}/{kind}s/{name}">{kind}</a>'
 
 
 def test_incidents_requests_and_versions_are_written_once(service: Service, fake: FakeGrafana) -> None:

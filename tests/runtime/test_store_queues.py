@@ -139,6 +139,15 @@ def test_a_message_is_pending_until_it_is_delivered(store: Store) -> None:
     assert store.deliveries(["trg_1"]) == [DeliveryView("trg_1", "airflow", "delivered", 2)]
 
 
+def test_a_request_is_kept_as_it_was_stored_and_nothing_else_that_was_said_of_it(store: Store) -> None:
+    told = replace(MESSAGE, id="about it", receiver="chat", body=b"{}")
+    with store.transaction():
+        store.enqueue([told, MESSAGE])
+        store.record_attempts([attempt(MESSAGE, "delivered", 9)])
+    assert store.request("trg_1") == MESSAGE.body
+    assert store.request("trg_2") is None
+
+
 @pytest.mark.parametrize("state", ["delivered", "failed", "disabled"])
 def test_a_message_that_has_ended_is_not_sent_again(store: Store, state: DeliveryState) -> None:
     with store.transaction():

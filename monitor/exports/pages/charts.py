@@ -6,7 +6,7 @@ Colours are names of the page's own (`var(--ok)`), which charts.js looks up: lig
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -98,6 +98,17 @@ def level(name: str, x: list[Any], value: float, *, dash: str, colour: str) -> T
         "y": [value, value],
         "line": {"dash": dash, "color": colour, "width": 1.5},
         "hoverinfo": "skip",
+    }
+
+
+def marked(moments: Mapping[str, str], low: float = 0.0) -> Layout:
+    """A layout with a line at each moment, and what is said of it. low: where the lines end, of the plot's height."""
+    style = {"line": {"color": "var(--drifting)", "width": 1, "dash": "dot"}, "yref": "paper", "y0": low, "y1": 1}
+    text = {"yref": "paper", "y": low, "xanchor": "left", "yanchor": "bottom", "showarrow": False}
+    text |= {"font": {"color": "var(--drifting)", "size": 11}}
+    return {
+        "shapes": [{"type": "line", "x0": at, "x1": at} | style for at in moments],
+        "annotations": [text | {"x": at, "text": said} for at, said in moments.items()],
     }
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from monitor.detection.records import State
 from monitor.exports.latest import Slice, overall
-from monitor.exports.markup import Content, Markup, tag
-from monitor.exports.pages.parts import badge, version_name
+from monitor.exports.markup import Content, Markup
+from monitor.exports.pages.parts import badge, choice, version_name
 
 SEGMENTS_MAX = 20
 VERSIONS_MAX = 20
@@ -29,23 +29,17 @@ def choices(
     segments.sort(key=lambda part: state(part) not in ("drifting", "watch"))
     whole = next((part for part in versions if part.version == shown.version), shown)
 
-    def choice(title: str, entries: Sequence[tuple[Slice, str]]) -> Markup:
-        links = [
-            tag(
-                "a",
-                name,
-                " ",
-                badge(state(part)) if state(part) in ("drifting", "watch") else None,
-                href=address(part),
-                aria_current="true" if (part.version, part.segment) == (shown.version, shown.segment) else None,
-            )
-            for part, name in entries
-        ]
-        return tag("nav", tag("ul", [tag("li", link) for link in links], class_="choice"), aria_label=title)
+    def links(title: str, entries: Sequence[tuple[Slice, str]]) -> Markup:
+        return choice(title, [link(part, name) for part, name in entries])
+
+    def link(part: Slice, name: str) -> tuple[Content, str, bool]:
+        marked = state(part) in ("drifting", "watch")
+        here = (part.version, part.segment) == (shown.version, shown.segment)
+        return [name, " ", badge(state(part))] if marked else name, address(part), here
 
     return [
-        choice("Versions", [(part, version_name(part.version)) for part in versions]) if len(versions) > 1 else None,
-        choice("Segments", [(whole, "all traffic"), *((part, part.segment) for part in segments[:SEGMENTS_MAX])])
+        links("Versions", [(part, version_name(part.version)) for part in versions]) if len(versions) > 1 else None,
+        links("Segments", [(whole, "all traffic"), *((part, part.segment) for part in segments[:SEGMENTS_MAX])])
         if segments
         else None,
     ]

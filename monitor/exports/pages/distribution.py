@@ -29,7 +29,7 @@ def drawn(compared: Compared) -> Content:
     before, now = shares(found)
     shown = [at for at in range(len(found.cells)) if at < len(found.cells) - 3 or before[at] or now[at]]
     cells = [found.cells[at] for at in shown]
-    places = [at + (0.5 if at >= len(found.cells) - 3 else 0.0) for at in shown]
+    places = [place + (0.5 if at >= len(found.cells) - 3 else 0.0) for place, at in enumerate(shown)]
     names = [label(each.name) for each in cells]
     across = found.numeric
     traces: list[Trace] = []

@@ -30,9 +30,9 @@ def document(title: str, *content: Content, above: Content = None, here: str = "
     return "<!doctype html>\n" + tag("html", head, tag("body", skip, top, main), lang="en")
 
 
-def message(title: str, text: str) -> str:
-    """A page that says one thing, such as that there is nothing here."""
-    return document(title, tag("p", text))
+def message(title: str, text: str, *ways: Content) -> str:
+    """A page that says one thing, such as that there is nothing here. ways: links to go on by."""
+    return document(title, tag("p", text), tag("ul", [tag("li", way) for way in ways]) if ways else None)
 
 
 def card(*content: Content, labelled: str | None = None) -> Markup:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from monitor.detection.detector import MERGED_MAX
-from monitor.detection.life import Life
-from monitor.detection.records import Aspect, Moved, State, Verdict
+from monitor.detection.records import Aspect, State, Verdict
 from monitor.detection.sentences import describe_skew, spoken
 from monitor.detection.severity import MAJOR
-from monitor.events.batch import CORRELATION, OUTPUTS
+from monitor.events.batch import OUTPUTS
 from monitor.exports.latest import Slice, estimated, learning, overall, slices
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages.choices import choices
@@ -23,17 +22,20 @@ from monitor.exports.pages.parts import (
     feature_page,
     figure,
     incident,
+    incidents_page,
     interval,
     listed,
     model_page,
+    moved,
     number,
     percent,
     powers,
     report_page,
+    retraining,
     span,
     table,
     time,
-    trigger_page,
+    triggers_page,
     trouble,
     version_name,
 )
@@ -89,8 +91,11 @@ def _glance(model: ModelView) -> Content:
 
 
 def _open_incidents(model: ModelView) -> Content:
+    if not model.incidents:
+        return None
     found = listed("Open incidents", [incident(each) for each in reversed(model.incidents) if each.open])
-    return card(found) if found else None
+    every = tag("a", f"All {counted(len(model.incidents), 'incident')}", href=incidents_page(model=model.name))
+    return card(found, tag("p", every))
 
 
 def _slice(model: ModelView, part: Slice, search: str | None) -> Content:
@@ -218,7 +223,7 @@ def _unjudged(part: Slice) -> Content:
 def _states(model: ModelView, part: Slice, search: str | None) -> Content:
     if not part.standing:
         return None
-    moved = any(verdict.state in ("drifting", "watch") for verdict in part.standing)
+    some = any(verdict.state in ("drifting", "watch") for verdict in part.standing)
     outputs = [verdict for verdict in part.standing if verdict.feature in OUTPUTS]
     features = [verdict for verdict in part.standing if verdict.feature not in OUTPUTS]
     found = [each for each in features if search.lower() in each.feature.lower()] if search else features
@@ -226,7 +231,7 @@ def _states(model: ModelView, part: Slice, search: str | None) -> Content:
     scale = max([MAJOR, *(verdict.effect or 0.0 for verdict in (*outputs, *shown))])
     return card(
         tag("h2", "Features"),
-        None if moved else _unmoved(overall(part.standing), part),
+        None if some else _unmoved(overall(part.standing), part),
         _search(part, search) if len(features) > FEATURES_MAX or search else None,
         tag("p", "No feature has such a name.") if search and not found else None,
         _table("Feature", model, shown, part, scale),
@@ -273,17 +278,11 @@ def _row(model: ModelView, verdict: Verdict, part: Slice, scale: float) -> Marku
     return tag(
         "tr",
         tag("th", tag("a", spoken(verdict.feature), href=address), scope="row"),
-        tag("td", badge(verdict.state), wrong, [_moved(verdict.feature, cell) for cell in verdict.moved]),
+        tag("td", badge(verdict.state), wrong, [moved(verdict.feature, cell) for cell in verdict.moved]),
         tag("td", _effect(verdict, scale), class_="number"),
         tag("td", percent(verdict.evidence_ratio), reached, class_="number"),
         tag("td", _found_from(verdict, part), class_="number"),
     )
-
-
-def _moved(feature: str, cell: Moved) -> Markup:
-    """Where a feature moved: from its usual share of the rows to the one now; or which pair, and its correlations."""
-    figures = "{:z.2f} → {:z.2f}" if feature == CORRELATION else "{:.0%} → {:.0%}"
-    return tag("div", f"{cell.cell}: {figures.format(cell.usual, cell.now)}", class_="quiet")
 
 
 def _effect(verdict: Verdict, scale: float) -> Content:
@@ -316,25 +315,7 @@ def _found_from(verdict: Verdict, part: Slice) -> Content:
 
 def _retraining(model: ModelView, deliveries: tuple[DeliveryView, ...]) -> Content:
     newest = model.triggers[: -TRIGGERS_MAX - 1 : -1]
-    found = listed("Retraining", [_trigger(each, deliveries) for each in newest])
-    return card(found) if found else None
-
-
-def _trigger(life: Life, deliveries: tuple[DeliveryView, ...]) -> Content:
-    trigger, told = life.trigger, life.steps[-1].detail
-    tried = [f"{each.attempts} tries to {each.receiver}" for each in deliveries if each.subject == trigger.id]
-    match life.state:
-        case "withheld":
-            fate = trigger.withheld
-        case "pending":
-            fate = ""
-        case "sent":
-            fate = ", ".join([*tried, told])
-        case "succeeded":
-            fate = f"version {life.version}" if life.version else ""
-        case _:
-            fate = told
-    return [
-        tag("a", trigger.summary, href=trigger_page(trigger.id)),
-        tag("span", ", ", time(trigger.window.end_ms), f", {life.state}", f": {fate}" if fate else "", class_="quiet"),
-    ]
+    if not newest:
+        return None
+    every = tag("a", f"All {counted(len(model.triggers), 'request')}", href=triggers_page(model=model.name))
+    return card(listed("Retraining", [retraining(each, deliveries) for each in newest]), tag("p", every))

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Literal
 from urllib.parse import quote, urlencode
 
-from monitor.detection.life import TriggerState
-from monitor.detection.records import Incident, State
+from monitor.detection.life import Life, TriggerState
+from monitor.detection.records import Incident, Moved, State
 from monitor.detection.sentences import spoken
+from monitor.detection.severity import Level
+from monitor.events.batch import CORRELATION
 from monitor.events.timestamps import iso, utc
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.text import named
-from monitor.snapshot import ServiceView
+from monitor.snapshot import DeliveryView, ServiceView
 from monitor.statistics.reading import Reading
 from monitor.windows.window import Window
+
+PAGE = 50
+"""Entries of a list on one page."""
+
+CHOICES_MAX = 20
+
+Standing = Literal["open", "acknowledged", "over"]
+"""Of an incident."""
 
 _EVIDENCE_LEAST, _EVIDENCE_MOST = 1e-6, 10.0
 """Evidence over the alarm's limit that a bar spans, in powers of ten."""
@@ -35,6 +46,13 @@ _MARKS: Mapping[str, str] = {
     "succeeded": "✓",
     "failed": "✕",
     "expired": "✕",
+    "minor": "·",
+    "moderate": "!",
+    "major": "!!",
+    "critical": "!!!",
+    "open": "●",
+    "acknowledged": "◐",
+    "over": "✓",
 }
 """Before a state's name, so that it is seen without its colour."""
 
@@ -50,10 +68,10 @@ def as_of(service: ServiceView) -> Content:
     """When what is shown was last added to."""
     if service.committed_ms is None:
         return None
-    return tag("p", "As of ", _stamp(utc(service.committed_ms), "%Y-%m-%d %H:%M:%S UTC"), class_="quiet")
+    return tag("p", "As of ", _stamp(utc(service.committed_ms), "%Y-%m-%d", True, " UTC"), class_="quiet")
 
 
-def badge(state: State | TriggerState) -> Markup:
+def badge(state: State | TriggerState | Level | Standing) -> Markup:
     mark = tag("span", _MARKS[state], aria_hidden="true")
     return tag("span", mark, f" {state}", class_=f"badge {state}")
 
@@ -109,30 +127,28 @@ def duration(seconds: float) -> str:
 
 def span(start_ms: int, end_ms: int) -> Content:
     start, end = utc(start_ms), utc(end_ms)
-    clock = _clock(start_ms, end_ms)
     if start.date() == end.date():
-        return [_stamp(start, f"%Y-%m-%d {clock}"), " to ", _stamp(end, f"{clock} UTC")]
-    return [_stamp(start, f"%Y-%m-%d {clock} UTC"), " to ", _stamp(end, f"%Y-%m-%d {clock} UTC")]
+        exact = bool(start.second or end.second)
+        return [_stamp(start, "%Y-%m-%d", exact), " to ", _stamp(end, "", exact, " UTC")]
+    return [time(start_ms), " to ", time(end_ms)]
 
 
 def span_text(start_ms: int, end_ms: int) -> str:
     """The same where no markup can be."""
     start, end = utc(start_ms), utc(end_ms)
-    clock = _clock(start_ms, end_ms)
+    clock = "%H:%M:%S" if start.second or end.second else "%H:%M"
     date = "" if start.date() == end.date() else "%Y-%m-%d "
     return f"{start:%Y-%m-%d {clock}} to {end:{date}{clock}} UTC"
 
 
 def time(ms: int) -> Markup:
-    return _stamp(utc(ms), f"%Y-%m-%d {_clock(ms)} UTC")
+    """To the minute, or to the second where there are any."""
+    moment = utc(ms)
+    return _stamp(moment, "%Y-%m-%d", bool(moment.second), " UTC")
 
 
-def _clock(*moments: int) -> str:
-    """With seconds where they are not all full minutes."""
-    return "%H:%M:%S" if any(ms % 60_000 for ms in moments) else "%H:%M"
-
-
-def _stamp(moment: datetime, shown: str) -> Markup:
+def _stamp(moment: datetime, day: str, exact: bool, zone: str = "") -> Markup:
+    shown = f"{day} %H:%M{':%S' if exact else ''}{zone}".strip()
     return tag("time", moment.strftime(shown), datetime=moment.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
@@ -170,6 +186,58 @@ def incident(of: Incident, *, model: bool = False) -> Content:
     return [tag("a", f"{of.severity} {of.cause}", href=incident_page(of.id)), features, where]
 
 
+def standing(of: Incident) -> Standing:
+    if not of.open:
+        return "over"
+    return "acknowledged" if of.acknowledged else "open"
+
+
+def moved(feature: str, cell: Moved) -> Markup:
+    """Where a feature moved: from its usual share of the rows to the one now; or which pair, and its correlations."""
+    figures = "{:z.2f} → {:z.2f}" if feature == CORRELATION else "{:.0%} → {:.0%}"
+    return tag("div", f"{cell.cell}: {figures.format(cell.usual, cell.now)}", class_="quiet")
+
+
+def retraining(life: Life, deliveries: Iterable[DeliveryView]) -> Content:
+    """One line on a retrain request, with a link to its page and what became of it."""
+    trigger, told = life.trigger, life.steps[-1].detail
+    tried = [f"{each.attempts} tries to {each.receiver}" for each in deliveries if each.subject == trigger.id]
+    match life.state:
+        case "withheld":
+            fate = trigger.withheld
+        case "pending":
+            fate = ""
+        case "sent":
+            fate = ", ".join([*tried, told])
+        case "succeeded":
+            fate = f"version {life.version}" if life.version else ""
+        case _:
+            fate = told
+    return [
+        tag("a", trigger.summary, href=trigger_page(trigger.id)),
+        tag("span", ", ", time(trigger.window.end_ms), f", {life.state}", f": {fate}" if fate else "", class_="quiet"),
+    ]
+
+
+def choice(title: str, entries: Iterable[tuple[Content, str, bool]]) -> Markup:
+    """What else there is to look at. entries: what each is called, its address, and whether it is what is shown."""
+    links = [tag("a", name, href=address, aria_current="true" if here else None) for name, address, here in entries]
+    return tag("nav", tag("ul", [tag("li", link) for link in links], class_="choice"), aria_label=title)
+
+
+def pager(offset: int, total: int, address: Callable[[int], str]) -> Content:
+    """Which part of a list is shown, and the way to the others; nothing where it is the whole. address: of the part
+    that begins at an offset.
+    """
+    end = min(offset + PAGE, total)
+    if offset == 0 and end == total:
+        return None
+    shown = f"{offset + 1:,} to {end:,} of {total:,}" if offset < total else f"there are only {total:,}"
+    newer = tag("a", "Newer", href=address(max(min(offset, total) - PAGE, 0)), rel="prev") if offset else None
+    older = tag("a", "Older", href=address(end), rel="next") if end < total and offset < total else None
+    return tag("nav", newer, tag("span", shown, class_="quiet"), older, aria_label="Pages")
+
+
 def model_page(model: str, **query: str | None) -> str:
     return _address("/models/", model, query=query)
 
@@ -187,6 +255,14 @@ def report_page(window: Window) -> str:
     """Of whole traffic, also where the window is a segment's."""
     query = {"version": window.version, "window": iso(window.end_ms)}
     return _address("/models/", window.model, "/report", query=query)
+
+
+def incidents_page(**query: str | None) -> str:
+    return _address("/incidents", query=query)
+
+
+def triggers_page(**query: str | None) -> str:
+    return _address("/triggers", query=query)
 
 
 def incident_page(identity: str) -> str:

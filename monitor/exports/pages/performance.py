@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from monitor.exports.course import began_ms, figure
 from monitor.exports.latest import estimated
 from monitor.exports.markup import Content, Markup, tag
-from monitor.exports.pages.charts import band, chart, level, line, times
+from monitor.exports.pages.charts import Layout, band, chart, level, line, marked, times
 from monitor.exports.pages.parts import number, span, table
 from monitor.snapshot import ModelView, PerformanceView
 from monitor.statistics.reading import Reading
@@ -58,18 +56,14 @@ def performance_chart(model: ModelView, version: str) -> Content:
     return chart("performance", title, _says(model, settled), traces, layout, _HEIGHT, _table(model, views))
 
 
-def _began(model: ModelView, version: str) -> dict[str, list[dict[str, Any]]]:
+def _began(model: ModelView, version: str) -> Layout:
     """Lines where open incidents are estimated to have begun."""
     causes: dict[int, list[str]] = {}
     for each in model.incidents:
         if each.open and each.opened.version == version:
             causes.setdefault(began_ms(model, each), []).append(each.cause)
-    moments = dict(zip(times(causes), causes.values(), strict=True))
-    style = {"line": {"color": "var(--drifting)", "width": 1, "dash": "dot"}, "yref": "paper", "y0": 0.28, "y1": 1}
-    text = {"yref": "paper", "y": 0.28, "xanchor": "left", "yanchor": "bottom", "showarrow": False}
-    text |= {"font": {"color": "var(--drifting)", "size": 11}}
-    said = [text | {"x": at, "text": f"{', '.join(mine)} began about here"} for at, mine in moments.items()]
-    return {"shapes": [{"type": "line", "x0": at, "x1": at} | style for at in moments], "annotations": said}
+    said = (f"{', '.join(mine)} began about here" for mine in causes.values())
+    return marked(dict(zip(times(causes), said, strict=True)), low=0.28)
 
 
 def _expected(model: ModelView, version: str) -> list[tuple[int, Reading]]:

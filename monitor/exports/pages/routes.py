@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, HTTPException, Query, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from monitor.engine import Acknowledge, Approve
 from monitor.exports import report
 from monitor.exports.distribution import Compared
-from monitor.exports.found import FoundFeature, FoundModel, Newest
+from monitor.exports.found import (
+    FoundFeature,
+    FoundIncident,
+    FoundModel,
+    FoundTrigger,
+    Kept,
+    Newest,
+    OfModel,
+    OfState,
+    OnlyOpen,
+)
+from monitor.exports.orders import TEXT_MAX, answered, carried_out
 from monitor.exports.pages import feature as of_feature
+from monitor.exports.pages import incident as of_incident
+from monitor.exports.pages import incidents, overview, parts, reference, triggers
 from monitor.exports.pages import model as of_model
-from monitor.exports.pages import overview, reference
+from monitor.exports.pages import trigger as of_trigger
 from monitor.exports.pages.assets import asset
 from monitor.exports.resource import Instant, epoch_ms
 
@@ -23,6 +38,23 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 OfVersion = Annotated[str | None, Query()]
 OfSegment = Annotated[str, Query()]
 OfWindow = Annotated[Instant | None, Query()]
+Offset = Annotated[int, Query(ge=0, description="Entries to skip.")]
+
+
+async def _body(request: Request) -> bytes:
+    return await request.body()
+
+
+def _note(body: Annotated[bytes, Depends(_body)]) -> str:
+    """What a form says of who looks after an incident."""
+    try:
+        fields = dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=10))
+    except ValueError:
+        raise HTTPException(422, "the form has fields that it should not have: send `note` alone") from None
+    note = fields.get("note", "").strip()
+    if len(note) > TEXT_MAX:
+        raise HTTPException(422, f"the note is longer than {TEXT_MAX:,} characters: shorten it")
+    return note
 
 
 @router.get("/")
@@ -71,6 +103,42 @@ def model_page(
     features: Annotated[str | None, Query(max_length=200)] = None,
 ) -> str:
     return of_model.page(snapshot, model, version, segment, features)
+
+
+@router.get("/incidents")
+def incidents_page(snapshot: Newest, model: OfModel = None, only_open: OnlyOpen = None, offset: Offset = 0) -> str:
+    return incidents.page(snapshot, model, only_open, offset)
+
+
+@router.get("/incidents/{incident}")
+def incident_page(found: FoundIncident, snapshot: Newest, past: Kept) -> str:
+    steps = answered(lambda: past.steps(found[1].id))
+    return of_incident.page(snapshot.service, *found, steps)
+
+
+# Orders that a page's form gives. The guard refuses those of other servers' pages, also where a browser remembers the
+# token; the answer leads back, so that to load the page again does not give the order again.
+@router.post("/incidents/{incident}/acknowledge")
+def acknowledge(found: FoundIncident, note: Annotated[str, Depends(_note)], request: Request) -> Response:
+    carried_out(request.app.state.obey, Acknowledge(found[1].id, note))
+    return RedirectResponse(parts.incident_page(found[1].id), 303)
+
+
+@router.get("/triggers")
+def triggers_page(snapshot: Newest, model: OfModel = None, state: OfState = None, offset: Offset = 0) -> str:
+    return triggers.page(snapshot, model, state, offset)
+
+
+@router.get("/triggers/{trigger}")
+def trigger_page(found: FoundTrigger, snapshot: Newest, past: Kept) -> str:
+    request = answered(lambda: past.request(found[1].trigger.id))
+    return of_trigger.page(snapshot.service, *found, request)
+
+
+@router.post("/triggers/{trigger}/approve")
+def approve(found: FoundTrigger, request: Request) -> Response:
+    carried_out(request.app.state.obey, Approve(found[1].trigger.id))
+    return RedirectResponse(parts.trigger_page(found[1].trigger.id), 303)
 
 
 @router.get("/assets/{digest}/{name}")

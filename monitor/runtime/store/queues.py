@@ -59,6 +59,8 @@ SELECT id, subject, receiver, state, attempts, if(state = 'delivered', '', detai
 WHERE subject IN (SELECT unnest(?)) ORDER BY rowid
 """
 
+_REQUESTS = "SELECT id, receiver, body FROM message WHERE subject = ? ORDER BY rowid"
+
 _COUNTS = "SELECT receiver, count(*) FILTER (state = 'pending') FROM message GROUP BY receiver ORDER BY receiver"
 
 
@@ -101,6 +103,11 @@ def deliveries(database: Database, triggers: Collection[str]) -> list[DeliveryVi
     found = database.committed(_DELIVERIES, [list(triggers)]) if triggers else []
     views = [(message, DeliveryView(*row)) for message, *row in found]
     return [view for message, view in views if message == message_id(view.subject, view.receiver)]
+
+
+def request(database: Database, trigger: str) -> bytes | None:
+    found = database.committed(_REQUESTS, [trigger])
+    return next((body for message, receiver, body in found if message == message_id(trigger, receiver)), None)
 
 
 def pending_counts(database: Database) -> dict[str, int]:

@@ -46,7 +46,7 @@ class Store:
 
     Every `add_`, `put_` and the like belongs inside `with store.transaction():`, and is visible to `matched`, `recent`
     and the other methods of the loop at once. `readings`, `incident_changes`, `triggers`, `deliveries`,
-    `pending_counts`, `paired` and `kept_` may be called from any thread and show what was last committed.
+    `request`, `pending_counts`, `paired` and `kept_` may be called from any thread and show what was last committed.
     """
 
     def __init__(self, db: Database, directory: StateDirectory | None = None) -> None:
@@ -300,6 +300,10 @@ class Store:
     def deliveries(self, triggers: Collection[str]) -> list[DeliveryView]:
         """Where the requests of these triggers stand, oldest first; not what else was said of them."""
         return queues.deliveries(self._database, triggers)
+
+    def request(self, trigger: str) -> bytes | None:
+        """The body of this trigger's request, as it was stored to be sent; None where none is kept."""
+        return queues.request(self._database, trigger)
 
     def pending_counts(self) -> dict[str, int]:
         """Messages that are neither delivered nor given up, by receiver; 0 where all that is kept of one has ended."""
