@@ -25,12 +25,18 @@ def moved(layout: FeatureLayout, groups: Counts, usual: Floats, counts: Floats) 
     float64[K], rows of the window.
     """
     now = counts / max(counts.sum(), 1.0)
-    middle = (usual + now) / 2.0
-    parts = kl_div(usual, middle) + kl_div(now, middle)
-    parts /= max(parts.sum(), 1e-300)
+    parts = parts_of(usual, now)
     most = np.argsort(-parts, kind="stable")[:CELLS_SHOWN]
     return tuple(
         Moved(named(layout, groups, cell), float(usual[cell]), float(now[cell]), float(parts[cell]))
         for cell in most.tolist()
         if parts[cell] > 0
     )
+
+
+def parts_of(usual: Floats, now: Floats) -> Floats:
+    """float64[K]: which part each cell has of the difference of two distributions; zeros where there is none."""
+    middle = (usual + now) / 2.0
+    parts: Floats = kl_div(usual, middle) + kl_div(now, middle)
+    parts /= max(parts.sum(), 1e-300)
+    return parts

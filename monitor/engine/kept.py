@@ -19,14 +19,14 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kept:
-    """Of whole traffic. tally: int64[F, WIDTH], rows by decision cell; sample: raw rows; basis: what they were compared
-    with.
+    """Of whole traffic. tally: int64[F, WIDTH], rows by decision cell; sample: raw rows; standard: what they were
+    compared with.
     """
 
     window: Window
     tally: Counts
     sample: Sample
-    basis: Basis
+    standard: Standard
 
     @classmethod
     def of(cls, window: Window, pane: Pane, standard: Standard) -> Iterator[Kept]:
@@ -34,4 +34,9 @@ class Kept:
         if standard.reference.layout.features:
             sample = pane.profile.sample
             kept = sample if len(sample.order) <= SIZE else sample.first(SIZE)
-            yield cls(window, standard.reference.cells.tally(pane.profile), kept, standard.basis)
+            yield cls(window, standard.reference.cells.tally(pane.profile), kept, standard)
+
+    @property
+    def basis(self) -> Basis:
+        """What is kept of that; worked out when it is asked for, as a back-test never does."""
+        return self.standard.basis

@@ -13,7 +13,6 @@ from fastapi.responses import JSONResponse, Response
 from monitor import __version__
 from monitor.config.server import SERIES_BUDGET
 from monitor.engine import Acknowledge, Approve
-from monitor.events.batch import CORRELATION, OUTPUTS, PREDICTION, ROWS, SCORE
 from monitor.exports import (
     backup,
     comparison,
@@ -26,6 +25,7 @@ from monitor.exports import (
     resources,
 )
 from monitor.exports.found import (
+    FoundFeature,
     FoundIncident,
     FoundModel,
     FoundTrigger,
@@ -43,7 +43,6 @@ from monitor.exports.pages import routes
 from monitor.exports.past import NOTHING, Past
 from monitor.exports.picture import picture
 from monitor.exports.resource import Instant, Item, Page, epoch_ms
-from monitor.exports.text import named
 from monitor.snapshot import Snapshot
 
 LIMIT_MAX = 500
@@ -178,7 +177,7 @@ def list_windows(
 @_api.get("/models/{model:path}/features/{feature:path}/distribution")
 def show_distribution(
     model: FoundModel,
-    feature: str,
+    feature: FoundFeature,
     request: Request,
     version: OfVersion = None,
     window: OfWindow = None,
@@ -186,18 +185,14 @@ def show_distribution(
     """How the values of one feature, or `@prediction` or `@score`, were distributed in one closed window, and in the
     reference that it was compared with.
     """
-    if feature not in (*model.features, PREDICTION, SCORE):
-        raise HTTPException(404, f"the model has no such feature; it has: {named(sorted(model.features))}")
     end_ms = None if window is None else epoch_ms(window)
     found = orders.answered(lambda: request.app.state.distributed(model.name, feature, version, end_ms))
     return distribution.FeatureDistribution.of_window(found)
 
 
 @_api.get("/models/{model:path}/features/{feature:path}")
-def show_feature(model: FoundModel, feature: str, paging: Paged) -> Page[resources.FeatureWindow]:
+def show_feature(model: FoundModel, feature: FoundFeature, paging: Paged) -> Page[resources.FeatureWindow]:
     """One feature, or `@prediction`, `@score` or `@correlation`, in the closed windows still held, newest first."""
-    if feature not in (*model.features, *OUTPUTS, ROWS, CORRELATION):
-        raise HTTPException(404, f"the model has no such feature; it has: {named(sorted(model.features))}")
     finder = Finder(feature)
     return paging.page(model.windows[::-1], lambda view: resources.FeatureWindow.of(view, finder))
 

@@ -37,7 +37,7 @@ class Cell(Resource):
     """Rows whose values are in one cell."""
 
     name: Text
-    """Its values, for people: a range or categories; or "missing", "wrong type", "out of range", "never seen"."""
+    """Its values, for people: a range or categories; or "missing", "invalid", "out of range", "unseen"."""
     low: float | None
     """Numeric values are from here on; null of a cell that is no range."""
     high: float | None

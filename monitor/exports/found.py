@@ -8,8 +8,9 @@ from fastapi import Depends, HTTPException, Query, Request
 
 from monitor.detection.life import Life, TriggerState
 from monitor.detection.records import Incident
+from monitor.events.batch import CORRELATION, OUTPUTS, ROWS
 from monitor.exports.past import Past
-from monitor.exports.text import named
+from monitor.exports.text import clean, named
 from monitor.snapshot import ModelView, Snapshot
 
 
@@ -59,6 +60,14 @@ def _find_model(model: str, snapshot: Newest) -> ModelView:
     return found
 
 
+def _find_feature(feature: str, model: Annotated[ModelView, Depends(_find_model)]) -> str:
+    """Its name as the model has it: in an address, lone surrogates are spelled out."""
+    for name in (*model.features, *OUTPUTS, ROWS, CORRELATION):
+        if feature in (name, clean(name)):
+            return name
+    raise HTTPException(404, f"the model has no such feature; it has: {named(sorted(model.features))}")
+
+
 def _find_incident(incident: str, snapshot: Newest) -> tuple[ModelView, Incident]:
     for view in snapshot.models.values():
         for candidate in view.incidents:
@@ -75,6 +84,7 @@ def _find_trigger(trigger: str, snapshot: Newest) -> tuple[ModelView, Life]:
     raise HTTPException(404, "there is no such trigger; /api/v1/triggers lists those that are still held")
 
 
+FoundFeature = Annotated[str, Depends(_find_feature)]
 FoundModel = Annotated[ModelView, Depends(_find_model)]
 FoundIncident = Annotated[tuple[ModelView, Incident], Depends(_find_incident)]
 FoundTrigger = Annotated[tuple[ModelView, Life], Depends(_find_trigger)]

@@ -83,7 +83,7 @@ class Basis:
         if row is None:
             raise KeyError(feature)
         places, numeric = self.places[feature], self.numeric[feature]
-        rest = (Place("missing"), Place("wrong type"), Place("out of range" if numeric else "never seen"))
+        rest = (Place("missing"), Place("invalid"), Place("out of range" if numeric else "unseen"))
         columns = [*range(len(places)), MISSING, INVALID, UNUSUAL]
         before, now = self.tally[row, columns].tolist(), tally[row, columns].tolist()
         cells = tuple(Cell(*place, *rows) for place, *rows in zip((*places, *rest), before, now, strict=True))

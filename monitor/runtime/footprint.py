@@ -12,6 +12,7 @@ import numpy as np
 
 from monitor.config import Config
 from monitor.engine import Monitor
+from monitor.engine.kept import Kept
 from monitor.engine.latency import Latencies
 from monitor.engine.learning import Lesson
 from monitor.engine.memory import Memory
@@ -24,6 +25,7 @@ from monitor.exports.series import EVENT_RESULTS, FeatureGroup
 from monitor.profiles import codec
 from monitor.profiles.reference import Reference
 from monitor.runtime.store import Store
+from monitor.runtime.store.kept import bodies
 from monitor.snapshot import ModelView, PerformanceView, ServiceView, Snapshot
 from monitor.spec import HOUR_MS, ModelSpec
 from monitor.statistics.performance import METRICS
@@ -39,11 +41,14 @@ _OF_A_MODEL = frozenset(metric.name for metric in metrics.METRICS if metric.labe
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """Bytes of one version: an open window; what detection remembers; rows that a new normal is made of, at most; the
-    windows that it learns from, while it does; a million predictions that wait for their label, None where none do.
+    """Bytes of one version: an open window; what is kept of a closed one, its counts and its sample of rows; what
+    detection remembers; rows that a new normal is made of, at most; the windows that it learns from, while it does; a
+    million predictions that wait for their label, None where none do.
     """
 
     open_window: int
+    kept_counts: int
+    kept_rows: int
     detection: int
     remembered: int
     learning: int
@@ -80,12 +85,16 @@ class Rehearsal:
         reference, pane = standard.reference, _pane(version, standard)
         tally = pane.tally(reference.cells)
         pairs = standard.watch.pairs.together.of_sample(pane.profile.sample)
+        (closed,) = Kept.of(next(iter(engine.windows.values())).window, pane, standard)
+        kept = {part: len(body) for part, body in bodies(closed).items()}
         lesson = _size(Lesson(reference.digest, tally, pairs, 0, np.zeros(len(tally) + len(pairs), dtype=np.bool_)))
         lessons = 0
         if not standard.watch.complete:
             lessons = -(-spec.alarms.learning_ms // spec.part)
         return Footprint(
             len(pane.dump()),
+            kept["counts"],
+            kept["rows"],
             _size(engine.watching.states.get(version)),
             self._remembered(model, version),
             lesson * lessons,

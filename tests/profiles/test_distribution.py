@@ -54,7 +54,7 @@ def test_numbers_are_counted_within_the_bounds_that_are_shown(seed: int, rows: i
             (inside(each, before), inside(each, after)) for each in cells
         ]
         assert [each.high for each in cells[:-1]] == [each.low for each in cells[1:]], "no gap, no overlap"
-        assert (missing.name, wrong.name, beyond.name) == ("missing", "wrong type", "out of range")
+        assert (missing.name, wrong.name, beyond.name) == ("missing", "invalid", "out of range")
         assert missing[3:] == tuple(int((each.state == MISSING).sum()) for each in (before, after))
         assert wrong[3:] == tuple(int((each.state == INVALID).sum()) for each in (before, after))
         assert found.rows == rows == sum(each.current for each in found.cells)
@@ -68,7 +68,7 @@ def test_categories_are_named_and_what_no_reference_had_is_counted_apart() -> No
     column = CategoricalColumn(np.array([0] * 5 + [1] * 3 + [2] * 2 + [-1] * 4, dtype=np.int32), values)
     found = shown(reference, with_column(predictions(random, 14), country=column), "country", again=True)
     now = {each.name: each.current for each in found.cells if each.current}
-    assert now == {"PL": 5, "DE": 3, "never seen": 2, "missing": 4}
+    assert now == {"PL": 5, "DE": 3, "unseen": 2, "missing": 4}
     assert {each.name for each in found.cells[:4]} == {"PL", "DE", "US", "FR"}
     assert all(each.low is each.high is None for each in found.cells)
     assert not found.numeric

@@ -13,10 +13,13 @@ from monitor.actions.outbox import Message
 from monitor.events.reject import Reason
 from monitor.runtime.dead_letters import DeadLetter
 from monitor.runtime.store import Store, store
+from monitor.runtime.store.kept import KEPT_MAX
 from tests.runtime.rows import L, P, add
+from tests.runtime.test_store_kept import kept
 
 store.LOG_MAX = 100_000  # Kills are to meet checkpoints and updates of STATE as well.
 store.RECORD_EVERY = 3
+KEPT_MAX["rows"] = 60_000
 
 
 def commit(opened: Store, number: int) -> None:
@@ -29,6 +32,8 @@ def commit(opened: Store, number: int) -> None:
         opened.enqueue([Message(f"msg_{number:06}", "r", "t", b"", number)])
         opened.add_dead_letters([DeadLetter("t", 0, number, -1, Reason.MALFORMED, "", -1, None, None, 0)])
         opened.forget_dead_letters([kept for kept, _ in opened.pending_dead_letters(1)] if number % 2 else [])
+        opened.add_kept([kept(number)])
+        opened.trim_kept("m", set())
         opened.add_control_events([("step", {"number": number})], number)
 
 

@@ -101,7 +101,7 @@ def test_a_reference_that_was_replaced_is_said_and_the_window_is_shown_against_i
             "still be kept; the 2 that are kept ended from 1970-01-01T02:00:00Z to 1970-01-01T03:00:00Z",
         ),
         ("nothing/distribution", "the model has no such feature; it has: "),
-        ("@rows/distribution", "the model has no such feature; it has: "),
+        ("@rows/distribution", "compared with a reference that has no such feature"),
         ("a/b%20%22c%22%20%C3%BC/distribution", "compared with a reference that has no such feature"),
     ],
 )

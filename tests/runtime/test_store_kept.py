@@ -100,7 +100,7 @@ def test_windows_that_were_compared_with_the_same_share_it(store: Store) -> None
     )
     keep(store, kept(1), kept(2))
     keep(store, kept(3), kept(4, standard=other), kept(5, model="other"))
-    assert len(store._database.committed("FROM basis")) == 2 * 3
+    assert len(store._database.committed("FROM basis_counts")) == len(store._database.committed("FROM basis_rows")) == 3
     names = [found.basis.name for hour in (1, 3, 4) if (found := store.kept_counts("m", "3", (hour + 1) * HOUR_MS))]
     assert names[0] == names[1] != names[2]
 
@@ -109,7 +109,7 @@ def test_a_step_that_failed_keeps_neither_windows_nor_what_they_were_compared_wi
     with suppress(RuntimeError), store.transaction():
         store.add_kept([kept(1)])
         raise RuntimeError
-    assert store._database.committed("SELECT part FROM kept UNION ALL SELECT part FROM basis") == []
+    assert store._database.committed("SELECT size FROM kept_rows UNION ALL SELECT size FROM basis_counts") == []
 
 
 def fill(store: Store, hours: Sequence[int], named: Sequence[int] = (), model: str = "m") -> None:
@@ -122,8 +122,7 @@ def fill(store: Store, hours: Sequence[int], named: Sequence[int] = (), model: s
 def bytes_of(store: Store, model: str) -> int:
     ((size,),) = store._database.committed(
         "SELECT sum(octet_length(body))"
-        " FROM (SELECT model, part, body FROM kept UNION ALL SELECT model, part, body FROM basis)"
-        " WHERE part = 'rows' AND model = ?",
+        " FROM (SELECT model, body FROM kept_rows UNION ALL SELECT model, body FROM basis_rows) WHERE model = ?",
         [model],
     )
     return int(size)
@@ -162,4 +161,4 @@ def test_what_nothing_was_compared_with_goes(store: Store) -> None:
     with store.transaction():
         assert store.expire_history(5 * HOUR_MS) == 2
     assert ends(store) == ends(store, "counts") == [4]
-    assert store._database.committed("SELECT DISTINCT name FROM basis") == [(other.basis.name,)]
+    assert store._database.committed("SELECT name FROM basis_rows") == [(other.basis.name,)]

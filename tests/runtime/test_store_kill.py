@@ -15,6 +15,7 @@ import pytest
 
 from monitor.errors import StateHeldError
 from monitor.runtime.store import Store
+from tests.runtime.test_store_kept import HOUR_MS
 
 KILLS = 20
 PROGRAM = Path(__file__).with_name("store_kill.py")
@@ -109,6 +110,11 @@ def check(store: Store) -> None:
         assert store.matched(f"m{parity}", since_ms=0, until_ms=1 << 60).key.tolist() == kept
     assert [message.created_ms for message in store.pending_messages()] == steps
     assert [event.payload["number"] for event in store.control_events()] == steps
+    assert [each.start_ms // HOUR_MS for each in store.kept_windows("m", "counts")] == steps[::-1]
+    newest = [each.start_ms // HOUR_MS for each in store.kept_windows("m", "rows")]
+    assert newest == steps[::-1][: len(newest)]
+    found = store.kept_rows("m")
+    assert (0 if found is None else found.window.start_ms // HOUR_MS) == number
     letters = [letter.offset for _, letter in store.pending_dead_letters(1 << 30)]
     assert letters == steps[(number + 1) // 2 :]
 

@@ -315,6 +315,10 @@ def test_the_plan_is_printed_for_people_and_as_json(project: Path) -> None:
     score = next(each for each in first["features"] if each["name"] == "@score")
     assert 1.0 < score["tolerated"]["factor"] < 2.0
     assert first["bytes"]["pending_million"] > 8_000_000  # An id alone is eight bytes.
+    # 500 rows of three columns of numbers; four features and two outputs in 23 places each, most of them small.
+    assert 4_000 < first["bytes"]["kept_rows"] < 500 * 8 * 4
+    assert 50 < first["bytes"]["kept_counts"] < 1_000
+    assert "kept of each closed window, of all versions up to 67.1 MB (the counts of " in text
     assert (last["kind"], last["limit"], last["left_out"]) == ("series", 10_000, {})
     assert last["models"]["credit"] < last["series"]
     assert f"{last['series']:,} Prometheus series in all, of a budget of 10,000:" in text

@@ -35,6 +35,7 @@ def observed(log: Log, seed: int | str, poll_max: int) -> Observed:
 
 def test_the_script_shows_every_kind_of_decision(in_large_polls: Observed) -> None:
     changes = in_large_polls.changes
+    assert all(in_large_polls.windows), "counts, rows and what they were compared with"
     assert {change.event for kind in changes.values() for change in kind} >= {"opened", "resolved"}
     assert {("fraud", "drift"), ("fraud", "performance"), ("churn", "drift")} <= changes.keys()
     triggers = in_large_polls.triggers["fraud"]

@@ -26,6 +26,7 @@ from monitor.runtime.intake import Topics
 from monitor.runtime.loop import Loop
 from monitor.runtime.notices import notices
 from monitor.runtime.store import Store
+from monitor.runtime.store.kept import KEPT_MAX
 from monitor.snapshot import DeliveryView, ModelView
 from monitor.spec import AlarmSpec, ModelSpec, PerformanceSpec, RetrainSpec
 from monitor.windows.streams import Now
@@ -317,8 +318,7 @@ def kept(store: Store) -> list[DeliveryView]:
     return [DeliveryView(*row) for row in store._database.committed(sql)]
 
 
-def held(store: Store) -> list[tuple[Any, ...]]:
-    """What is kept of windows, and what they were compared with; not which of them brought that."""
-    return store._database.committed("SELECT * EXCLUDE (size) FROM kept ORDER BY ALL") + store._database.committed(
-        "FROM basis ORDER BY ALL"
-    )
+def held(store: Store) -> list[list[tuple[Any, ...]]]:
+    """What is kept of windows, and what they were compared with."""
+    tables = [f"{table}_{part}" for table in ("kept", "basis") for part in KEPT_MAX]
+    return [store._database.committed(f"FROM {table} ORDER BY ALL") for table in tables]

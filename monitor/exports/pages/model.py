@@ -11,13 +11,13 @@ from monitor.detection.severity import MAJOR
 from monitor.events.batch import OUTPUTS
 from monitor.exports.latest import Slice, estimated, learning, overall, slices
 from monitor.exports.markup import Content, Markup, tag
+from monitor.exports.pages.choices import choices
 from monitor.exports.pages.frame import card, document
 from monitor.exports.pages.heat import heat_map
 from monitor.exports.pages.parts import (
     as_of,
     badge,
     bar,
-    choice,
     duration,
     feature_page,
     figure,
@@ -45,8 +45,6 @@ from monitor.snapshot import DeliveryView, ModelView, PerformanceView, Snapshot,
 from monitor.statistics.reading import Reading
 
 FEATURES_MAX = 30
-SEGMENTS_MAX = 20
-VERSIONS_MAX = 20
 TRIGGERS_MAX = 5
 
 _LEGEND = (
@@ -74,7 +72,7 @@ def page(
         tag("p", badge(state), " ", _glance(model)),
         trouble(snapshot.service),
         _open_incidents(model),
-        _versions(model, parts, shown),
+        choices(parts, shown, lambda part: model_page(model.name, version=part.version, segment=part.segment or None)),
         tag("p", "No window has closed yet.") if shown is None else _slice(model, shown, search),
         _retraining(model, snapshot.service.delivery),
         as_of(snapshot.service),
@@ -98,47 +96,6 @@ def _open_incidents(model: ModelView) -> Content:
     found = listed("Open incidents", [incident(each) for each in reversed(model.incidents) if each.open])
     every = tag("a", f"All {counted(len(model.incidents), 'incident')}", href=incidents_page(model=model.name))
     return card(found, tag("p", every))
-
-
-def _versions(model: ModelView, parts: tuple[Slice, ...], shown: Slice | None) -> Content:
-    """What else there is to look at: versions, and the segments in which something has moved."""
-    if shown is None or len(parts) < 2:
-        return None
-    versions = [part for part in parts if not part.segment][:VERSIONS_MAX]
-    changed = [
-        part
-        for part in parts
-        if part.segment and part.version == shown.version and overall(part.standing) in ("drifting", "watch")
-    ]
-    segments = [part for part in parts if part.segment and part.version == shown.version]
-    here = (shown.version, shown.segment)
-    whole = next((part for part in versions if part.version == shown.version), shown)
-    return [
-        _choice("Versions", [(part, version_name(part.version)) for part in versions], here, model)
-        if len(versions) > 1
-        else None,
-        _choice(
-            "Segments",
-            [(whole, "all traffic"), *((part, part.segment) for part in [*changed, *segments][:SEGMENTS_MAX])],
-            here,
-            model,
-        )
-        if segments
-        else None,
-    ]
-
-
-def _choice(title: str, parts: list[tuple[Slice, str]], here: tuple[str, str], model: ModelView) -> Markup:
-    links: dict[tuple[str, str], tuple[Content, str, bool]] = {}
-    for part, name in parts:
-        state, key = overall(part.standing), (part.version, part.segment)
-        marked = [name, " ", badge(state)] if state in ("drifting", "watch") else name
-        links[key] = (
-            marked,
-            model_page(model.name, version=part.version, segment=part.segment or None),
-            key == here,
-        )
-    return choice(title, links.values())
 
 
 def _slice(model: ModelView, part: Slice, search: str | None) -> Content:

@@ -9,7 +9,10 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from monitor.engine import Acknowledge, Approve
+from monitor.exports import report
+from monitor.exports.distribution import Compared
 from monitor.exports.found import (
+    FoundFeature,
     FoundIncident,
     FoundModel,
     FoundTrigger,
@@ -20,12 +23,13 @@ from monitor.exports.found import (
     OnlyOpen,
 )
 from monitor.exports.orders import TEXT_MAX, answered, carried_out
+from monitor.exports.pages import feature as of_feature
 from monitor.exports.pages import incident as of_incident
 from monitor.exports.pages import incidents, overview, parts, reference, triggers
 from monitor.exports.pages import model as of_model
 from monitor.exports.pages import trigger as of_trigger
 from monitor.exports.pages.assets import asset
-from monitor.exports.report import CONTENT_SECURITY_POLICY, OfWindow, made
+from monitor.exports.resource import Instant, epoch_ms
 
 _KEPT = {"cache-control": "public, max-age=31536000, immutable"}
 
@@ -33,6 +37,7 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 OfVersion = Annotated[str | None, Query()]
 OfSegment = Annotated[str, Query()]
+OfWindow = Annotated[Instant | None, Query()]
 Offset = Annotated[int, Query(ge=0, description="Entries to skip.")]
 
 
@@ -62,10 +67,31 @@ def docs(request: Request) -> str:
     return reference.page(request.app.openapi())
 
 
+# A model, and a feature, may have slashes in their names.
+@router.get("/models/{model:path}/features/{feature:path}")
+def feature_page(
+    snapshot: Newest,
+    model: FoundModel,
+    feature: FoundFeature,
+    request: Request,
+    version: OfVersion = None,
+    segment: OfSegment = "",
+    window: OfWindow = None,
+) -> str:
+    def distributed(of_version: str | None, end_ms: int | None) -> Compared:
+        found: Compared = request.app.state.distributed(model.name, feature, of_version, end_ms)
+        return found
+
+    end_ms = None if window is None else epoch_ms(window)
+    return of_feature.page(snapshot, model, feature, distributed, version, segment, end_ms)
+
+
 @router.get("/models/{model:path}/report")
-def report_page(model: FoundModel, request: Request, version: OfVersion = None, window: OfWindow = None) -> Response:
-    found = made(request.app.state.reports, model.name, version, window)
-    return HTMLResponse(found.html, headers={"content-security-policy": CONTENT_SECURITY_POLICY})
+def report_page(
+    model: FoundModel, request: Request, version: OfVersion = None, window: report.OfWindow = None
+) -> Response:
+    found = report.made(request.app.state.reports, model.name, version, window)
+    return HTMLResponse(found.html, headers={"content-security-policy": report.CONTENT_SECURITY_POLICY})
 
 
 @router.get("/models/{model:path}")

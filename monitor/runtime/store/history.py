@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from monitor.detection.records import IncidentChange, Trigger
 from monitor.runtime.store.columns import from_rows
 from monitor.runtime.store.database import Database
+from monitor.runtime.store.kept import KEPT_MAX
 from monitor.statistics.reading import Reading
 from monitor.windows.window import Window
 
@@ -33,7 +34,7 @@ SELECT body FROM trigger WHERE model = coalesce($model, model) AND id = coalesce
 ORDER BY number DESC LIMIT $limit OFFSET $offset
 """
 
-_TABLES = ("reading", "incident_change", "trigger", "kept")
+_TABLES = ("reading", "incident_change", "trigger", *(f"kept_{part}" for part in KEPT_MAX))
 _EXPIRE = "DELETE FROM {table} WHERE end_ms < ?"
 
 

@@ -1,12 +1,13 @@
 """What is kept of closed windows, to be shown and reported on: their counts, samples of rows, and what they were
 compared with. Written by the loop, read on demand, never held in memory.
 
-Counts are a hundredth of a sample's size, so the two have their own shares of the bytes that a model may take.
+Counts are a hundredth of a sample's size, so the two have their own shares of the bytes that a model may take. They
+have tables of their own, too: DuckDB uses the space of deleted rows again where few others are among them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,12 +35,11 @@ _NAMED = 0.5
 
 _VERSION = 1
 
-_FIELDS = ("model", "version", "end_ms", "start_ms", "part", "basis", "size", "body")
+_FIELDS = ("model", "version", "end_ms", "start_ms", "basis", "size", "body")
 
 _SIZE = """
-SELECT part, sum(size) FROM (
-    SELECT part, size FROM kept WHERE model = $model UNION ALL SELECT part, size FROM basis WHERE model = $model)
-GROUP BY part
+SELECT coalesce(sum(size), 0) FROM (
+    SELECT size FROM kept_{part} WHERE model = $model UNION ALL SELECT size FROM basis_{part} WHERE model = $model)
 """
 
 # Newest first, those that come first before the others; a basis counts with the first that was compared with it.
@@ -47,8 +47,8 @@ _TRIM = """
 WITH marked AS (
     SELECT version, end_ms, basis, kept.size AS size, basis.size AS shared,
         list_contains($named::VARCHAR[], end_ms || ' ' || version) AS named
-    FROM kept JOIN basis ON basis.model = kept.model AND basis.part = kept.part AND basis.name = kept.basis
-    WHERE kept.model = $model AND kept.part = $part),
+    FROM kept_{part} AS kept JOIN basis_{part} AS basis ON basis.model = kept.model AND basis.name = kept.basis
+    WHERE kept.model = $model),
 ranked AS (
     SELECT *, named AND sum(size) OVER (PARTITION BY named ORDER BY end_ms DESC, version) <= $half AS first
     FROM marked),
@@ -59,23 +59,25 @@ summed AS (
     SELECT version, end_ms,
         sum(size + if(brings, shared, 0)) OVER (ORDER BY first DESC, end_ms DESC, version) AS held
     FROM charged)
-DELETE FROM kept WHERE model = $model AND part = $part AND (version, end_ms) IN (
+DELETE FROM kept_{part} WHERE model = $model AND (version, end_ms) IN (
     SELECT (version, end_ms) FROM summed WHERE held > $most)
 """
 
-_TIDY = "DELETE FROM basis WHERE (model, part, name) NOT IN (SELECT (model, part, basis) FROM kept)"
+_TIDY = "DELETE FROM basis_{part} WHERE (model, name) NOT IN (SELECT (model, basis) FROM kept_{part})"
 
+_KNOWN = "SELECT 1 FROM basis_{part} WHERE model = ? AND name = ?"
+
+# The window is looked for without reading the bodies of all others.
 _FIND = """
 SELECT version, end_ms, start_ms, kept.body, basis.body
-FROM kept JOIN basis ON kept.model = basis.model AND kept.part = basis.part AND kept.basis = basis.name
-WHERE kept.model = $model AND kept.part = $part
-    AND version = coalesce($version, version) AND end_ms = coalesce($end_ms, end_ms)
-ORDER BY end_ms DESC, start_ms DESC, version DESC LIMIT 1
+FROM kept_{part} AS kept JOIN basis_{part} AS basis ON kept.model = basis.model AND kept.basis = basis.name
+WHERE kept.rowid = (
+    SELECT rowid FROM kept_{part}
+    WHERE model = $model AND version = coalesce($version, version) AND end_ms = coalesce($end_ms, end_ms)
+    ORDER BY end_ms DESC, start_ms DESC, version DESC LIMIT 1)
 """
 
-_WINDOWS = """
-SELECT model, version, end_ms, start_ms FROM kept WHERE model = ? AND part = ? ORDER BY end_ms DESC, version
-"""
+_WINDOWS = "SELECT end_ms, version, start_ms FROM kept_{part} WHERE model = ? ORDER BY end_ms DESC, version"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,44 +101,51 @@ class KeptRows:
 
 
 def add(database: Database, kept: Sequence[Kept]) -> None:
-    if kept:
-        for (model, _), basis in {(each.window.model, each.basis.name): each.basis for each in kept}.items():
-            _add_basis(database, model, basis)
-        database.append("kept", from_rows(_FIELDS, [row for each in kept for row in _rows(each)]))
+    if not kept:
+        return
+    for (model, _), basis in {(each.window.model, each.basis.name): each.basis for each in kept}.items():
+        _add_basis(database, model, basis)
+    written = [(each, bodies(each)) for each in kept]
+    for part in KEPT_MAX:
+        rows = ((*_place(each), len(body[part]), body[part]) for each, body in written)
+        database.append(f"kept_{part}", from_rows(_FIELDS, rows))
 
 
-def _rows(kept: Kept) -> Iterator[tuple[Any, ...]]:
-    window = kept.window
-    bodies: dict[Part, bytes] = {
+def bodies(kept: Kept) -> dict[Part, bytes]:
+    """What is written of a window."""
+    return {
         "counts": codec.pack("KEPT", _VERSION, packed(kept.tally)),
         "rows": _packed_rows(kept.sample, kept.tally),
     }
-    for part, body in bodies.items():
-        yield window.model, window.version, window.end_ms, window.start_ms, part, kept.basis.name, len(body), body
+
+
+def _place(kept: Kept) -> tuple[str, str, int, int, str]:
+    window = kept.window
+    return window.model, window.version, window.end_ms, window.start_ms, kept.basis.name
 
 
 def _add_basis(database: Database, model: str, basis: Basis) -> None:
     """Write down what the store lacks of it."""
-    found = database.rows("SELECT part FROM basis WHERE model = ? AND name = ?", [model, basis.name])
-    known = {part for (part,) in found}
-    bodies: dict[Part, Callable[[], bytes]] = {
+    parts: dict[Part, Callable[[], bytes]] = {
         "counts": basis.dump,
         "rows": lambda: _packed_rows(basis.sample, basis.tally),
     }
-    dumped = [(part, dump()) for part, dump in bodies.items() if part not in known]
-    rows = [(model, basis.name, part, len(body), body) for part, body in dumped]
-    if rows:
-        database.append("basis", from_rows(("model", "name", "part", "size", "body"), rows))
+    for part, dump in parts.items():
+        if not database.rows(_KNOWN.format(part=part), [model, basis.name]):
+            body = dump()
+            row = (model, basis.name, len(body), body)
+            database.append(f"basis_{part}", from_rows(("model", "name", "size", "body"), [row]))
 
 
 def trim(database: Database, model: str, named: Collection[Window]) -> int:
     deleted = 0
-    for part, size in database.rows(_SIZE, {"model": model}):
-        if size > KEPT_MAX[part]:
-            most = KEPT_MAX[part] * _TRIMMED
-            names = [f"{window.end_ms} {window.version}" for window in named]
-            parameters = {"model": model, "part": part, "named": names, "half": most * _NAMED, "most": most}
-            deleted += database.delete(_TRIM, parameters)
+    names = [f"{window.end_ms} {window.version}" for window in named]
+    for part, limit in KEPT_MAX.items():
+        ((size,),) = database.rows(_SIZE.format(part=part), {"model": model})
+        if size > limit:
+            most = limit * _TRIMMED
+            asked = {"model": model, "named": names, "half": most * _NAMED, "most": most}
+            deleted += database.delete(_TRIM.format(part=part), asked)
     if deleted:
         tidy(database)
     return deleted
@@ -144,12 +153,13 @@ def trim(database: Database, model: str, named: Collection[Window]) -> int:
 
 def tidy(database: Database) -> None:
     """Delete every basis of which no window is kept."""
-    database.delete(_TIDY, [])
+    for part in KEPT_MAX:
+        database.delete(_TIDY.format(part=part), [])
 
 
 def windows(database: Database, model: str, part: Part) -> list[Window]:
-    found = database.committed(_WINDOWS, [model, part])
-    return [Window(end_ms, name, version, "", start_ms) for name, version, end_ms, start_ms in found]
+    found = database.committed(_WINDOWS.format(part=part), [model])
+    return [Window(end_ms, model, version, "", start_ms) for end_ms, version, start_ms in found]
 
 
 def counts(database: Database, model: str, version: str | None, end_ms: int | None) -> KeptCounts | None:
@@ -175,8 +185,8 @@ def rows(database: Database, model: str, version: str | None, end_ms: int | None
 def _find(
     database: Database, model: str, part: Part, version: str | None, end_ms: int | None
 ) -> tuple[Window, bytes, bytes] | None:
-    asked = {"model": model, "part": part, "version": version, "end_ms": end_ms}
-    for name, end, start, body, basis in database.committed(_FIND, asked):
+    asked = {"model": model, "version": version, "end_ms": end_ms}
+    for name, end, start, body, basis in database.committed(_FIND.format(part=part), asked):
         return Window(end, model, name, "", start), body, basis
     return None
 

@@ -22,10 +22,12 @@ CREATE TABLE incident_change (
 CREATE TABLE trigger (
     number BIGINT DEFAULT nextval('history_number'), id VARCHAR, model VARCHAR, end_ms BIGINT, body BLOB);
 
-CREATE TABLE kept (
-    model VARCHAR, version VARCHAR, end_ms BIGINT, start_ms BIGINT, part VARCHAR, basis VARCHAR, size BIGINT,
-    body BLOB);
-CREATE TABLE basis (model VARCHAR, name VARCHAR, part VARCHAR, size BIGINT, body BLOB);
+CREATE TABLE kept_counts (
+    model VARCHAR, version VARCHAR, end_ms BIGINT, start_ms BIGINT, basis VARCHAR, size BIGINT, body BLOB);
+CREATE TABLE basis_counts (model VARCHAR, name VARCHAR, size BIGINT, body BLOB);
+CREATE TABLE kept_rows (
+    model VARCHAR, version VARCHAR, end_ms BIGINT, start_ms BIGINT, basis VARCHAR, size BIGINT, body BLOB);
+CREATE TABLE basis_rows (model VARCHAR, name VARCHAR, size BIGINT, body BLOB);
 
 CREATE TABLE message (
     id VARCHAR, receiver VARCHAR, subject VARCHAR, body BLOB, created_ms BIGINT, attempts INTEGER, due_ms BIGINT,
