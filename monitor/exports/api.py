@@ -24,12 +24,13 @@ from monitor.exports import (
     report,
     resources,
 )
+from monitor.exports.behind import NOTHING, Behind
 from monitor.exports.found import (
+    Back,
     FoundFeature,
     FoundIncident,
     FoundModel,
     FoundTrigger,
-    Kept,
     Newest,
     OfModel,
     OfState,
@@ -40,7 +41,6 @@ from monitor.exports.found import (
 from monitor.exports.guard import BODY_MAX_BYTES, Guard, own_names
 from monitor.exports.latest import Finder
 from monitor.exports.pages import routes
-from monitor.exports.past import NOTHING, Past
 from monitor.exports.picture import picture
 from monitor.exports.resource import Instant, Item, Page, epoch_ms
 from monitor.snapshot import Snapshot
@@ -52,12 +52,7 @@ _Entry = TypeVar("_Entry")
 
 def create_app(
     current: Callable[[], Snapshot],
-    obey: orders.Obey = orders.nobody,
-    compare: comparison.Compare = comparison.nobody,
-    distributed: distribution.Distributed = distribution.nobody,
-    copy: backup.Backup = backup.nobody,
-    reports: report.Reports = report.nobody,
-    past: Past = NOTHING,
+    behind: Behind = NOTHING,
     *,
     host: str = "127.0.0.1",
     series_budget: int = SERIES_BUDGET,
@@ -67,8 +62,6 @@ def create_app(
 ) -> FastAPI:
     """The application over the snapshot that `current` returns.
 
-    obey: carries out what a person asks and says what came of it; RefusedError or UnavailableError where it does not.
-    copy: begins a backup.
     host: the address it is bound to; on a loopback address only requests for that name are answered, or for that of
     public_url. token: what everybody has to know who asks; None: all may.
     """
@@ -80,13 +73,8 @@ def create_app(
         redoc_url=None,
     )
     app.state.current = current
-    app.state.obey = obey
-    app.state.compare = compare
-    app.state.distributed = distributed
-    app.state.copy = copy
-    app.state.past = past
+    app.state.behind = behind
     app.state.scrapes = prometheus.Scrapes(current, series_budget)
-    app.state.reports = reports
     public = urlsplit(public_url).netloc if public_url else None
     app.add_middleware(Guard, names=own_names(host), body_max_bytes=body_max_bytes, token=token, public=public)
     problems.add_handlers(app)
@@ -152,11 +140,11 @@ def list_models(snapshot: Newest, paging: Paged) -> Page[resources.Model]:
 
 
 @_api.get("/backup", response_class=Response)
-def back_up(request: Request) -> Response:
+def back_up(behind: Back) -> Response:
     """All that is kept, as of the last commit: a tar archive of the files that an empty state directory begins with.
     `monitor state backup` makes one file of it and tries that it can be read. 503 while another is under way.
     """
-    return backup.answer(orders.answered(request.app.state.copy))
+    return backup.answer(orders.answered(behind.copy))
 
 
 # A model may be named `team/fraud`: the longer paths come first, so that a name may hold slashes.
@@ -178,7 +166,7 @@ def list_windows(
 def show_distribution(
     model: FoundModel,
     feature: FoundFeature,
-    request: Request,
+    behind: Back,
     version: OfVersion = None,
     window: OfWindow = None,
 ) -> distribution.FeatureDistribution:
@@ -186,7 +174,7 @@ def show_distribution(
     reference that it was compared with.
     """
     end_ms = None if window is None else epoch_ms(window)
-    found = orders.answered(lambda: request.app.state.distributed(model.name, feature, version, end_ms))
+    found = orders.answered(lambda: behind.distributed(model.name, feature, version, end_ms))
     return distribution.FeatureDistribution.of_window(found)
 
 
@@ -202,21 +190,21 @@ def compare_versions(
     model: FoundModel,
     champion: Annotated[str, Query(description="Version in use.")],
     challenger: Annotated[str, Query(description="Version that may take its place.")],
-    request: Request,
+    behind: Back,
 ) -> comparison.VersionComparison:
     """Whether one version is better than another, on the labelled requests that both answered."""
-    found = orders.answered(lambda: request.app.state.compare(model.name, champion, challenger))
+    found = orders.answered(lambda: behind.compare(model.name, champion, challenger))
     return comparison.VersionComparison.of(model.name, champion, challenger, found)
 
 
 @_api.get("/models/{model:path}/report")
 def show_report(
-    model: FoundModel, request: Request, version: OfVersion = None, window: report.OfWindow = None
+    model: FoundModel, behind: Back, version: OfVersion = None, window: report.OfWindow = None
 ) -> report.WindowReport:
     """Evidently's report on a window, of a sample of its rows: it takes seconds. 404 where no rows are kept of it, 503
     while another one is made.
     """
-    return report.WindowReport.of_report(report.made(request.app.state.reports, model.name, version, window))
+    return report.WindowReport.of_report(report.made(lambda: behind.report(model.name, version, window)))
 
 
 @_api.get("/models/{model:path}")
@@ -234,9 +222,9 @@ def list_incidents(
 
 
 @_api.get("/incidents/{incident}")
-def show_incident(found: FoundIncident, past: Kept) -> decisions.IncidentDetail:
+def show_incident(found: FoundIncident, behind: Back) -> decisions.IncidentDetail:
     """One incident, and how it came to this."""
-    return decisions.IncidentDetail.of(found[1], orders.answered(lambda: past.steps(found[1].id)))
+    return decisions.IncidentDetail.of(found[1], orders.answered(lambda: behind.steps(found[1].id)))
 
 
 @_api.get("/incidents/{incident}/picture.png", response_class=Response)
@@ -249,21 +237,21 @@ def show_picture(found: FoundIncident) -> Response:
 
 
 @_api.post("/incidents/{incident}/acknowledge")
-def acknowledge(incident: str, asked: orders.Acknowledgement, request: Request) -> orders.Done:
+def acknowledge(incident: str, asked: orders.Acknowledgement, behind: Back) -> orders.Done:
     """Say that somebody looks after an incident: what goes wrong from now on is another one."""
-    return orders.carried_out(request.app.state.obey, Acknowledge(incident, asked.note))
+    return orders.carried_out(behind.obey, Acknowledge(incident, asked.note))
 
 
 @_api.post("/models/{model:path}/rebaseline")
-def rebaseline(model: FoundModel, asked: orders.NewNormal, request: Request) -> orders.Done:
+def rebaseline(model: FoundModel, asked: orders.NewNormal, behind: Back) -> orders.Done:
     """Accept a new normal: from the next window on, recent data is the reference, and evidence starts again."""
-    return orders.carried_out(request.app.state.obey, asked.of(model.name))
+    return orders.carried_out(behind.obey, asked.of(model.name))
 
 
 @_api.post("/models/{model:path}/versions")
-def register(model: FoundModel, asked: orders.NewVersion, request: Request) -> orders.Done:
+def register(model: FoundModel, asked: orders.NewVersion, behind: Back) -> orders.Done:
     """Register a version with its reference: from its next window on it is judged by that."""
-    return orders.carried_out(request.app.state.obey, asked.of(model.name))
+    return orders.carried_out(behind.obey, asked.of(model.name))
 
 
 @_api.get("/triggers")
@@ -277,11 +265,11 @@ def list_triggers(
 
 
 @_api.post("/triggers")
-def send_trigger(asked: orders.ByHand, request: Request) -> orders.Done:
+def send_trigger(asked: orders.ByHand, behind: Back) -> orders.Done:
     """Ask for a retrained model by hand, whatever cool-down, budget and labels would say; 409 while a request is in
     flight, or the data is wrong and it is not forced.
     """
-    return orders.carried_out(request.app.state.obey, asked.of())
+    return orders.carried_out(behind.obey, asked.of())
 
 
 @_api.get("/triggers/{trigger}")
@@ -291,14 +279,14 @@ def show_trigger(found: FoundTrigger, snapshot: Newest) -> decisions.Trigger:
 
 
 @_api.post("/triggers/{trigger}/approve")
-def approve(trigger: str, request: Request) -> orders.Done:
+def approve(trigger: str, behind: Back) -> orders.Done:
     """Send a trigger that was withheld; again, where it was sent before, changes nothing."""
-    return orders.carried_out(request.app.state.obey, Approve(trigger))
+    return orders.carried_out(behind.obey, Approve(trigger))
 
 
 @_api.post("/triggers/{trigger}/status")
-def take_status(trigger: str, said: orders.Progress, request: Request) -> orders.Done:
+def take_status(trigger: str, said: orders.Progress, behind: Back) -> orders.Done:
     """A pipeline says how far it is: `links.status` of the request leads here. The same again changes nothing; 409
     where it would be a step back.
     """
-    return orders.carried_out(request.app.state.obey, said.of(trigger))
+    return orders.carried_out(behind.obey, said.of(trigger))

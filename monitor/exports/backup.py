@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from starlette.responses import StreamingResponse
 
-from monitor.errors import UnavailableError
-
 MEDIA_TYPE = "application/x-tar"
-
-Backup = Callable[[], tuple[int, Iterator[bytes]]]
-"""Begins one: bytes in all, and the pieces. UnavailableError where none can be made now."""
-
-
-def nobody() -> tuple[int, Iterator[bytes]]:
-    """Where nothing is kept that could be copied."""
-    raise UnavailableError("this service only shows what was: it keeps nothing that could be backed up")
 
 
 def answer(copy: tuple[int, Iterator[bytes]]) -> StreamingResponse:

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Self
 
-from monitor.errors import UnavailableError
 from monitor.exports.resource import Resource, Text
 from monitor.statistics.comparison import Comparison, Verdict
 from monitor.statistics.reading import Estimate
-
-Compare = Callable[[str, str, str], Comparison]
-"""Model, champion, challenger; NotFoundError, RefusedError or UnavailableError where there is no comparing."""
-
-
-def nobody(model: str, champion: str, challenger: str) -> Comparison:
-    """Where nothing is kept that could be compared."""
-    raise UnavailableError("this service only shows what was: it compares nothing")
 
 
 class Interval(Resource):

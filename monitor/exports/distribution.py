@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
-from monitor.errors import UnavailableError
 from monitor.events.timestamps import utc
 from monitor.exports.resource import Resource, Span, Text
 from monitor.profiles.distribution import Distribution
@@ -22,15 +20,6 @@ class Compared:
     distribution: Distribution
     reference: str
     replaced: bool
-
-
-Distributed = Callable[[str, str, str | None, int | None], Compared]
-"""Model, feature, version and end of the window, None of the newest; NotFoundError where it is not kept."""
-
-
-def nobody(model: str, feature: str, version: str | None, end_ms: int | None) -> Compared:
-    """Where nothing is kept of windows."""
-    raise UnavailableError("this service only shows what was: it keeps no distributions")
 
 
 class Cell(Resource):

@@ -9,7 +9,7 @@ from fastapi import Depends, HTTPException, Query, Request
 from monitor.detection.life import Life, TriggerState
 from monitor.detection.records import Incident
 from monitor.events.batch import CORRELATION, OUTPUTS, ROWS
-from monitor.exports.past import Past
+from monitor.exports.behind import Behind
 from monitor.exports.text import clean, named
 from monitor.snapshot import ModelView, Snapshot
 
@@ -19,13 +19,13 @@ async def _newest(request: Request) -> Snapshot:
     return snapshot
 
 
-async def _kept(request: Request) -> Past:
-    past: Past = request.app.state.past
-    return past
+async def _behind(request: Request) -> Behind:
+    behind: Behind = request.app.state.behind
+    return behind
 
 
 Newest = Annotated[Snapshot, Depends(_newest)]
-Kept = Annotated[Past, Depends(_kept)]
+Back = Annotated[Behind, Depends(_behind)]
 OfModel = Annotated[str | None, Query(description="Of this model only.")]
 OfState = Annotated[TriggerState | None, Query(description="In this state only.")]
 OnlyOpen = Annotated[bool | None, Query(alias="open", description="Only those that are open, or only those closed.")]

@@ -118,22 +118,13 @@ class Registration:
     reference: bytes
 
 
-Obey = Callable[[Order | Registration], str]
-"""Carries out what is asked, and says what came of it. ConfigError, NotFoundError, RefusedError, UnavailableError."""
-
-
 class Done(BaseModel):
     """What came of it."""
 
     detail: str
 
 
-def nobody(order: Order | Registration) -> str:
-    """Where there is no loop that orders could be given to."""
-    raise UnavailableError("this service only shows what was: it takes no orders")
-
-
-def carried_out(obey: Obey, order: Order | Registration) -> Done:
+def carried_out(obey: Callable[[Order | Registration], str], order: Order | Registration) -> Done:
     """What came of an order."""
     return Done(detail=answered(lambda: obey(order)))
 

@@ -15,7 +15,6 @@ from fastapi import HTTPException, Query
 
 from monitor.detection.records import State, Verdict
 from monitor.detection.sentences import called, spoken
-from monitor.errors import UnavailableError
 from monitor.events.timestamps import iso
 from monitor.exports.markup import Content, Markup, render, tag
 from monitor.exports.orders import answered
@@ -75,10 +74,6 @@ class Report:
     html: bytes
 
 
-Reports = Callable[[str, str | None, str | None], Report]
-"""Of a model, version and window; ConfigError, NotFoundError, RefusedError or UnavailableError where there is none."""
-
-
 OfWindow = Annotated[
     str | None,
     Query(max_length=100, description="Its end, as in 2026-11-23T10:00:00Z, or an incident's id; the newest without."),
@@ -87,19 +82,14 @@ OfWindow = Annotated[
 RETRY_AFTER_S = 20
 
 
-def made(reports: Reports, model: str, version: str | None, window: str | None) -> Report:
+def made(report: Callable[[], Report]) -> Report:
     """The answers of `orders.answered`; 503 says when to ask again."""
     try:
-        return answered(lambda: reports(model, version, window))
+        return answered(report)
     except HTTPException as error:
         if error.status_code == 503:
             error.headers = {"retry-after": str(RETRY_AFTER_S)}
         raise
-
-
-def nobody(model: str, version: str | None, window: str | None) -> Report:
-    """Where no rows are kept."""
-    raise UnavailableError("this service only shows what was: it keeps no rows to report on")
 
 
 class WindowReport(Span):

@@ -1,4 +1,4 @@
-"""What the store tells HTTP of what was."""
+"""What the store tells HTTP of what was. For any thread; UnavailableError where it cannot be read."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from typing import TypeVar
 
 from monitor.detection.records import IncidentChange
 from monitor.errors import StateError, UnavailableError
-from monitor.exports.past import STEPS_MAX, Past
+from monitor.exports.behind import STEPS_MAX
 from monitor.runtime.store import Store
 
 T = TypeVar("T")
 
 
-def past(store: Store) -> Past:
-    def steps(incident: str) -> Sequence[IncidentChange]:
-        return _read(lambda: store.incident_changes(incident=incident, limit=STEPS_MAX)[::-1])
+def steps(store: Store, incident: str) -> Sequence[IncidentChange]:
+    """The newest STEPS_MAX steps of an incident that are kept, oldest first."""
+    return _read(lambda: store.incident_changes(incident=incident, limit=STEPS_MAX)[::-1])
 
-    return Past(steps, lambda trigger: _read(lambda: store.request(trigger)))
+
+def request(store: Store, trigger: str) -> bytes | None:
+    """The event that was stored to be sent for a trigger."""
+    return _read(lambda: store.request(trigger))
 
 
 def _read(ask: Callable[[], T]) -> T:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
 from monitor.config import Config
 from monitor.engine import Monitor, Order, Output
@@ -14,10 +15,12 @@ from monitor.errors import UnavailableError
 from monitor.events.decoder import Decoder
 from monitor.events.native import NativeDecoder
 from monitor.exports.api import create_app
+from monitor.exports.behind import Behind
 from monitor.exports.distribution import Compared
 from monitor.exports.orders import Registration
 from monitor.exports.server import HttpServer
 from monitor.exports.text import printable
+from monitor.runtime import past
 from monitor.runtime.clock import now
 from monitor.runtime.delivery import Delivery
 from monitor.runtime.intake import Topics
@@ -27,7 +30,6 @@ from monitor.runtime.kept import distributed
 from monitor.runtime.loop import Loop
 from monitor.runtime.notices import audience, check_installed, receiver
 from monitor.runtime.outgoing import Outgoing
-from monitor.runtime.past import past
 from monitor.runtime.receivers import receivers
 from monitor.runtime.rendering import Renderer
 from monitor.runtime.reports import Reporter
@@ -98,12 +100,15 @@ class Service:
             self._delivery.start()
             served = create_app(
                 self.snapshot,
-                self._obey,
-                self.compare,
-                self.distributed,
-                store.copy,
-                Reporter(store, self.snapshot, renderer, base_url).report,
-                past(store),
+                Behind(
+                    obey=self._obey,
+                    compare=self.compare,
+                    distributed=self.distributed,
+                    report=Reporter(store, self.snapshot, renderer, base_url).report,
+                    copy=store.copy,
+                    steps=partial(past.steps, store),
+                    request=partial(past.request, store),
+                ),
                 host=config.server.host,
                 series_budget=config.server.series_budget,
                 token=token,

@@ -13,7 +13,7 @@ import pytest
 from monitor.detection.records import IncidentChange
 from monitor.errors import UnavailableError
 from monitor.exports.api import create_app
-from monitor.exports.past import Past
+from monitor.exports.behind import Behind
 from monitor.snapshot import Snapshot
 from tests.exports.client import Client, Response
 from tests.exports.snapshots import (
@@ -345,8 +345,8 @@ def test_an_incident_tells_its_life_so_far() -> None:
     incident = drifting().models["fraud"].incidents[1]
     opened = IncidentChange(replace(incident, severity="minor"), "opened", window(1), "amount drifted", TEN_MS)
     worse = IncidentChange(incident, "worsened", window(2), "amount \ud800 drifted more", window(1).start_ms)
-    past = Past(lambda asked: [opened, worse] if asked == "inc_1" else [])
-    answer = Client(create_app(drifting, past=past)).get("/api/v1/incidents/inc_1").json()
+    behind = Behind(steps=lambda asked: [opened, worse] if asked == "inc_1" else [])
+    answer = Client(create_app(drifting, behind)).get("/api/v1/incidents/inc_1").json()
     assert answer["steps"] == [
         {
             "event": "opened",
@@ -369,7 +369,7 @@ def test_a_life_that_cannot_be_read_now_is_a_problem() -> None:
     def gone(_: str) -> list[IncidentChange]:
         raise UnavailableError("the store cannot be read")
 
-    http = Client(create_app(drifting, past=Past(gone)))
+    http = Client(create_app(drifting, Behind(steps=gone)))
     assert refused(http.get("/api/v1/incidents/inc_1"), 503) == "the store cannot be read"
     page = http.get("/incidents/inc_1", headers={"accept": "text/html"})
     assert page.status_code == 503
@@ -517,7 +517,7 @@ def test_the_reference_page_lists_every_route_and_loads_nothing() -> None:
 
 def test_a_report_in_half_characters_is_heard() -> None:
     heard: list[object] = []
-    app = create_app(drifting, lambda order: heard.append(order) or "done")
+    app = create_app(drifting, Behind(obey=lambda order: heard.append(order) or "done"))
     body = b'{"state": "failed", "detail": "no file \\ud800"}'
     answer = Client(app).post(
         "/api/v1/triggers/trg_1/status", headers={"content-type": "application/json"}, content=body

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from monitor.errors import ConfigError, NotFoundError, RefusedError, UnavailableError
 from monitor.exports.api import create_app
+from monitor.exports.behind import Behind
 from monitor.exports.report import Report, Scope, banner, page
 from monitor.snapshot import WindowView
 from tests.exports.client import Client
@@ -160,7 +161,7 @@ def asking(*errors: Exception) -> tuple[Client, list[tuple[object, ...]]]:
             raise error
         return Report(SCOPE, b"<p>\xc3\xa4</p>")
 
-    return Client(create_app(drifting, reports=reports)), asked
+    return Client(create_app(drifting, Behind(report=reports))), asked
 
 
 def test_the_page_is_served_in_a_sandbox_that_loads_nothing() -> None:
@@ -219,4 +220,4 @@ def test_a_model_that_nobody_configured_has_none() -> None:
 def test_a_service_that_keeps_no_rows_says_so() -> None:
     answer = Client(create_app(drifting)).get("/models/fraud/report")
     assert answer.status_code == 503
-    assert "keeps no rows" in answer.json()["detail"]
+    assert "keeps nothing" in answer.json()["detail"]

@@ -16,7 +16,7 @@ import pytest
 
 from monitor.errors import ConfigError, StateDamagedError, UnavailableError
 from monitor.exports.api import create_app
-from monitor.exports.backup import Backup
+from monitor.exports.behind import Behind
 from monitor.exports.server import HttpServer
 from monitor.runtime.backup import backup, restore
 from monitor.runtime.store import Store
@@ -45,11 +45,11 @@ def unpacked(pieces: Iterator[bytes], directory: Path) -> Path:
 
 
 @contextmanager
-def served(copy: Backup, directory: Path) -> Iterator[Path]:
+def served(copy: Callable[[], tuple[int, Iterator[bytes]]], directory: Path) -> Iterator[Path]:
     """The configuration of a service that hands out such copies."""
     server = HttpServer(port=0)
     nothing = Snapshot(0, {}, ServiceView())
-    server.start(create_app(lambda: nothing, copy=copy, token="0123456789abcdef"))
+    server.start(create_app(lambda: nothing, Behind(copy=copy), token="0123456789abcdef"))
     try:
         yield config(directory, server.port)
     finally:

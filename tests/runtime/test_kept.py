@@ -16,6 +16,7 @@ from monitor.engine.references import References, Standard
 from monitor.errors import NotFoundError
 from monitor.events.batch import INVALID, MISSING, CategoricalColumn, NumericColumn
 from monitor.exports.api import create_app
+from monitor.exports.behind import Behind
 from monitor.profiles.reference import Reference
 from monitor.runtime.kept import distributed, frame, sampled
 from monitor.runtime.store import Store
@@ -43,7 +44,7 @@ def asked(store: Store, path: str, references: References = REFERENCES) -> Respo
     def current() -> Snapshot:
         return snapshot(replace(model_view(), name="m", features=("amount", "age", "country", 'a/b "c" ü')))
 
-    return Client(create_app(current, distributed=found)).get(f"/api/v1/models/m/features/{path}")
+    return Client(create_app(current, Behind(distributed=found))).get(f"/api/v1/models/m/features/{path}")
 
 
 def test_frames_hold_the_rows_as_they_came(store: Store) -> None:

@@ -14,6 +14,7 @@ from monitor.engine import Acknowledge, Monitor
 from monitor.errors import CommitFailedError, ConfigError, RefusedError, UnavailableError
 from monitor.events.batch import no_predictions
 from monitor.exports.api import create_app
+from monitor.exports.behind import Behind
 from monitor.exports.server import HttpServer
 from monitor.runtime.asking import rebaseline
 from monitor.runtime.backtest import TableSource
@@ -59,7 +60,7 @@ def turning(loop: Loop) -> Iterator[None]:
 def served(loop: Loop, directory: Path, token: str | None = None) -> Iterator[Path]:
     """Its HTTP server, and a configuration that names it, and the token."""
     server = HttpServer("127.0.0.1", 0)
-    server.start(create_app(lambda: loop.snapshot, loop.orders.give, token=token))
+    server.start(create_app(lambda: loop.snapshot, Behind(obey=loop.orders.give), token=token))
     (directory / "token").write_text(token or "of nobody's service")
     try:
         yield configured(directory, server.port, ", token_file: token" if token else "")

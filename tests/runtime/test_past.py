@@ -8,8 +8,8 @@ import pytest
 
 from monitor.detection.records import IncidentChange
 from monitor.errors import UnavailableError
-from monitor.exports.past import STEPS_MAX
-from monitor.runtime.past import past
+from monitor.exports.behind import STEPS_MAX
+from monitor.runtime import past
 from monitor.runtime.store import Store
 from tests.exports.snapshots import drifting, window
 
@@ -22,16 +22,16 @@ def test_the_newest_steps_of_an_incident_come_oldest_first() -> None:
     with Store.in_memory() as store:
         with store.transaction():
             store.add_incident_changes([*steps, other])
-        assert past(store).steps("inc_1") == steps[5:]
-        assert past(store).steps("inc_2") == [other]
-        assert past(store).steps("inc_3") == []
-        assert past(store).request("trg_1") is None
+        assert past.steps(store, "inc_1") == steps[5:]
+        assert past.steps(store, "inc_2") == [other]
+        assert past.steps(store, "inc_3") == []
+        assert past.request(store, "trg_1") is None
 
 
 def test_a_store_that_cannot_be_read_is_said_to_be_away() -> None:
     store = Store.in_memory()
     store.close()
     with pytest.raises(UnavailableError, match="cannot be read"):
-        past(store).steps("inc_1")
+        past.steps(store, "inc_1")
     with pytest.raises(UnavailableError, match="cannot be read"):
-        past(store).request("trg_1")
+        past.request(store, "trg_1")

@@ -17,6 +17,7 @@ from monitor.engine.references import Standard
 from monitor.errors import ConfigError, NotFoundError, RefusedError, UnavailableError
 from monitor.events.batch import MISSING, CategoricalColumn, NumericColumn, Predictions
 from monitor.exports.api import create_app
+from monitor.exports.behind import Behind
 from monitor.exports.markup import Markup
 from monitor.exports.server import HttpServer
 from monitor.profiles.reference import Reference
@@ -194,7 +195,7 @@ def config(store: Store, tmp_path: Path) -> Iterator[Path]:
     """Of a service that keeps two windows."""
     asked = reporter(store, kept(1, rows=612), kept(2))
     server = HttpServer("127.0.0.1", 0)
-    server.start(create_app(asked.snapshot, reports=asked.report))
+    server.start(create_app(asked.snapshot, Behind(report=asked.report)))
     try:
         yield configured(tmp_path, server.port)
     finally:

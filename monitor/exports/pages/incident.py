@@ -8,6 +8,7 @@ from monitor.detection.life import Life
 from monitor.detection.records import Incident, IncidentChange, IncidentEvent
 from monitor.detection.sentences import sentence
 from monitor.detection.severity import Level, level_of
+from monitor.exports.behind import STEPS_MAX
 from monitor.exports.course import Line, began_ms, concerned, headline, last, line, within
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.orders import TEXT_MAX
@@ -33,7 +34,6 @@ from monitor.exports.pages.parts import (
     version_name,
     window_query,
 )
-from monitor.exports.past import STEPS_MAX
 from monitor.exports.text import counted
 from monitor.snapshot import DeliveryView, ModelView, ServiceView
 

@@ -12,11 +12,11 @@ from monitor.engine import Acknowledge, Approve
 from monitor.exports import report
 from monitor.exports.distribution import Compared
 from monitor.exports.found import (
+    Back,
     FoundFeature,
     FoundIncident,
     FoundModel,
     FoundTrigger,
-    Kept,
     Newest,
     OfModel,
     OfState,
@@ -73,24 +73,21 @@ def feature_page(
     snapshot: Newest,
     model: FoundModel,
     feature: FoundFeature,
-    request: Request,
+    behind: Back,
     version: OfVersion = None,
     segment: OfSegment = "",
     window: OfWindow = None,
 ) -> str:
     def distributed(of_version: str | None, end_ms: int | None) -> Compared:
-        found: Compared = request.app.state.distributed(model.name, feature, of_version, end_ms)
-        return found
+        return behind.distributed(model.name, feature, of_version, end_ms)
 
     end_ms = None if window is None else epoch_ms(window)
     return of_feature.page(snapshot, model, feature, distributed, version, segment, end_ms)
 
 
 @router.get("/models/{model:path}/report")
-def report_page(
-    model: FoundModel, request: Request, version: OfVersion = None, window: report.OfWindow = None
-) -> Response:
-    found = report.made(request.app.state.reports, model.name, version, window)
+def report_page(model: FoundModel, behind: Back, version: OfVersion = None, window: report.OfWindow = None) -> Response:
+    found = report.made(lambda: behind.report(model.name, version, window))
     return HTMLResponse(found.html, headers={"content-security-policy": report.CONTENT_SECURITY_POLICY})
 
 
@@ -111,16 +108,16 @@ def incidents_page(snapshot: Newest, model: OfModel = None, only_open: OnlyOpen 
 
 
 @router.get("/incidents/{incident}")
-def incident_page(found: FoundIncident, snapshot: Newest, past: Kept) -> str:
-    steps = answered(lambda: past.steps(found[1].id))
+def incident_page(found: FoundIncident, snapshot: Newest, behind: Back) -> str:
+    steps = answered(lambda: behind.steps(found[1].id))
     return of_incident.page(snapshot.service, *found, steps)
 
 
 # Orders that a page's form gives. The guard refuses those of other servers' pages, also where a browser remembers the
 # token; the answer leads back, so that to load the page again does not give the order again.
 @router.post("/incidents/{incident}/acknowledge")
-def acknowledge(found: FoundIncident, note: Annotated[str, Depends(_note)], request: Request) -> Response:
-    carried_out(request.app.state.obey, Acknowledge(found[1].id, note))
+def acknowledge(found: FoundIncident, note: Annotated[str, Depends(_note)], behind: Back) -> Response:
+    carried_out(behind.obey, Acknowledge(found[1].id, note))
     return RedirectResponse(parts.incident_page(found[1].id), 303)
 
 
@@ -130,14 +127,14 @@ def triggers_page(snapshot: Newest, model: OfModel = None, state: OfState = None
 
 
 @router.get("/triggers/{trigger}")
-def trigger_page(found: FoundTrigger, snapshot: Newest, past: Kept) -> str:
-    request = answered(lambda: past.request(found[1].trigger.id))
+def trigger_page(found: FoundTrigger, snapshot: Newest, behind: Back) -> str:
+    request = answered(lambda: behind.request(found[1].trigger.id))
     return of_trigger.page(snapshot.service, *found, request)
 
 
 @router.post("/triggers/{trigger}/approve")
-def approve(found: FoundTrigger, request: Request) -> Response:
-    carried_out(request.app.state.obey, Approve(found[1].trigger.id))
+def approve(found: FoundTrigger, behind: Back) -> Response:
+    carried_out(behind.obey, Approve(found[1].trigger.id))
     return RedirectResponse(parts.trigger_page(found[1].trigger.id), 303)
 
 

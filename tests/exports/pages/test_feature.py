@@ -12,6 +12,7 @@ import pytest
 from monitor.detection.records import Incident
 from monitor.errors import NotFoundError
 from monitor.exports.api import create_app
+from monitor.exports.behind import Behind
 from monitor.exports.distribution import Compared
 from monitor.exports.pages.feature import Distributed, page
 from monitor.profiles.distribution import Cell, Distribution
@@ -260,7 +261,9 @@ def test_a_feature_of_any_name_has_a_page_that_its_model_leads_to(name: str) -> 
     cells = (Cell(name, None, None, 5, 1), *CELLS[2:])
     view = window_view(place, [verdict(place, name, "drifting", 0.5, 0.1)])
     current = snapshot(model_view(name="m/n", features=(name,), windows=[view]))
-    app = create_app(lambda: current, distributed=lambda model, feature, *asked: held(cells, numeric=False)(*asked))
+    app = create_app(
+        lambda: current, Behind(distributed=lambda model, feature, *asked: held(cells, numeric=False)(*asked))
+    )
     served = Client(app)
     links = Read(served.get("/models/m%2Fn").text).links
     (link,) = {each for each in links if "/features/" in each}

@@ -11,8 +11,8 @@ import pytest
 from monitor.engine import Acknowledge, Approve
 from monitor.errors import RefusedError
 from monitor.exports.api import create_app
+from monitor.exports.behind import Behind
 from monitor.exports.orders import TEXT_MAX
-from monitor.exports.past import Past
 from tests.exports.client import Client, Response
 from tests.exports.pages.reader import Read
 from tests.exports.snapshots import drifting
@@ -21,8 +21,8 @@ BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;
 FORM = {**BROWSER, "content-type": "application/x-www-form-urlencoded", "origin": "http://127.0.0.1:8000"}
 
 
-def client(obey: Callable[[Any], str] = lambda order: "done", past: Past | None = None) -> Client:
-    return Client(create_app(drifting, obey, past=past or Past()))
+def client(**behind: Callable[..., Any]) -> Client:
+    return Client(create_app(drifting, Behind(**{"obey": lambda order: "done", **behind})))
 
 
 def said(answer: Response, status: int) -> Read:
@@ -59,7 +59,7 @@ def test_what_the_store_keeps_is_asked_for_the_one_that_is_shown() -> None:
         asked.append(identity)
         return ()
 
-    http = client(past=Past(of, lambda trigger: asked.append(trigger)))
+    http = client(steps=of, request=lambda trigger: asked.append(trigger))
     for path in ("/incidents", "/triggers", "/api/v1/incidents"):
         http.get(path)
     assert asked == []
@@ -70,7 +70,7 @@ def test_what_the_store_keeps_is_asked_for_the_one_that_is_shown() -> None:
 
 def test_an_incident_is_acknowledged_by_a_form_and_leads_back() -> None:
     heard: list[object] = []
-    http = client(lambda order: heard.append(order) or "done")  # type: ignore[func-returns-value]
+    http = client(obey=lambda order: heard.append(order) or "done")  # type: ignore[func-returns-value]
     answer = http.post("/incidents/inc_1/acknowledge", FORM, b"note=+Ann+%C5%BB+%3Cb%3E+")
     assert (answer.status_code, answer.headers["location"]) == (303, "/incidents/inc_1")
     assert http.post("/incidents/inc_1/acknowledge", FORM, b"").status_code == 303
@@ -79,7 +79,7 @@ def test_an_incident_is_acknowledged_by_a_form_and_leads_back() -> None:
 
 def test_a_request_is_approved_by_a_form_and_leads_back() -> None:
     heard: list[object] = []
-    http = client(lambda order: heard.append(order) or "done")  # type: ignore[func-returns-value]
+    http = client(obey=lambda order: heard.append(order) or "done")  # type: ignore[func-returns-value]
     answer = http.post("/triggers/trg_0/approve", FORM, b"")
     assert (answer.status_code, answer.headers["location"]) == (303, "/triggers/trg_0")
     assert heard == [Approve("trg_0")]
@@ -89,14 +89,14 @@ def test_a_request_is_approved_by_a_form_and_leads_back() -> None:
 @pytest.mark.parametrize("path", ["/incidents/inc_1/acknowledge", "/triggers/trg_0/approve"])
 def test_a_form_of_a_foreign_page_gives_no_order(path: str, origin: str) -> None:
     heard: list[object] = []
-    http = client(lambda order: heard.append(order) or "done")  # type: ignore[func-returns-value]
+    http = client(obey=lambda order: heard.append(order) or "done")  # type: ignore[func-returns-value]
     assert "refused" in said(http.post(path, FORM | {"origin": origin}, b""), 403).text
     assert heard == []
     assert http.get(path, headers=BROWSER).status_code == 405
 
 
 def test_a_form_needs_the_token_that_a_browser_remembers() -> None:
-    http = Client(create_app(drifting, lambda order: "done", host="0.0.0.0", token="0123456789abcdef"))
+    http = Client(create_app(drifting, Behind(obey=lambda order: "done"), host="0.0.0.0", token="0123456789abcdef"))
     known = "Basic " + base64.b64encode(b"anybody:0123456789abcdef").decode()
     for path in ("/incidents/inc_1/acknowledge", "/triggers/trg_0/approve"):
         assert http.post(path, FORM | {"authorization": known}, b"").status_code == 303
@@ -119,7 +119,7 @@ def test_an_order_that_is_refused_is_a_page_with_a_way_back() -> None:
     def refuse(order: object) -> str:
         raise RefusedError("incident inc_1 is not open: /api/v1/incidents?open=true lists those that are")
 
-    page = said(client(refuse).post("/incidents/inc_1/acknowledge", FORM, b""), 409)
+    page = said(client(obey=refuse).post("/incidents/inc_1/acknowledge", FORM, b""), 409)
     assert "Incident inc_1 is not open: /incidents?open=true lists those that are." in page.text
     assert {"/incidents/inc_1", "/incidents", "/"} <= {*page.links}
 
