@@ -27,6 +27,8 @@ Layout = dict[str, Any]
 _IN_SCRIPT = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
 """What could end the script element that holds the figure."""
 
+_NO_HTML = {ord(letter): f"&{name};" for letter, name in (("&", "amp"), ("<", "lt"), (">", "gt"))}
+
 
 def chart(
     identity: str,
@@ -42,7 +44,7 @@ def chart(
     the same in words and numbers. key: what marks and colours mean, where plotly's legend does not say it.
     """
     figure = {"data": traces, "layout": layout_of(layout, height)}
-    # Keys and values of a figure are ours, but names of features and versions are anybody's.
+    # Keys of a figure are ours, but names of features and versions in it are anybody's.
     text = orjson.dumps(_clean(figure), option=orjson.OPT_SERIALIZE_NUMPY).decode().translate(_IN_SCRIPT)
     return tag(
         "figure",
@@ -141,16 +143,13 @@ def _is_axis(name: str) -> bool:
 
 
 def _clean(value: Any) -> Any:
-    """The same with names that JSON can carry, and that plotly does not take for HTML."""
+    """The same with text that JSON can carry and that plotly shows as it is: it reads some HTML of its own, links and
+    images among it, which only our own Markup is to have. `meta` it does not show: it holds addresses.
+    """
     if isinstance(value, str):
-        return clean(value)
+        return clean(value) if isinstance(value, Markup) else clean(value).translate(_NO_HTML)
     if isinstance(value, dict):
-        return {key: _clean(each) for key, each in value.items()}
+        return {key: each if key == "meta" else _clean(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_clean(each) for each in value]
     return value
-
-
-def label(text: str) -> str:
-    """A name as plotly shows it: it reads some HTML of its own, of which a name is to have none."""
-    return clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -2,48 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 from monitor.detection.sentences import spoken
 from monitor.events.timestamps import iso, utc
-from monitor.exports.heat import STEPS, Cell, Heat, Row, of_model
+from monitor.exports.heat import STEPS, Cell, Heat, Heats, Row
 from monitor.exports.markup import Content, Markup, tag
-from monitor.exports.pages.charts import Trace, chart, label
+from monitor.exports.pages.charts import Trace, chart
 from monitor.exports.pages.parts import feature_page, number, span, span_text, table
 from monitor.snapshot import ModelView
 from monitor.spec import DAY_MS, HOUR_MS
 
 _COLOURS = ("var(--ha)", "var(--hb)", "var(--hc)", "var(--hd)", "var(--he)", "var(--hf)")
 _MARKS = (("▲", "drifting"), ("△", "watch"), ("◆", "faulty data"), ("–", "learning"))
+_SAID: Mapping[str, str] = {"d": "drifting", "w": "watch", "f": "faulty data", "l": "learning", "o": "ok",
+                            "u": "untestable", "i": "insufficient"}  # fmt: skip
+"""What a cell is said to be, by the letter that stands for it in a figure."""
+_LETTERS = {said: letter for letter, said in _SAID.items()}
 _ROW, _AXES, _TICKS = 22, 40, 5
 _NAME = 26  # Characters of a name that fit beside its row; on a phone, fewer are left to the windows otherwise.
 
 
+_HEATS = Heats()
+
+
 def heat_map(model: ModelView, version: str) -> Content:
     """None where no window is held."""
-    seen = of_model(model, version)
+    seen = _HEATS.of(model, version)
     if not seen.columns or not seen.rows:
         return None
     rows = seen.rows[::-1]  # An axis of plotly begins below.
     names = [_name(row) for row in rows]
     windows = len(seen.columns)
     first, last = seen.columns[0][0], seen.columns[-1][1]
-    ends = [_columns(seen, at) for at in range(windows)]
     grid: Trace = {
         "type": "heatmap",
         "x": list(range(windows)),
         "y": list(range(len(rows))),
         "z": [[_step(cell) for cell in row.cells] for row in rows],
-        "text": [[_says(name, ends[at], cell) for at, cell in enumerate(row.cells)]
-                 for name, row in zip(names, rows, strict=True)],
-        "hovertemplate": "%{text}<extra></extra>",
+        # charts.js makes of them what each cell says: written out, a name and a span in each would be most of a page.
+        "text": names,
+        "customdata": [[_size(cell) for cell in row.cells] for row in rows],
+        "hovertemplate": Markup("%{text}<extra></extra>"),
         "zmin": 0, "zmax": len(_COLOURS), "xgap": 1, "ygap": 2, "hoverongaps": False,
         "colorscale": [[(at + edge) / len(_COLOURS), colour] for at, colour in enumerate(_COLOURS) for edge in (0, 1)],
         "showscale": False,
         "meta": {
             "rows": [_address(model, version, row) for row in rows],
             "windows": [iso(end) for _, end in seen.columns],
+            "spans": [span_text(*column) for column in seen.columns],
+            "states": ["".join(map(_letter, row.cells)) for row in rows],
+            "said": _SAID,
         },
     }  # fmt: skip
     traces = [
@@ -59,7 +68,7 @@ def heat_map(model: ModelView, version: str) -> Content:
         "xaxis": {"tickvals": list(places), "side": "top",
                   "ticktext": [_moment(seen.columns[at][0], last - first) for at in places],
                   "showgrid": False, "range": [-0.5, windows - 0.5], "tickangle": 0},
-        "yaxis": {"tickvals": list(range(len(rows))), "ticktext": [label(_short(name)) for name in names],
+        "yaxis": {"tickvals": list(range(len(rows))), "ticktext": [_short(name) for name in names],
                   "showgrid": False, "range": [-0.5, len(rows) - 0.5]},
         "showlegend": False,
     }  # fmt: skip
@@ -68,7 +77,7 @@ def heat_map(model: ModelView, version: str) -> Content:
     merged = (
         f"; a column is {seen.per_column} successive ones, and shows the worst of them" if seen.per_column > 1 else ""
     )
-    worst = [row.feature for row in seen.rows if row.badness[0]]
+    worst = [row.name for row in seen.rows if row.badness[0]]
     says = f"{said}{span_text(first, last)}{merged}."
     says += f" Drifting, faulty or on watch: {', '.join(map(spoken, worst)) or 'nothing'}."
     height = _AXES + _ROW * max(len(rows), 3)
@@ -92,17 +101,16 @@ def _key() -> Markup:
 
 def _marks(name: str, symbol: str, rows: Sequence[Row], which: Callable[[Cell], bool]) -> list[Trace]:
     """Of cells that have this to say, for those who do not tell the colours apart."""
-    places = [
-        (column, at, _on(cell))
-        for at, row in enumerate(rows)
-        for column, cell in enumerate(row.cells)
-        if cell is not None and which(cell)
-    ]
-    if not places:
-        return []
-    x, y, colours = zip(*places, strict=True)
-    marker: dict[str, Any] = {"symbol": symbol, "size": 7, "color": colours}
-    return [{"type": "scatter", "mode": "markers", "name": name, "x": x, "y": y, "marker": marker, "hoverinfo": "skip"}]
+    places: dict[str, list[tuple[int, int]]] = {}
+    for at, row in enumerate(rows):
+        for column, cell in enumerate(row.cells):
+            if cell is not None and which(cell):
+                places.setdefault(_on(cell), []).append((column, at))
+    return [
+        {"type": "scatter", "mode": "markers", "name": name, "x": [x for x, _ in mine], "y": [y for _, y in mine],
+         "marker": {"symbol": symbol, "size": 7, "color": colour}, "hoverinfo": "skip"}
+        for colour, mine in places.items()
+    ]  # fmt: skip
 
 
 def _on(cell: Cell) -> str:
@@ -116,17 +124,13 @@ def _step(cell: Cell | None) -> float | None:
     return None if cell is None or cell.step is None else cell.step + 0.5
 
 
-def _says(name: str, when: str, cell: Cell | None) -> str:
-    if cell is None:
-        return ""
-    size = "not tested" if cell.ratio is None else f"{cell.ratio:.2g} tolerances"
-    state = "faulty data" if cell.data else cell.state
-    return f"{label(name)}<br>{when}<br>{size}, {state}"
+def _size(cell: Cell | None) -> float | None:
+    """In tolerances, to two digits; None where nothing was tested."""
+    return None if cell is None or cell.ratio is None else float(f"{cell.ratio:.2g}")
 
 
-def _columns(seen: Heat, at: int) -> str:
-    start, end = seen.columns[at]
-    return f"{utc(start):%Y-%m-%d %H:%M:%S} to {utc(end):%H:%M:%S} UTC"
+def _letter(cell: Cell | None) -> str:
+    return " " if cell is None else _LETTERS["faulty data" if cell.data else cell.state]
 
 
 def _moment(ms: int, span_ms: int) -> str:
@@ -136,12 +140,11 @@ def _moment(ms: int, span_ms: int) -> str:
 
 
 def _name(row: Row) -> str:
-    return spoken(row.feature)
+    return spoken(row.name)
 
 
 def _address(model: ModelView, version: str, row: Row) -> str:
-    feature = row.feature.partition(" in ")[0] if row.segment else row.feature
-    return feature_page(model.name, feature, version=version, segment=row.segment or None)
+    return feature_page(model.name, row.feature, version=version, segment=row.segment or None)
 
 
 def _short(name: str) -> str:

@@ -65,7 +65,7 @@ def _began(model: ModelView, version: str, ends: Sequence[int]) -> Layout:
     for each in model.incidents:
         if each.open and each.opened.version == version:
             causes.setdefault(began_ms(model, each), []).append(each.cause)
-    said = {moment: f"{', '.join(mine)}<br>began about here" for moment, mine in causes.items()}
+    said = {moment: Markup(f"{', '.join(mine)}<br>began about here") for moment, mine in causes.items()}
     return marked(said, ends, low=0.28)
 
 

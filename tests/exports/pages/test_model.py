@@ -63,8 +63,9 @@ def test_the_page_leads_to_what_it_names() -> None:
 
 
 def test_a_model_that_has_seen_nothing_says_so() -> None:
-    assert "churn learning" not in read(drifting(), "churn").text
-    assert "No window has closed yet." in read(drifting(), "churn").text
+    text = read(drifting(), "churn").text
+    assert "No window has closed yet." in text
+    assert "Features" not in text
 
 
 def test_only_the_most_drifted_features_are_shown_and_the_rest_counted() -> None:
@@ -75,6 +76,17 @@ def test_only_the_most_drifted_features_are_shown_and_the_rest_counted() -> None
     assert f"feature_{FEATURES_MAX + 4:02}" in listed
     assert "feature_04" not in listed
     assert "and 5 more" in listed
+
+
+def test_a_page_of_ten_thousand_features_is_as_long_as_one_of_a_hundred() -> None:
+    def wide(features: int) -> str:
+        place = window(0)
+        names = [f"feature_{number:05}" for number in range(features)]
+        view = window_view(place, [verdict(place, name, "drifting", 0.5, 0.01) for name in names])
+        model = model_view(windows=[view] + [replace(view, window=window(hour)) for hour in range(1, 40)])
+        return page(snapshot(model), model)
+
+    assert len(wide(10_000)) == pytest.approx(len(wide(100)), abs=1_000)
 
 
 def test_features_are_found_by_part_of_their_names() -> None:
