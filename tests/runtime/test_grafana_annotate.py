@@ -24,7 +24,7 @@ from tests.grafana import FakeGrafana
 from tests.receivers import closed_port
 
 TOKEN = "the-token-of-the-service"
-PUBLIC = "https://monitor.example/below"
+PUBLIC = "https://monitor.example"
 
 
 @dataclass
