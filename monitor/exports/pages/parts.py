@@ -141,14 +141,6 @@ def span_text(start_ms: int, end_ms: int) -> str:
     return f"{start:%Y-%m-%d {clock}} to {end:{date}{clock}} UTC"
 
 
-def span_text(start_ms: int, end_ms: int) -> str:
-    """The same where no markup can be."""
-    start, end = utc(start_ms), utc(end_ms)
-    clock = "%H:%M:%S" if start.second or end.second else "%H:%M"
-    date = "" if start.date() == end.date() else "%Y-%m-%d "
-    return f"{start:%Y-%m-%d {clock}} to {end:{date}{clock}} UTC"
-
-
 def time(ms: int) -> Markup:
     return _stamp(utc(ms), f"%Y-%m-%d {_clock(ms)} UTC")
 
