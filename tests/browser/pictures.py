@@ -47,8 +47,8 @@ PICTURES: Mapping[str, Picture] = {
     "overview": Picture("/", "h1", ".card >> nth=-1"),
     "model": Picture(_MODEL, ".card:has(figure) >> nth=0", ".card:has(figure) >> nth=-1"),
     "features": Picture(_MODEL, _FEATURES, _FEATURES),
-    "feature": Picture(f"{_MODEL}/features/income?version=1", "h1", "figure >> nth=0"),
-    "incident": Picture("/incidents", "h1", ".card:has(figure)", follow="fallen"),
+    "feature": Picture(f"{_MODEL}/features/income?version=1", ".trail", "figure >> nth=0"),
+    "incident": Picture("/incidents", ".trail", ".card:has(figure)", follow="fallen"),
 }
 
 
