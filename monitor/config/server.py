@@ -24,7 +24,7 @@ def _origin(url: str) -> str:
     parts = urlsplit(receiver_url(url))
     if parts.path not in ("", "/") or parts.query:
         raise ValueError(
-            "holds a path or a query, and pages link to each other from / on: write scheme and host alone, and give the "
+            "holds a path or a query, and pages link to each other from / on: write scheme and host alone, give the "
             "service a host name or a port of its own at the proxy"
         )
     return url

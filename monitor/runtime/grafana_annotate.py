@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from monitor.actions import links
+from monitor.addresses import incident_page, public, trigger_page
 from monitor.config import load_grafana, load_server
 from monitor.config.network import own_url
 from monitor.config.units import duration_ms, duration_text
@@ -131,14 +131,14 @@ def _of_incident(incident: _Item, base_url: str) -> Noted:
     }[incident["cause"]]
     state = "over" if not incident["open"] else "acknowledged" if incident["acknowledged"] else "open"
     text = f"{_who(incident)}: {what} ({incident['severity']}, {state})"
-    return _noted("incident", incident, start_ms, end_ms, text, links.page(base_url, "incidents", incident["id"]))
+    return _noted("incident", incident, start_ms, end_ms, text, public(base_url, incident_page(incident["id"])))
 
 
 def _of_trigger(trigger: _Item, base_url: str) -> Noted:
     at_ms = instant(trigger["window"]["window_end"])
     made = f" as version {trigger['new_version']}" if trigger["new_version"] else ""
     text = f"{_who(trigger)}: retrain request, {trigger['state']}{made}. {trigger['summary']}"
-    return _noted("trigger", trigger, at_ms, at_ms, text, links.page(base_url, "triggers", trigger["id"]))
+    return _noted("trigger", trigger, at_ms, at_ms, text, public(base_url, trigger_page(trigger["id"])))
 
 
 def _of_version(model: str, version: str, since: str) -> tuple[str, Noted]:

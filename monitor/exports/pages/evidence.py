@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from monitor.addresses import feature_page, window_query
 from monitor.detection.records import PerformanceEvidence, Verdict
 from monitor.detection.sentences import spoken
 from monitor.exports.latest import estimated
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages.parts import (
     badge,
-    feature_page,
     figure,
     moved,
     number,
     percent,
     table,
-    window_query,
 )
 from monitor.snapshot import PerformanceView
 from monitor.statistics.reading import Reading

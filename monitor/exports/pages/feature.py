@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from monitor.addresses import feature_page, model_page, report_page, window_query
 from monitor.detection.records import Incident, State, Verdict
 from monitor.detection.sentences import spoken
 from monitor.detection.subject import Subject, is_of
@@ -20,19 +21,15 @@ from monitor.exports.pages.history import history, quality
 from monitor.exports.pages.parts import (
     as_of,
     badge,
-    feature_page,
     incident,
     listed,
-    model_page,
     number,
     percent,
-    report_page,
     span,
     span_text,
     time,
     trouble,
     version_name,
-    window_query,
 )
 from monitor.exports.text import counted
 from monitor.snapshot import ModelView, Snapshot, WindowView

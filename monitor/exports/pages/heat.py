@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from monitor.addresses import feature_page
 from monitor.detection.sentences import spoken
 from monitor.events.timestamps import iso, utc
 from monitor.exports.heat import STEPS, Cell, Heat, Heats, Row
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages.charts import Trace, chart
-from monitor.exports.pages.parts import feature_page, number, span, span_text, table
+from monitor.exports.pages.parts import (
+    number,
+    span,
+    span_text,
+    table,
+)
 from monitor.snapshot import ModelView
 from monitor.spec import DAY_MS, HOUR_MS
 

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from monitor.addresses import feature_page, window_query
 from monitor.detection.records import Incident, State, Verdict
 from monitor.exports.course import began_ms
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages.charts import Trace, chart, level, line, times
-from monitor.exports.pages.parts import badge, feature_page, number, percent, span, table, window_query
+from monitor.exports.pages.parts import (
+    badge,
+    number,
+    percent,
+    span,
+    table,
+)
 from monitor.snapshot import ModelView, WindowView
 
 _SYMBOLS: dict[State, str] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from monitor.addresses import API, incident_page, model_page, report_page, window_query
 from monitor.detection.life import Life
 from monitor.detection.records import Incident, IncidentChange, IncidentEvent
 from monitor.detection.sentences import sentence
@@ -20,11 +21,8 @@ from monitor.exports.pages.parts import (
     as_of,
     badge,
     figure,
-    incident_page,
     listed,
-    model_page,
     number,
-    report_page,
     retraining,
     span,
     standing,
@@ -32,7 +30,6 @@ from monitor.exports.pages.parts import (
     time,
     trouble,
     version_name,
-    window_query,
 )
 from monitor.exports.text import counted
 from monitor.snapshot import DeliveryView, ModelView, ServiceView
@@ -113,7 +110,7 @@ def _links(incident: Incident) -> Markup:
         " · ",
         tag("a", "Report of the window", href=report_page(window)),
         " · ",
-        tag("a", "For programs", href=f"/api/v1{incident_page(incident.id)}"),
+        tag("a", "For programs", href=f"{API}{incident_page(incident.id)}"),
     )
 
 

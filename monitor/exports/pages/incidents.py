@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from monitor.addresses import incident_page, incidents_page, trigger_page
 from monitor.detection.life import Life
 from monitor.detection.records import Incident
 from monitor.detection.severity import level_of
@@ -17,12 +18,9 @@ from monitor.exports.pages.parts import (
     as_of,
     badge,
     choice,
-    incident_page,
-    incidents_page,
     pager,
     standing,
     time,
-    trigger_page,
     trouble,
 )
 from monitor.exports.text import counted

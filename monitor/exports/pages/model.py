@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from monitor.addresses import feature_page, incidents_page, model_page, report_page, triggers_page
 from monitor.detection.detector import MERGED_MAX
 from monitor.detection.records import Aspect, State, Verdict
 from monitor.detection.sentences import describe_skew, spoken
@@ -19,23 +20,18 @@ from monitor.exports.pages.parts import (
     badge,
     bar,
     duration,
-    feature_page,
     figure,
     incident,
-    incidents_page,
     interval,
     listed,
-    model_page,
     moved,
     number,
     percent,
     powers,
-    report_page,
     retraining,
     span,
     table,
     time,
-    triggers_page,
     trouble,
     version_name,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from monitor.addresses import model_page
 from monitor.detection.records import Incident, State
 from monitor.detection.sentences import spoken
 from monitor.exports.course import figure
@@ -14,7 +15,6 @@ from monitor.exports.pages.parts import (
     incident,
     interval,
     listed,
-    model_page,
     number,
     table,
     time,

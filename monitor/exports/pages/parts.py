@@ -1,4 +1,4 @@
-"""What pages share: times, figures, badges, bars, tables, and where each page is."""
+"""What pages share: times, figures, badges, bars, tables, entries of lists."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
-from urllib.parse import quote, urlencode
 
+from monitor.addresses import incident_page, trigger_page
 from monitor.detection.life import Life, TriggerState
 from monitor.detection.records import Incident, Moved, State
 from monitor.detection.sentences import spoken
 from monitor.detection.severity import Level
 from monitor.events.batch import CORRELATION
-from monitor.events.timestamps import iso, utc
+from monitor.events.timestamps import utc
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.text import named
 from monitor.snapshot import DeliveryView, ServiceView
 from monitor.statistics.reading import Reading
-from monitor.windows.window import Window
 
 PAGE = 50
 """Entries of a list on one page."""
@@ -239,45 +238,3 @@ def pager(offset: int, total: int, address: Callable[[int], str]) -> Content:
     newer = tag("a", "Newer", href=address(max(min(offset, total) - PAGE, 0)), rel="prev") if offset else None
     older = tag("a", "Older", href=address(end), rel="next") if end < total and offset < total else None
     return tag("nav", newer, tag("span", shown, class_="quiet"), older, aria_label="Pages")
-
-
-def model_page(model: str, **query: str | None) -> str:
-    return _address("/models/", model, query=query)
-
-
-def feature_page(model: str, feature: str, **query: str | None) -> str:
-    return _address("/models/", model, "/features/", feature, query=query)
-
-
-def window_query(window: Window) -> dict[str, str | None]:
-    """Names a window in an address."""
-    return {"version": window.version, "segment": window.segment or None, "window": iso(window.end_ms)}
-
-
-def report_page(window: Window) -> str:
-    """Of whole traffic, also where the window is a segment's."""
-    query = {"version": window.version, "window": iso(window.end_ms)}
-    return _address("/models/", window.model, "/report", query=query)
-
-
-def incidents_page(**query: str | None) -> str:
-    return _address("/incidents", query=query)
-
-
-def triggers_page(**query: str | None) -> str:
-    return _address("/triggers", query=query)
-
-
-def incident_page(identity: str) -> str:
-    return _address("/incidents/", identity)
-
-
-def trigger_page(identity: str) -> str:
-    return _address("/triggers/", identity)
-
-
-def _address(*parts: str, query: Mapping[str, str | None] = {}) -> str:
-    """Every second part is a name."""
-    path = "".join(quote(part, safe="" if at % 2 else "/", errors="backslashreplace") for at, part in enumerate(parts))
-    known = {key: value for key, value in query.items() if value is not None}
-    return path + (f"?{urlencode(known, errors='backslashreplace')}" if known else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from monitor.addresses import trigger_page, triggers_page
 from monitor.detection.life import Life, TriggerState
 from monitor.detection.records import Trigger
 from monitor.detection.sentences import sentence
@@ -19,8 +20,6 @@ from monitor.exports.pages.parts import (
     choice,
     pager,
     time,
-    trigger_page,
-    triggers_page,
     trouble,
     version_name,
 )
