@@ -1,4 +1,4 @@
-"""The list of incidents: the open ones first, then the newest."""
+"""The list of incidents: the open ones first, the gravest of them on top, then the newest."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from monitor.exports.pages.parts import (
     time,
     trouble,
 )
+from monitor.exports.pages.wrong import urgent
 from monitor.exports.text import counted
 from monitor.snapshot import Snapshot
 
@@ -32,7 +33,7 @@ _KINDS: tuple[tuple[str, bool | None], ...] = (("all", None), ("open", True), ("
 
 def page(snapshot: Snapshot, model: str | None = None, only_open: bool | None = None, offset: int = 0) -> str:
     """model: of this one only. only_open: those that are, or those that are over; None: both. offset: to begin at."""
-    found = sorted(incidents(snapshot, model, only_open), key=lambda incident: not incident.open)
+    found = sorted(incidents(snapshot, model, only_open), key=urgent)
     shown = found[offset : offset + PAGE]
     asked = requests(snapshot, {each.id for each in shown})
     open_ones = sum(each.open for each in found)

@@ -36,6 +36,7 @@ from monitor.exports.pages.parts import (
     version_name,
 )
 from monitor.exports.pages.performance import performance_chart
+from monitor.exports.pages.wrong import concerning, standing_of, urgent
 from monitor.exports.text import counted, named
 from monitor.snapshot import DeliveryView, ModelView, PerformanceView, Snapshot, Target
 from monitor.statistics.reading import Reading
@@ -65,7 +66,7 @@ def page(
     state = overall(verdict for part in parts for verdict in part.standing)
     return document(
         model.name,
-        tag("p", badge(state), " ", _glance(model)),
+        tag("p", standing_of(state, model.incidents), " ", _glance(model)),
         trouble(snapshot.service),
         _open_incidents(model),
         choices(parts, shown, lambda part: model_page(model.name, version=part.version, segment=part.segment or None)),
@@ -89,16 +90,17 @@ def _glance(model: ModelView) -> Content:
 def _open_incidents(model: ModelView) -> Content:
     if not model.incidents:
         return None
-    found = listed("Open incidents", [incident(each) for each in reversed(model.incidents) if each.open])
+    found = listed("Open incidents", [incident(each) for each in sorted(model.incidents, key=urgent) if each.open])
     every = tag("a", f"All {counted(len(model.incidents), 'incident')}", href=incidents_page(model=model.name))
     return card(found, tag("p", every))
 
 
 def _slice(model: ModelView, part: Slice, search: str | None) -> Content:
     title = version_name(part.version) + (f", {part.segment}" if part.segment else "")
+    mine = concerning(model.incidents, part)
     return [
         card(
-            tag("h2", title[0].upper() + title[1:], " ", badge(overall(part.standing))),
+            tag("h2", title[0].upper() + title[1:], " ", standing_of(overall(part.standing), mine)),
             None if part.segment else _performance(model, part),
             _window(part),
             _said(part),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from monitor.addresses import model_page
 from monitor.detection.records import Incident, State
 from monitor.detection.sentences import spoken
+from monitor.detection.severity import LEVELS, level_of
 from monitor.exports.course import figure
 from monitor.exports.latest import STATES, Slice, overall, slices
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages.frame import card, document
 from monitor.exports.pages.parts import (
     as_of,
-    badge,
     incident,
     interval,
     listed,
@@ -20,6 +20,7 @@ from monitor.exports.pages.parts import (
     time,
     trouble,
 )
+from monitor.exports.pages.wrong import alarm, standing_of, urgent
 from monitor.exports.text import counted, named
 from monitor.snapshot import ModelView, Snapshot
 
@@ -28,7 +29,6 @@ INCIDENTS_MAX = 20
 STRIP = 40
 """Windows in the small picture of each model."""
 
-_SEVERITY = ("minor", "moderate", "major")
 _HEIGHTS: dict[State, int] = {"drifting": 24, "watch": 15, "ok": 6, "learning": 3, "insufficient": 3, "untestable": 3}
 
 
@@ -37,7 +37,7 @@ def page(snapshot: Snapshot) -> str:
     parts = {model.name: slices(model) for model in models}
     states = {name: overall(verdict for part in mine for verdict in part.standing) for name, mine in parts.items()}
     models.sort(key=lambda model: _worst(model, states[model.name]))
-    incidents = sorted((each for model in models for each in model.incidents if each.open), key=_gravest)
+    incidents = sorted((each for model in models for each in model.incidents if each.open), key=urgent)
     return document(
         "Model monitor",
         tag("p", counted(len(models), "model"), ", ", counted(len(incidents), "open incident"), class_="quiet"),
@@ -52,12 +52,8 @@ def page(snapshot: Snapshot) -> str:
 
 def _worst(model: ModelView, state: State) -> tuple[bool, int, int, str]:
     """Sorts models: those with open incidents first, then by state."""
-    gravest = max((_SEVERITY.index(each.severity) for each in model.incidents if each.open), default=-1)
+    gravest = max((LEVELS.index(level_of(each)) for each in model.incidents if each.open), default=-1)
     return gravest < 0, -gravest, -STATES.index(state), model.name
-
-
-def _gravest(of: Incident) -> tuple[int, int, str]:
-    return -_SEVERITY.index(of.severity), -of.opened.end_ms, of.id
 
 
 def _incidents(incidents: list[Incident]) -> Content:
@@ -84,7 +80,7 @@ def _row(model: ModelView, parts: tuple[Slice, ...], state: State) -> Markup:
     return tag(
         "tr",
         tag("th", tag("a", model.name, href=model_page(model.name)), _version(newest, model), scope="row"),
-        tag("td", badge(state)),
+        tag("td", standing_of(state, model.incidents)),
         tag("td", _strip(model)),
         tag("td", _performance(model, newest), class_="number"),
         tag("td", _moved(parts)),
@@ -106,7 +102,21 @@ def _performance(model: ModelView, newest: Slice | None) -> Content:
     if reading is None or reading.value is None:
         return "–"
     name = tag("div", model.metric, class_="quiet")
-    return [tag("strong", number(reading.value)), interval(reading), name]
+    return [tag("strong", number(reading.value)), interval(reading), name, _target(model, newest, reading.value)]
+
+
+def _target(model: ModelView, newest: Slice, value: float) -> Content:
+    """What it is held against, and in words whether it is beyond the limit, which lies on the reference's worse side."""
+    target = model.targets.get(newest.version)
+    if target is None:
+        return None
+    limit, worse = target.limit, None
+    if limit is not None and limit <= target.reference and value < limit:
+        worse = alarm("▼", "below the limit")
+    elif limit is not None and limit > target.reference and value > limit:
+        worse = alarm("▲", "above the limit")
+    held = f"reference {number(target.reference)}" + ("" if limit is None else f", limit {number(limit)}")
+    return [tag("div", held, class_="quiet"), worse]
 
 
 def _moved(parts: tuple[Slice, ...]) -> Content:

@@ -11,7 +11,7 @@ from monitor.addresses import incident_page, trigger_page
 from monitor.detection.life import Life, TriggerState
 from monitor.detection.records import Incident, Moved, State
 from monitor.detection.sentences import spoken
-from monitor.detection.severity import Level
+from monitor.detection.severity import Level, level_of
 from monitor.events.batch import CORRELATION
 from monitor.events.timestamps import utc
 from monitor.exports.markup import Content, Markup, tag
@@ -184,7 +184,7 @@ def incident(of: Incident, *, model: bool = False) -> Content:
     about = [of.opened.model] if model else []
     about += [version_name(of.opened.version)] if of.opened.version else []
     where = tag("span", f" · {', '.join(about)}" if about else "", ", since ", time(of.opened.end_ms), class_="quiet")
-    return [tag("a", f"{of.severity} {of.cause}", href=incident_page(of.id)), features, where]
+    return [tag("a", f"{level_of(of)} {of.cause}", href=incident_page(of.id)), features, where]
 
 
 def standing(of: Incident) -> Standing:

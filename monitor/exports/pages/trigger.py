@@ -8,7 +8,7 @@ import orjson
 
 from monitor.addresses import API, model_page, report_page, trigger_page, window_query
 from monitor.detection.life import Life
-from monitor.detection.records import Trigger
+from monitor.detection.records import Incident, Trigger
 from monitor.detection.sentences import sentence
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages import evidence
@@ -35,7 +35,7 @@ def page(service: ServiceView, model: ModelView, life: Life, request: bytes | No
         headline(trigger),
         trouble(service),
         tag("p", badge(life.state), " ", sentence(trigger.summary)),
-        _figures(life),
+        _figures(model, life),
         _links(model, trigger),
         _approve(model, life),
         _timeline(life),
@@ -47,11 +47,12 @@ def page(service: ServiceView, model: ModelView, life: Life, request: bytes | No
     )
 
 
-def _figures(life: Life) -> Markup:
+def _figures(model: ModelView, life: Life) -> Markup:
+    """How bad it is says its incident, as long as that is held."""
     trigger = life.trigger
     return tag(
         "dl",
-        figure("severity", badge(trigger.severity)),
+        figure("severity", badge(trigger.severity)) if _incident(model, trigger) is None else None,
         figure("decided", time(trigger.window.end_ms)),
         figure("the change began about", time(trigger.onset_ms)),
         figure("the pipeline's run", life.run) if life.run else None,
@@ -66,7 +67,7 @@ def _made(trigger: Trigger, version: str) -> Markup:
 
 def _links(model: ModelView, trigger: Trigger) -> Content:
     window = trigger.window
-    found = next((each for each in model.incidents if each.id == trigger.incident), None)
+    found = _incident(model, trigger)
     return [
         None if found is None else tag("p", "Incident: ", incident(found)),
         tag(
@@ -78,6 +79,10 @@ def _links(model: ModelView, trigger: Trigger) -> Content:
             tag("a", "For programs", href=f"{API}{trigger_page(trigger.id)}"),
         ),
     ]
+
+
+def _incident(model: ModelView, trigger: Trigger) -> Incident | None:
+    return next((each for each in model.incidents if each.id == trigger.incident), None)
 
 
 def _approve(model: ModelView, life: Life) -> Content:

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.detection.life import Life
-from monitor.detection.records import State
+from monitor.detection.records import Cause, State
 from monitor.detection.sensitivity import Detectable
 from monitor.exports.pages.model import FEATURES_MAX, page
 from monitor.snapshot import Snapshot
@@ -258,3 +258,20 @@ def test_a_trigger_is_shown_with_what_became_of_it() -> None:
     ):
         text = read(snapshot(model_view(triggers=[life]))).text
         assert f"amount drifted , 2026-11-23 12:00 UTC , {said}" in text
+
+
+@pytest.mark.parametrize(("cause", "said"), [("performance", "▼ performance fallen"), ("data", "◆ faulty data")])
+def test_head_and_version_say_what_is_wrong_in_place_of_ok(cause: Cause, said: str) -> None:
+    place = window(0)
+    part = window(0, segment="country=PL")
+    views = [window_view(each, [verdict(each, "amount", "ok", 0.0)]) for each in (place, part)]
+    incident = replace(drifting().models["fraud"].incidents[1], cause=cause, opened=place)
+    model = model_view(windows=views, incidents=[incident])
+    text = read(snapshot(model)).text
+    assert f"fraud {said} binary" in text
+    assert f"Version 3 {said} No performance" in text
+    segment = read(snapshot(model), version="3", segment="country=PL").text
+    assert "Version 3, country=PL ✓ ok" in segment
+    named = replace(incident, features=("amount in country=PL",))
+    segment = read(snapshot(replace(model, incidents=(named,))), version="3", segment="country=PL").text
+    assert f"Version 3, country=PL {said}" in segment

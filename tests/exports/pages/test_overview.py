@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from monitor.detection.records import Cause, Incident, Severity
+from monitor.exports.pages import incidents
 from monitor.exports.pages.overview import INCIDENTS_MAX, page
-from monitor.snapshot import Snapshot
+from monitor.snapshot import ModelView, Snapshot, Target
 from tests.exports.pages.reader import Read
-from tests.exports.snapshots import drifting, model_view, snapshot, verdict, window, window_view
+from tests.exports.snapshots import (
+    drifting,
+    model_view,
+    performance_view,
+    snapshot,
+    verdict,
+    window,
+    window_view,
+)
 
 
 def read(current: Snapshot) -> Read:
@@ -21,7 +33,8 @@ def test_the_page_shows_what_is_wrong_and_how_each_model_stands() -> None:
     for shown in (
         "2 models, 1 open incident",
         "Open incidents major drift : amount · fraud, version 3, since 2026-11-23 12:00 UTC",
-        "fraud version 3 ▲ drifting 1 of the last 2 windows not as usual 0.840 0.830 to 0.850 roc_auc amount",
+        "fraud version 3 ▲ drifting 1 of the last 2 windows not as usual 0.840 0.830 to 0.850 roc_auc "
+        "reference 0.910, limit 0.880 ▼ below the limit amount",
         "churn … learning – – – no event yet",
     ):
         assert shown in text
@@ -62,3 +75,58 @@ def test_of_many_incidents_the_gravest_are_listed_and_the_others_counted() -> No
     assert found.text.count("minor drift") == INCIDENTS_MAX - 1
     assert found.text.index("major drift") < found.text.index("minor drift")
     assert "and 4 more" in found.text
+
+
+def suffering(cause: Cause, severity: Severity = "major") -> ModelView:
+    """No feature of it has moved, but it has an open incident."""
+    place = window(0)
+    incident = Incident("inc_7", cause, severity, place, place, ("roc_auc",))
+    return model_view(
+        windows=[window_view(place, [verdict(place, "amount", "ok", 0.0)])],
+        performance=[performance_view(place, 0.84)],
+        incidents=[incident],
+        targets={"3": Target(0.91, 0.88)},
+    )
+
+
+@pytest.mark.parametrize(("cause", "said"), [("performance", "▼ performance fallen"), ("data", "◆ faulty data")])
+def test_what_suffers_is_never_said_to_be_ok_alone(cause: Cause, said: str) -> None:
+    model = suffering(cause)
+    found = read(snapshot(model))
+    assert f"version 3 {said} 0 of the last 1 window" in found.text
+    assert "✓ ok" not in found.text
+    over = replace(model, incidents=tuple(replace(each, open=False) for each in model.incidents))
+    assert "version 3 ✓ ok 0 of" in read(snapshot(over)).text
+    drifts = window_view(window(0), [verdict(window(0), "amount", "drifting", 0.5)])
+    assert f"version 3 {said} ▲ drifting" in read(snapshot(replace(model, windows=(drifts,)))).text
+
+
+@pytest.mark.parametrize(
+    ("reference", "limit", "said"),
+    [
+        (0.91, 0.88, "reference 0.910, limit 0.880 ▼ below the limit –"),
+        (0.91, 0.8, "reference 0.910, limit 0.800 –"),
+        (0.5, 0.6, "reference 0.500, limit 0.600 ▲ above the limit –"),  # Of a loss, more is worse.
+        (0.8, 0.85, "reference 0.800, limit 0.850 –"),
+        (0.91, None, "reference 0.910 –"),
+    ],
+)
+def test_performance_stands_beside_reference_and_limit(reference: float, limit: float | None, said: str) -> None:
+    model = replace(suffering("performance"), targets={"3": Target(reference, limit)})
+    assert f"roc_auc {said}" in read(snapshot(model)).text
+
+
+def test_an_incident_is_as_grave_as_messages_say_and_the_gravest_come_first() -> None:
+    model = suffering("performance")
+    old = replace(model.incidents[0], id="inc_old", opened=window(-9), latest=window(-9))
+    new = [
+        replace(model.incidents[0], id=f"inc_{hour}", cause="drift", opened=window(hour), latest=window(hour))
+        for hour in (1, 2)
+    ]
+    current = snapshot(replace(model, incidents=(new[0], old, new[1])))
+    links = [link for link in read(current).links if link.startswith("/incidents/")]
+    assert links == ["/incidents/inc_old", "/incidents/inc_2", "/incidents/inc_1"]
+    assert read(current).text.count("critical performance") == 1
+    assert "major performance" not in read(current).text
+    listed = Read(incidents.page(current))
+    assert [link for link in listed.links if link.startswith("/incidents/")] == links

@@ -137,6 +137,15 @@ def test_only_what_was_withheld_and_whose_incident_lasts_can_be_approved() -> No
     assert "It waits for approval Once it is sent, the pipeline begins. Approve" in text
 
 
+def test_it_is_as_grave_as_its_incident() -> None:
+    model = drifting().models["fraud"]
+    fallen = replace(model, incidents=tuple(replace(each, cause="performance") for each in model.incidents))
+    text = shown(snapshot(fallen), "trg_1").text
+    assert "Incident: critical performance" in text
+    assert "major" not in text
+    assert "severity !! major" in shown(snapshot(replace(model, incidents=())), "trg_1").text
+
+
 def test_of_many_features_the_worst_are_shown() -> None:
     evidence = tuple(
         verdict(window(1), f"f{at:03}", "drifting", 1 - at / 1000, moved=(Moved("a", 0.1, 0.2, 1.0),))
