@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from monitor.addresses import model_page
 from monitor.detection.records import Incident, State
 from monitor.detection.sentences import spoken
@@ -11,11 +13,14 @@ from monitor.exports.latest import STATES, Slice, overall, slices
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages.frame import card, document
 from monitor.exports.pages.parts import (
+    ago,
     as_of,
+    badge,
     incident,
     interval,
     listed,
     number,
+    standing,
     table,
     time,
     trouble,
@@ -32,7 +37,8 @@ STRIP = 40
 _HEIGHTS: dict[State, int] = {"drifting": 24, "watch": 15, "ok": 6, "learning": 3, "insufficient": 3, "untestable": 3}
 
 
-def page(snapshot: Snapshot) -> str:
+def page(snapshot: Snapshot, now_ms: int) -> str:
+    """now_ms: wall clock, of how long ago is said."""
     models = sorted(snapshot.models.values(), key=lambda model: model.name)
     parts = {model.name: slices(model) for model in models}
     states = {name: overall(verdict for part in mine for verdict in part.standing) for name, mine in parts.items()}
@@ -43,7 +49,7 @@ def page(snapshot: Snapshot) -> str:
         tag("p", counted(len(models), "model"), ", ", counted(len(incidents), "open incident"), class_="quiet"),
         trouble(snapshot.service),
         _incidents(incidents),
-        _models(models[:MODELS_MAX], parts, states),
+        _models(models[:MODELS_MAX], parts, states, now_ms),
         tag("p", f"and {len(models) - MODELS_MAX:,} more", class_="quiet") if len(models) > MODELS_MAX else None,
         as_of(snapshot.service),
         here="/",
@@ -59,24 +65,25 @@ def _worst(model: ModelView, state: State) -> tuple[bool, int, int, str]:
 def _incidents(incidents: list[Incident]) -> Content:
     if not incidents:
         return None
-    shown = [incident(each, model=True) for each in incidents[:INCIDENTS_MAX]]
+    shown = [[badge(standing(each)), " ", incident(each, model=True)] for each in incidents[:INCIDENTS_MAX]]
     if len(incidents) > INCIDENTS_MAX:
         shown.append(tag("a", f"and {len(incidents) - INCIDENTS_MAX:,} more", href="/incidents?open=true"))
     return card(listed("Open incidents", shown))
 
 
-def _models(models: list[ModelView], parts: dict[str, tuple[Slice, ...]], states: dict[str, State]) -> Content:
+def _models(
+    models: list[ModelView], parts: dict[str, tuple[Slice, ...]], states: dict[str, State], now_ms: int
+) -> Content:
     if not models:
         return None
     heads = ("Model", "State", "Lately", "Performance", "Not as usual", "Last event")
-    rows: list[Content] = [_row(model, parts[model.name], states[model.name]) for model in models]
+    rows: list[Content] = [_row(model, parts[model.name], states[model.name], now_ms) for model in models]
     legend = f"Lately: the last {STRIP} windows, each as high as its worst feature is far from usual."
     return card(table(heads, rows, "Models, the worst first"), tag("p", legend, class_="quiet"))
 
 
-def _row(model: ModelView, parts: tuple[Slice, ...], state: State) -> Markup:
+def _row(model: ModelView, parts: tuple[Slice, ...], state: State, now_ms: int) -> Markup:
     newest = next((part for part in parts if not part.segment), None)
-    seen = "no event yet" if model.last_event_ms is None else time(model.last_event_ms)
     return tag(
         "tr",
         tag("th", tag("a", model.name, href=model_page(model.name)), _version(newest, model), scope="row"),
@@ -84,7 +91,7 @@ def _row(model: ModelView, parts: tuple[Slice, ...], state: State) -> Markup:
         tag("td", _strip(model)),
         tag("td", _performance(model, newest), class_="number"),
         tag("td", _moved(parts)),
-        tag("td", seen),
+        tag("td", _seen(model, now_ms)),
     )
 
 
@@ -106,7 +113,7 @@ def _performance(model: ModelView, newest: Slice | None) -> Content:
 
 
 def _target(model: ModelView, newest: Slice, value: float) -> Content:
-    """What it is held against, and in words whether it is beyond the limit, which lies on the reference's worse side."""
+    """What it is held against, and whether it is beyond the limit, which lies on the reference's worse side."""
     target = model.targets.get(newest.version)
     if target is None:
         return None
@@ -117,6 +124,22 @@ def _target(model: ModelView, newest: Slice, value: float) -> Content:
         worse = alarm("▲", "above the limit")
     held = f"reference {number(target.reference)}" + ("" if limit is None else f", limit {number(limit)}")
     return [tag("div", held, class_="quiet"), worse]
+
+
+def _seen(model: ModelView, now_ms: int) -> Content:
+    """The last event, and whether none has come for longer than the windows that are held were ever apart."""
+    if model.last_event_ms is None:
+        return "no event yet"
+    since_ms = now_ms - model.last_event_ms
+    held = sorted({(view.window.end_ms, view.window.start_ms) for view in model.windows})
+    # The first event of one window and the last of the next are as far apart as events of both may be.
+    longest_ms = max((after[0] - before[1] for before, after in pairwise(held)), default=None)
+    silent = longest_ms is not None and since_ms > longest_ms
+    return [
+        tag("div", ago(since_ms)),
+        tag("div", time(model.last_event_ms), class_="quiet"),
+        alarm("‖", "silent for longer than before") if silent else None,
+    ]
 
 
 def _moved(parts: tuple[Slice, ...]) -> Content:

@@ -124,6 +124,14 @@ def duration(seconds: float) -> str:
     return f"{seconds:.3g} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
 
 
+def ago(ms: int) -> str:
+    """How long ago, in the largest unit that it is at least two of; clocks differ, so that it may be negative."""
+    for unit, name in ((86_400_000, "days"), (3_600_000, "h"), (60_000, "min"), (1000, "s")):
+        if ms >= 2 * unit:
+            return f"{ms // unit:,} {name} ago"
+    return "just now"
+
+
 def span(start_ms: int, end_ms: int) -> Content:
     start, end = utc(start_ms), utc(end_ms)
     clock = _clock(start_ms, end_ms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 from urllib.parse import parse_qsl
 
@@ -60,7 +61,7 @@ def _note(body: Annotated[bytes, Depends(_body)]) -> str:
 
 @router.get("/")
 def index(snapshot: Newest) -> str:
-    return overview.page(snapshot)
+    return overview.page(snapshot, int(1000 * time.time()))
 
 
 @router.get("/docs")

@@ -12,6 +12,8 @@ from monitor.exports.pages.overview import INCIDENTS_MAX, page
 from monitor.snapshot import ModelView, Snapshot, Target
 from tests.exports.pages.reader import Read
 from tests.exports.snapshots import (
+    HOUR_MS,
+    TEN_MS,
     drifting,
     model_view,
     performance_view,
@@ -22,8 +24,8 @@ from tests.exports.snapshots import (
 )
 
 
-def read(current: Snapshot) -> Read:
-    found = Read(page(current))
+def read(current: Snapshot, now_ms: int = TEN_MS + 2 * HOUR_MS) -> Read:
+    found = Read(page(current, now_ms))
     assert found.open == []
     return found
 
@@ -32,7 +34,7 @@ def test_the_page_shows_what_is_wrong_and_how_each_model_stands() -> None:
     text = read(drifting()).text
     for shown in (
         "2 models, 1 open incident",
-        "Open incidents major drift : amount · fraud, version 3, since 2026-11-23 12:00 UTC",
+        "Open incidents ● open major drift : amount · fraud, version 3, since 2026-11-23 12:00 UTC",
         "fraud version 3 ▲ drifting 1 of the last 2 windows not as usual 0.840 0.830 to 0.850 roc_auc "
         "reference 0.910, limit 0.880 ▼ below the limit amount",
         "churn … learning – – – no event yet",
@@ -130,3 +132,41 @@ def test_an_incident_is_as_grave_as_messages_say_and_the_gravest_come_first() ->
     assert "major performance" not in read(current).text
     listed = Read(incidents.page(current))
     assert [link for link in listed.links if link.startswith("/incidents/")] == links
+
+
+def test_whether_somebody_looks_after_an_incident_is_said() -> None:
+    model = drifting().models["fraud"]
+    taken = replace(model, incidents=tuple(replace(each, acknowledged=True) for each in model.incidents))
+    assert "Open incidents ● open major drift" in read(drifting()).text
+    assert "Open incidents ◐ acknowledged major drift" in read(snapshot(taken)).text
+
+
+@pytest.mark.parametrize(
+    ("since_ms", "said"),
+    [
+        (-5_000, "just now"),
+        (1_999, "just now"),
+        (2_000, "2 s ago"),
+        (119_999, "119 s ago"),
+        (120_000, "2 min ago"),
+        (2 * HOUR_MS, "2 h ago"),
+        (47 * HOUR_MS, "47 h ago"),
+        (1_000 * 24 * HOUR_MS, "1,000 days ago"),
+    ],
+)
+def test_how_long_ago_the_last_event_was_is_said(since_ms: int, said: str) -> None:
+    model = replace(model_view(), last_event_ms=TEN_MS)
+    text = read(snapshot(model), TEN_MS + since_ms).text
+    assert f"– {said} 2026-11-23 10:00 UTC" in text
+    assert "silent" not in text, "without windows it is not known how long is usual"
+
+
+@pytest.mark.parametrize(("hours", "longest"), [((0, 1, 2), 2), ((0, 9), 10), ((0,), None)])
+def test_a_model_that_is_silent_for_longer_than_its_windows_were_apart_is_marked(
+    hours: tuple[int, ...], longest: int | None
+) -> None:
+    windows = [window_view(window(hour)) for hour in hours]
+    model = replace(model_view(windows=windows), last_event_ms=TEN_MS)
+    usual = TEN_MS + (longest or 1_000) * HOUR_MS
+    assert "silent for longer than before" not in read(snapshot(model), usual).text
+    assert ("‖ silent for longer than before" in read(snapshot(model), usual + 1).text) == (longest is not None)
