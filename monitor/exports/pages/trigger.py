@@ -10,6 +10,7 @@ from monitor.addresses import API, model_page, report_page, trigger_page, window
 from monitor.detection.life import Life
 from monitor.detection.records import Incident, Trigger
 from monitor.detection.sentences import sentence
+from monitor.detection.triggers import broken
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages import evidence
 from monitor.exports.pages.frame import card, document
@@ -89,6 +90,9 @@ def _approve(model: ModelView, life: Life) -> Content:
     """Of one that was withheld, as long as its incident lasts."""
     if life.state != "withheld" or not any(each.open and each.id == life.trigger.incident for each in model.incidents):
         return None
+    refused = _refused(model, life)
+    if refused is not None:
+        return card(tag("h2", "It cannot be sent now"), tag("p", refused))
     why = "" if waits(life) else f"It was not sent: {sentence(life.trigger.withheld)} "
     return card(
         tag("h2", "It waits for approval" if waits(life) else "Send it all the same?"),
@@ -100,6 +104,17 @@ def _approve(model: ModelView, life: Life) -> Content:
             action=f"{trigger_page(life.trigger.id)}/approve",
         ),
     )
+
+
+def _refused(model: ModelView, life: Life) -> Content:
+    """Why an approval would be refused now."""
+    if model.in_flight:
+        flying = next((each for each in reversed(model.triggers) if each.in_flight), None)
+        other = "another request"
+        which = other if flying is None else tag("a", other, href=trigger_page(flying.trigger.id))
+        return ["A request at a time: ", which, " of this model is in flight until its pipeline is done with it."]
+    wrong = broken([each for each in model.incidents if each.open], life.trigger.window)
+    return sentence(f"The model is not to be retrained now: {wrong}") if wrong else None
 
 
 def _timeline(life: Life) -> Markup:

@@ -126,15 +126,30 @@ def test_the_version_that_it_made_is_linked() -> None:
 
 def test_only_what_was_withheld_and_whose_incident_lasts_can_be_approved() -> None:
     assert shown(drifting(), "trg_1").elements["form"] == 0
-    read = shown(drifting(), "trg_0")
+    idle = snapshot(replace(drifting().models["fraud"], in_flight=0))
+    read = shown(idle, "trg_0")
     assert {("method", "post"), ("action", "/triggers/trg_0/approve")} <= {*read.attributes}
     assert "Send it all the same? It was not sent: too few labels." in read.text
-    model = drifting().models["fraud"]
+    model = idle.models["fraud"]
     over = replace(model, incidents=tuple(replace(each, open=False) for each in model.incidents))
     assert shown(snapshot(over), "trg_0").elements["form"] == 0
     waiting = Life.begun(replace(model.triggers[0].trigger, withheld=WAITS_FOR_APPROVAL), 0)
     text = shown(snapshot(replace(model, triggers=(waiting,))), "trg_0").text
     assert "It waits for approval Once it is sent, the pipeline begins. Approve" in text
+
+
+def test_what_would_be_refused_is_not_offered_and_says_why() -> None:
+    model = replace(drifting().models["fraud"], in_flight=1)
+    read = shown(snapshot(model), "trg_0")
+    assert "It cannot be sent now A request at a time: another request of this model is in flight" in read.text
+    assert read.elements["form"] == 0
+    assert "/triggers/trg_1" in read.links
+    faulty = replace(model.incidents[1], id="inc_2", cause="data")
+    wrong = replace(model, in_flight=0, incidents=(*model.incidents, faulty))
+    read = shown(snapshot(wrong), "trg_0")
+    assert "The model is not to be retrained now: " in read.text
+    assert "the data is wrong (amount)" in read.text
+    assert read.elements["form"] == 0
 
 
 def test_it_is_as_grave_as_its_incident() -> None:
