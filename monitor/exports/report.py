@@ -13,11 +13,14 @@ from typing import Annotated, Self
 
 from fastapi import HTTPException, Query
 
-from monitor.detection.records import State, Verdict
+from monitor.addresses import incident_page, model_page, public
+from monitor.detection.records import Incident, State, Verdict
 from monitor.detection.sentences import called, spoken
+from monitor.detection.severity import level_of
 from monitor.events.timestamps import iso
 from monitor.exports.markup import Content, Markup, render, tag
 from monitor.exports.orders import answered
+from monitor.exports.pages.wrong import urgent
 from monitor.exports.resource import Span, Text
 from monitor.exports.text import counted, named
 from monitor.snapshot import WindowView
@@ -80,6 +83,7 @@ OfWindow = Annotated[
 ]
 
 RETRY_AFTER_S = 20
+INCIDENTS_MAX = 3
 
 
 def made(report: Callable[[], Report]) -> Report:
@@ -123,27 +127,44 @@ class WindowReport(Span):
         )
 
 
-def banner(scope: Scope, decided: WindowView | None) -> Markup:
+def banner(scope: Scope, decided: WindowView | None, incidents: Iterable[Incident] = ()) -> Markup:
     """What stands above Evidently's page, which may say more after it. decided: the window as the service judged it,
-    None where that is not held any more.
+    None where that is not held any more. incidents: of the model.
     """
     window = scope.window
+    judged = [each for each in incidents if each.open and each.opened.version == window.version]
     return tag(
         "section",
         tag("h1", f"{window.model}, version {called(window.version)}, {iso(window.start_ms)} to {iso(window.end_ms)}"),
-        tag("p", tag("strong", "A sample: "), f"{scope.sentence}.", _left_out(scope)),
+        tag(
+            "p",
+            tag("strong", "Evidently's headline below is not the service's verdict. "),
+            "It counts columns that are beyond Evidently's own thresholds, and may say that no drift is detected of a "
+            "window that the service alarms of, or the reverse.",
+        ),
         tag("p", tag("strong", "What the service decided of this window, on all its rows: "), _decided(decided)),
         tag(
             "p",
-            tag("strong", "Evidently's thresholds are not the service's alarms. "),
-            "Below, each column is tested by itself and on the samples alone; of a few hundred rows much is called "
+            tag("strong", "A sample: "),
+            f"{scope.sentence}.",
+            _left_out(scope),
+            " Below, each column is tested by itself and on the samples alone; of a few hundred rows much is called "
             "drift that is chance, and what is usual at this hour is not known. Missing values are left out. The "
             "samples hold no labels, so nothing is said of performance.",
         ),
         tag("noscript", tag("p", "The charts below need JavaScript.")),
-        tag("p", tag("a", "Pages of the service", href=f"{scope.url.rstrip('/')}/")),
+        tag(
+            "p",
+            tag("a", "The model's page", href=public(scope.url, model_page(window.model, version=window.version))),
+            [_way(each, scope.url) for each in sorted(judged, key=urgent)[:INCIDENTS_MAX]],
+        ),
         class_="monitor",
     )
+
+
+def _way(incident: Incident, url: str) -> Content:
+    said = f"Open incident: {level_of(incident)} {incident.cause}"
+    return [" · ", tag("a", said, href=public(url, incident_page(incident.id)))]
 
 
 def page(evidently: str, title: str, *above: Content) -> str:

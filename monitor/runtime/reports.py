@@ -80,7 +80,8 @@ class Reporter:
         )
         decided = next((each for each in view.windows if each.window == window), None)
         title = clean(f"Report on {window.model}, version {called(window.version)}, {iso(window.end_ms)}")
-        return Report(scope, self.renderer.render(now[shown], before[shown], title, banner(scope, decided)))
+        said = banner(scope, decided, view.incidents)
+        return Report(scope, self.renderer.render(now[shown], before[shown], title, said))
 
 
 def _named(view: ModelView, version: str | None, window: str | None) -> tuple[str | None, int | None]:

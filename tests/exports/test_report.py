@@ -118,6 +118,29 @@ def test_a_page_of_an_evidently_that_is_not_known_is_refused(known: str, other: 
         page(of_evidently().replace(known, other, 1), "A report")
 
 
+def test_it_says_first_that_the_headline_of_evidently_is_no_verdict_of_ours() -> None:
+    first = said().partition("2026-11-23T12:00:00Z")[2]
+    assert first.startswith("Evidently's headline below is not the service's verdict. It counts columns")
+
+
+def test_it_leads_to_the_model_and_to_what_is_open_of_it() -> None:
+    incident = drifting().models["fraud"].incidents[1]
+    known = [
+        replace(incident, id="inc_over", open=False),
+        incident,
+        replace(incident, id="inc_2", cause="performance"),
+        replace(incident, id="inc_other", opened=window(1, version="4")),
+    ]
+    parsed = Parsed(banner(SCOPE, None, known))
+    links = [known["href"] for tag, known in parsed.elements if tag == "a"]
+    assert links == [
+        "http://monitor.example/models/fraud?version=3",
+        "http://monitor.example/incidents/inc_2",
+        "http://monitor.example/incidents/inc_1",
+    ]
+    assert "Open incident: critical performance · Open incident: major drift" in parsed.text
+
+
 def said(scope: Scope = SCOPE, decided: WindowView | None = None) -> str:
     return " ".join(Parsed(banner(scope, decided)).text.split())
 
@@ -129,7 +152,6 @@ def test_it_says_that_it_is_a_sample_of_how_many_rows_and_of_what() -> None:
     assert "all 1 row of the window" in said(whole)
     assert "Shown are 2 of 4 columns: answers, and the features that moved most." in said(whole)
     assert "no value of it: age." in said(whole)
-    assert "not the service's alarms" in said()
 
 
 def test_it_says_what_the_service_decided() -> None:
