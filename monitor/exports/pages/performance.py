@@ -8,7 +8,7 @@ from monitor.exports.course import began_ms, figure
 from monitor.exports.latest import estimated
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages.charts import Layout, across, band, chart, level, line, marked, times
-from monitor.exports.pages.parts import number, span, table
+from monitor.exports.pages.parts import number, percent, span, table
 from monitor.snapshot import ModelView, PerformanceView
 from monitor.statistics.reading import Reading
 
@@ -92,7 +92,7 @@ def _table(model: ModelView, views: list[PerformanceView]) -> Markup:
     for view in reversed(views):
         reading, expected = figure(model, view), estimated(view.estimates).get(model.metric)
         between = "–" if reading is None or reading.lower is None else f"{reading.lower:.3f} to {reading.upper:.3f}"
-        evidence = "–" if view.evidence_ratio is None else f"{view.evidence_ratio:.0%}"
+        evidence = "–" if view.evidence_ratio is None else percent(view.evidence_ratio)
         cells = (
             number(None if reading is None else reading.value),
             between,

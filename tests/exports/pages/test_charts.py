@@ -137,3 +137,11 @@ def test_what_pages_load_is_what_plotly_ships_and_has_its_digest_in_its_address(
     assert asset("plotly.min.js").body.startswith(b"/**\n* plotly.js v")
     with pytest.raises(KeyError):
         asset("../secrets")
+
+
+def test_evidence_in_the_table_of_performance_is_said_as_that_of_features() -> None:
+    model = drifting().models["fraud"]
+    views = tuple(replace(view, evidence_ratio=1_000.0) for view in model.performance)
+    text = Read(page(snapshot(model), replace(model, performance=views))).text
+    assert "577 71% over 1,000%" in text
+    assert "000%" not in text.replace("over 1,000%", "")
