@@ -102,7 +102,8 @@ def _key() -> Markup:
         for colour, low, high in zip(_COLOURS, edges, upper, strict=True)
     ]
     marks: list[Content] = [tag("li", tag("b", mark, aria_hidden="true"), f" {said}") for mark, said in _MARKS]
-    return tag("ul", tag("li", "change, in tolerances:"), colours, marks, class_="key")
+    blank = tag("li", tag("span", class_="swatch"), "not judged")
+    return tag("ul", tag("li", "change, in tolerances:"), colours, blank, marks, class_="key")
 
 
 def _marks(name: str, symbol: str, rows: Sequence[Row], which: Callable[[Cell], bool]) -> list[Trace]:

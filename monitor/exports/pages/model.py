@@ -226,7 +226,7 @@ def _states(model: ModelView, part: Slice, search: str | None) -> Content:
     features = [verdict for verdict in part.standing if verdict.feature not in OUTPUTS]
     found = [each for each in features if search.lower() in each.feature.lower()] if search else features
     shown = found[:FEATURES_MAX]
-    scale = max([MAJOR, *(verdict.effect or 0.0 for verdict in (*outputs, *shown))])
+    scale = max([MAJOR, *(_length(verdict) for verdict in (*outputs, *shown))])
     return card(
         tag("h2", "Features"),
         None if some else _unmoved(overall(part.standing), part),
@@ -237,6 +237,12 @@ def _states(model: ModelView, part: Slice, search: str | None) -> Content:
         _table("Output", model, outputs, part, scale),
         tag("p", _LEGEND, class_="quiet"),
     )
+
+
+def _length(verdict: Verdict) -> float:
+    """What a whole bar stands for at least: of what is as usual twice its effect, so that its bar is never full."""
+    effect = verdict.effect or 0.0
+    return effect if verdict.state in ("drifting", "watch") else 2 * effect
 
 
 def _search(part: Slice, search: str | None) -> Markup:

@@ -144,6 +144,22 @@ def test_evidence_is_a_share_of_the_limit_and_a_bar_of_powers_of_ten(ratio: floa
     assert styles == ["width:40.0%", "left:0.0%", f"width:{length}", "left:85.7%"]
 
 
+def test_only_a_change_that_matters_fills_a_bar() -> None:
+    def lengths(state: State, *effects: float) -> list[float]:
+        place = window(0)
+        verdicts = [
+            verdict(place, f"f{at}", state if at == 0 else "ok", effect, 0.0) for at, effect in enumerate(effects)
+        ]
+        model = model_view(windows=[window_view(place, verdicts)])
+        styles = re.findall(r'class="fill (\w+)" style="width:([0-9.]+)%', page(snapshot(model), model))
+        return [float(width) for _, width in styles[::2]]  # Every second bar is of evidence.
+
+    assert lengths("ok", 0.9) == [50.0]
+    assert lengths("drifting", 0.9, 0.3) == [100.0, 33.3]
+    assert lengths("drifting", 0.3, 0.9) == [16.7, 50.0]
+    assert lengths("ok", 0.1) == [40.0]
+
+
 def test_outputs_stand_apart_from_the_features() -> None:
     place = window(0)
     names = ("@score", "amount", "@prediction", "score")
