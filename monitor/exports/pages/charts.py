@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from monitor.detection.records import Cause
 from monitor.events.timestamps import iso
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.text import clean
@@ -18,8 +19,13 @@ from monitor.exports.text import clean
 _MARGINS = 40
 """How many of the margins beside times would go into these."""
 
-_NOTE = 30
-"""Pixels that two lines of text take."""
+_LINE = 15
+"""Pixels that a line of text takes."""
+
+_CLOSE = 4
+"""Moments within this part of what is drawn have no room for a note each, least of all on a phone."""
+
+_BEGAN: Mapping[Cause, str] = {"drift": "drift began", "performance": "performance fell", "data": "faulty data began"}
 
 Trace = dict[str, Any]
 Layout = dict[str, Any]
@@ -116,21 +122,38 @@ def across(ends: Sequence[int]) -> Layout:
 
 
 def marked(moments: Mapping[int, str], ends: Sequence[int], low: float = 0.0) -> Layout:
-    """A layout with a line at each moment, and what is said of it. ends: the times that are drawn. low: where the lines
-    end, of the plot's height.
+    """A layout with a line at each moment, and what is said of it, if anything. ends: the times that are drawn. low:
+    where the lines end, of the plot's height.
     """
     style = {"line": {"color": "var(--drifting)", "width": 1, "dash": "dot"}, "yref": "paper", "y0": low, "y1": 1}
     text = {"yref": "paper", "y": low, "yanchor": "bottom", "showarrow": False}
     text |= {"font": {"color": "var(--drifting)", "size": 11}}
-    shapes, annotations = [], []
-    for place, (moment, said) in enumerate(moments.items()):
+    shapes, annotations, height = [], [], 0
+    for moment, said in moments.items():
         [at] = times([moment])
         shapes.append({"type": "line", "x0": at, "x1": at} | style)
+        if not said:
+            continue
         # Beside the line, where there is more room; moments may lie close together.
         side = "left" if 2 * moment < ends[0] + ends[-1] else "right"
-        note = {"x": at, "text": said, "xanchor": side, "align": side, "yshift": _NOTE * place}
+        note = {"x": at, "text": said, "xanchor": side, "align": side, "yshift": height}
+        height += _LINE * (said.count("<br>") + 1)
         annotations.append(text | note)
     return {"shapes": shapes, "annotations": annotations}
+
+
+def began(causes: Mapping[int, Iterable[Cause]], span_ms: int) -> dict[int, list[str]]:
+    """What began at each moment, oldest first; of those that lie close together all is said at the first, and nothing
+    at the others. span_ms: of what is drawn.
+    """
+    said: dict[int, list[str]] = {}
+    first = min(causes, default=0)
+    for moment in sorted(causes):
+        if (moment - first) * _CLOSE > span_ms:
+            first = moment
+        said[moment] = []
+        said[first] += [_BEGAN[cause] for cause in causes[moment]]
+    return {moment: list(dict.fromkeys(words)) for moment, words in said.items()}
 
 
 def times(moments: Iterable[int]) -> list[str]:

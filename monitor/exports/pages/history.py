@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from monitor.addresses import feature_page, window_query
-from monitor.detection.records import Incident, State, Verdict
+from monitor.detection.records import Cause, Incident, State, Verdict
 from monitor.exports.course import began_ms
 from monitor.exports.markup import Content, Markup, tag
-from monitor.exports.pages.charts import Trace, chart, level, line, times
+from monitor.exports.pages.charts import Trace, began, chart, level, line, times
 from monitor.exports.pages.parts import (
     badge,
     number,
@@ -88,16 +88,19 @@ def _marked(
 ) -> dict[str, list[Any]]:
     """Lines where incidents are estimated to have begun, in the span that is shown, and at the window looked at."""
     first, last = verdicts[0].window.start_ms, verdicts[-1].window.end_ms
-    began: dict[int, list[str]] = {}
+    causes: dict[int, list[Cause]] = {}
     for each in incidents:
-        began.setdefault(began_ms(model, each), []).append(each.cause)
-    said = [(at, f"{', '.join(causes)} began", "var(--drifting)", "dot") for at, causes in began.items()]
-    said += [] if end_ms is None else [(end_ms, "this window", "var(--text)", "solid")]
-    inside = [each for each in said if first <= each[0] <= last]
+        if first <= (at := began_ms(model, each)) <= last:
+            causes.setdefault(at, []).append(each.cause)
+    inside = [(at, ", ".join(words), "var(--drifting)", "dot") for at, words in began(causes, last - first).items()]
+    if end_ms is not None and first <= end_ms <= last:
+        inside.append((end_ms, "this window", "var(--text)", "solid"))
     shapes, annotations = [], []
     for (at, text, colour, dash), moment in zip(inside, times(at for at, *_ in inside), strict=True):
         line = {"color": colour, "width": 1, "dash": dash}
         shapes.append({"type": "line", "x0": moment, "x1": moment, "yref": "paper", "y0": 0.0, "y1": 1.0, "line": line})
+        if not text:
+            continue
         early = 2 * at < first + last
         annotations.append(
             {"x": moment, "text": text, "xanchor": "left" if early else "right", "yref": "paper", "showarrow": False,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from monitor.detection.records import Cause
 from monitor.exports.course import began_ms, figure
 from monitor.exports.latest import estimated
 from monitor.exports.markup import Content, Markup, tag
-from monitor.exports.pages.charts import Layout, across, band, chart, level, line, marked, times
+from monitor.exports.pages.charts import Layout, across, band, began, chart, level, line, marked, times
 from monitor.exports.pages.parts import number, percent, span, table
 from monitor.snapshot import ModelView, PerformanceView
 from monitor.statistics.reading import Reading
@@ -61,11 +62,14 @@ def performance_chart(model: ModelView, version: str) -> Content:
 
 def _began(model: ModelView, version: str, ends: Sequence[int]) -> Layout:
     """Lines where open incidents are estimated to have begun."""
-    causes: dict[int, list[str]] = {}
+    causes: dict[int, list[Cause]] = {}
     for each in model.incidents:
         if each.open and each.opened.version == version:
             causes.setdefault(began_ms(model, each), []).append(each.cause)
-    said = {moment: Markup(f"{', '.join(mine)}<br>began about here") for moment, mine in causes.items()}
+    said = {
+        moment: Markup(",<br>".join(words) + "<br>about here" if words else "")
+        for moment, words in began(causes, ends[-1] - ends[0]).items()
+    }
     return marked(said, ends, low=0.28)
 
 

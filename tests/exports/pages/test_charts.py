@@ -21,6 +21,7 @@ from tests.exports.snapshots import (
     TEN_MS,
     drifting,
     model_view,
+    performance_view,
     reading,
     snapshot,
     verdict,
@@ -145,3 +146,30 @@ def test_evidence_in_the_table_of_performance_is_said_as_that_of_features() -> N
     text = Read(page(snapshot(model), replace(model, performance=views))).text
     assert "577 71% over 1,000%" in text
     assert "000%" not in text.replace("over 1,000%", "")
+
+
+@pytest.mark.parametrize(
+    ("hours", "notes"),
+    [
+        ((0, 1), ["performance fell,<br>drift began<br>about here"]),
+        ((1, 1), ["performance fell,<br>drift began<br>about here"]),
+        ((1, 20), ["performance fell<br>about here", "drift began<br>about here"]),
+    ],
+)
+def test_what_began_at_close_times_is_one_note(hours: tuple[int, int], notes: list[str]) -> None:
+    causes: tuple[Cause, ...] = ("performance", "drift")
+    incidents = [
+        Incident(f"inc_{cause}", cause, "major", window(hour), window(hour), ("amount",))
+        for cause, hour in zip(causes, hours, strict=True)
+    ]
+    views = [performance_view(window(hour), 0.84) for hour in range(24)]
+    layout = figures(model_view(performance=views, incidents=incidents))["performance-figure"]["layout"]
+    assert [each["text"] for each in layout["annotations"]] == notes
+    assert len(layout["shapes"]) == len({*hours})
+    heights = [each["yshift"] for each in layout["annotations"]]
+    assert heights == [0, 30][: len(notes)], "where their sides meet, they stand one above the other"
+
+
+def test_a_cell_that_was_not_judged_is_in_the_legend() -> None:
+    model = drifting().models["fraud"]
+    assert "12.5 and more not judged ▲ drifting" in Read(page(snapshot(model), model)).text
