@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Scope
 
-from monitor.addresses import API
+from monitor.addresses import API, model_page
 from monitor.config.problems import path, shape
 from monitor.detection.sentences import sentence
 from monitor.exports.markup import Markup, tag
@@ -106,13 +106,18 @@ def refusal(
     # What the API lists, pages list under the same path. What is wrong with a parameter begins with its name.
     said = detail.replace(f"{API}/", "/")
     title = _TITLES.get(status) or HTTPStatus(status).phrase.capitalize()
-    page = message(title, sentence(said if errors else said[:1].upper() + said[1:]), *_ways(path))
+    page = message(title, sentence(said if errors else said[:1].upper() + said[1:]), *_ways(scope))
     return HTMLResponse(page, status_code=status, headers=headers)
 
 
-def _ways(path: str) -> Iterator[Markup]:
-    """From what went wrong at a path."""
+def _ways(scope: Scope) -> Iterator[Markup]:
+    """From what went wrong at an address."""
+    path: str = scope["path"]
     _, kind, *names = path.split("/")
+    if kind == "models" and names[-1:] == ["report"] and len(names) > 1:
+        query = scope["query_string"].decode("latin-1")
+        yield tag("a", "This report", href=quote(path, errors="backslashreplace") + (f"?{query}" if query else ""))
+        yield tag("a", "The model", href=model_page("/".join(names[:-1])))
     if kind in _LISTS:
         this, every = _LISTS[kind]
         if len(names) > 1:

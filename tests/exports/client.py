@@ -21,6 +21,9 @@ class Client:
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Response:
         return asyncio.run(self._request("GET", path, headers, None))
 
+    def head(self, path: str, headers: Mapping[str, str] | None = None) -> Response:
+        return asyncio.run(self._request("HEAD", path, headers, None))
+
     def post(
         self, path: str, headers: Mapping[str, str] | None = None, content: bytes | AsyncIterable[bytes] | None = None
     ) -> Response:

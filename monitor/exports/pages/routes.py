@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.routing import APIRoute
 
 from monitor import addresses
 from monitor.engine import Acknowledge, Approve
@@ -152,3 +153,8 @@ def file(digest: str, name: str, request: Request) -> Response:
     if "gzip" in request.headers.get("accept-encoding", ""):
         return Response(found.compressed, media_type=found.media_type, headers=headers | {"content-encoding": "gzip"})
     return Response(found.body, media_type=found.media_type, headers=headers)
+
+
+for _route in router.routes:  # Whoever asks whether a page is there is answered; the server leaves out the body.
+    if isinstance(_route, APIRoute) and "GET" in _route.methods:
+        _route.methods.add("HEAD")

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from monitor.engine import Acknowledge, Approve
-from monitor.errors import RefusedError
+from monitor.errors import RefusedError, UnavailableError
 from monitor.exports.api import create_app
 from monitor.exports.behind import Behind
 from monitor.exports.orders import TEXT_MAX
 from tests.exports.client import Client, Response
 from tests.exports.pages.reader import Read
-from tests.exports.snapshots import drifting
+from tests.exports.snapshots import drifting, snapshot
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 FORM = {**BROWSER, "content-type": "application/x-www-form-urlencoded", "origin": "http://127.0.0.1:8000"}
@@ -50,6 +51,29 @@ def test_each_page_is_served(path: str) -> None:
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert Read(answer.text).open == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/models/fraud", "/models/fraud/features/amount", "/incidents", "/triggers/trg_1"]
+)
+def test_whether_a_page_is_there_can_be_asked(path: str) -> None:
+    assert client().head(path).status_code == 200
+    assert client().head(path.removesuffix("/") + "/none").status_code == 404
+    assert client().head("/incidents/inc_1/acknowledge").status_code == 405
+
+
+def test_a_report_that_is_not_there_yet_leads_back_to_itself() -> None:
+    path = "/models/team%2Ffraud/report?version=3&window=2026-11-23T12%3A00%3A00Z"
+    fraud = replace(drifting().models["fraud"], name="team/fraud")
+
+    def busy(*asked: object) -> Any:
+        raise UnavailableError("another report is being made: ask again")
+
+    http = Client(create_app(lambda: snapshot(fraud), Behind(report=busy)))
+    page = said(http.get(path, headers=BROWSER), 503)
+    ways = page.links[-3:]
+    assert ways == [path.replace("%2F", "/"), "/models/team%2Ffraud", "/"]
+    assert said(http.get(ways[0], headers=BROWSER), 503).links[-3:] == ways
 
 
 def test_what_the_store_keeps_is_asked_for_the_one_that_is_shown() -> None:
