@@ -19,6 +19,7 @@ from monitor.exports.pages.parts import (
     as_of,
     badge,
     bar,
+    cells,
     duration,
     figure,
     incident,
@@ -43,6 +44,7 @@ from monitor.statistics.reading import Reading
 
 FEATURES_MAX = 30
 TRIGGERS_MAX = 5
+_HEADS = ("Feature", "State", "Effect", "Evidence, of the alarm's limit", "Would be found from")
 
 _LEGEND = (
     "Effects are in PSI units; the mark on the bar is what chance alone gives. Evidence grows by powers: its bar has "
@@ -271,21 +273,23 @@ def _unmoved(state: State, part: Slice) -> Content:
 def _table(title: str, model: ModelView, verdicts: list[Verdict], part: Slice, scale: float) -> Content:
     if not verdicts:
         return None
-    heads = (title, "State", "Effect", "Evidence, of the alarm's limit", "Would be found from")
-    return table(heads, [_row(model, verdict, part, scale) for verdict in verdicts])
+    return table((title, *_HEADS[1:]), [_row(model, verdict, part, scale) for verdict in verdicts], cards=True)
 
 
 def _row(model: ModelView, verdict: Verdict, part: Slice, scale: float) -> Markup:
     wrong: list[Content] = [tag("div", f"{aspect}{_share(part, verdict.feature, aspect)}") for aspect in verdict.wrong]
     reached = bar(verdict.state, powers(verdict.evidence_ratio), powers(1.0))
     address = feature_page(model.name, verdict.feature, version=part.version, segment=part.segment or None)
+    contents: list[Content] = [
+        [badge(verdict.state), wrong, [moved(verdict.feature, cell) for cell in verdict.moved]],
+        _effect(verdict, scale),
+        [percent(verdict.evidence_ratio), reached],
+        _found_from(verdict, part),
+    ]
     return tag(
         "tr",
         tag("th", tag("a", spoken(verdict.feature), href=address), scope="row"),
-        tag("td", badge(verdict.state), wrong, [moved(verdict.feature, cell) for cell in verdict.moved]),
-        tag("td", _effect(verdict, scale), class_="number"),
-        tag("td", percent(verdict.evidence_ratio), reached, class_="number"),
-        tag("td", _found_from(verdict, part), class_="number"),
+        cells(_HEADS, contents, _HEADS[2:]),
     )
 
 

@@ -16,6 +16,7 @@ from monitor.exports.pages.parts import (
     ago,
     as_of,
     badge,
+    cells,
     incident,
     interval,
     listed,
@@ -34,6 +35,7 @@ INCIDENTS_MAX = 20
 STRIP = 40
 """Windows in the small picture of each model."""
 
+_HEADS = ("Model", "State", "Lately", "Performance", "Not as usual", "Last event")
 _HEIGHTS: dict[State, int] = {"drifting": 24, "watch": 15, "ok": 6, "learning": 3, "insufficient": 3, "untestable": 3}
 
 
@@ -76,22 +78,24 @@ def _models(
 ) -> Content:
     if not models:
         return None
-    heads = ("Model", "State", "Lately", "Performance", "Not as usual", "Last event")
     rows: list[Content] = [_row(model, parts[model.name], states[model.name], now_ms) for model in models]
     legend = f"Lately: the last {STRIP} windows, each as high as its worst feature is far from usual."
-    return card(table(heads, rows, "Models, the worst first"), tag("p", legend, class_="quiet"))
+    return card(table(_HEADS, rows, "Models, the worst first", cards=True), tag("p", legend, class_="quiet"))
 
 
 def _row(model: ModelView, parts: tuple[Slice, ...], state: State, now_ms: int) -> Markup:
     newest = next((part for part in parts if not part.segment), None)
+    contents = (
+        standing_of(state, model.incidents),
+        _strip(model),
+        _performance(model, newest),
+        _moved(parts),
+        _seen(model, now_ms),
+    )
     return tag(
         "tr",
         tag("th", tag("a", model.name, href=model_page(model.name)), _version(newest, model), scope="row"),
-        tag("td", standing_of(state, model.incidents)),
-        tag("td", _strip(model)),
-        tag("td", _performance(model, newest), class_="number"),
-        tag("td", _moved(parts)),
-        tag("td", _seen(model, now_ms)),
+        cells(_HEADS, contents, ("Performance",)),
     )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
 from monitor.addresses import incident_page, trigger_page
 from monitor.detection.life import Life, TriggerState
-from monitor.detection.records import Incident, Moved, State
-from monitor.detection.sentences import spoken
+from monitor.detection.records import Incident, Moved, State, Trigger
+from monitor.detection.sentences import sentence, spoken
 from monitor.detection.severity import Level, level_of
 from monitor.events.batch import CORRELATION
 from monitor.events.timestamps import utc
@@ -161,8 +161,10 @@ def _stamp(moment: datetime, shown: str) -> Markup:
     return tag("time", moment.strftime(shown), datetime=moment.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
-def table(heads: Sequence[str], rows: Iterable[Content], caption: str | None = None) -> Markup:
-    """A table that scrolls by itself where it is wider than the page, by keyboard too. rows: `tr` elements."""
+def table(heads: Sequence[str], rows: Iterable[Content], caption: str | None = None, *, cards: bool = False) -> Markup:
+    """A table that scrolls by itself where it is wider than the page, by keyboard too. rows: `tr` elements. cards: on a
+    phone each row is a card of `cells`, so that none is out of sight.
+    """
     return tag(
         "div",
         tag(
@@ -170,12 +172,23 @@ def table(heads: Sequence[str], rows: Iterable[Content], caption: str | None = N
             None if caption is None else tag("caption", caption),
             tag("thead", tag("tr", [tag("th", head, scope="col") for head in heads])),
             tag("tbody", list(rows)),
+            class_="cards" if cards else None,
         ),
         class_="scroll",
         tabindex="0",
         role="region",
         aria_label=caption or heads[0],
     )
+
+
+def cells(heads: Sequence[str], contents: Iterable[Content], numbers: Container[str]) -> Content:
+    """The rest of a row, after the cell that names it. heads: of the whole table. numbers: heads of those that hold
+    figures.
+    """
+    return [
+        tag("td", content, class_="number" if head in numbers else None, data_label=head)
+        for head, content in zip(heads[1:], contents, strict=True)
+    ]
 
 
 def listed(title: str, entries: list[Content]) -> Content:
@@ -224,9 +237,15 @@ def retraining(life: Life, deliveries: Iterable[DeliveryView]) -> Content:
         case _:
             fate = told
     return [
-        tag("a", trigger.summary, href=trigger_page(trigger.id)),
+        tag("a", why(trigger), href=trigger_page(trigger.id)),
         tag("span", ", ", time(trigger.window.end_ms), f", {life.state}", f": {fate}" if fate else "", class_="quiet"),
+        tag("div", sentence(trigger.summary), class_="quiet"),
     ]
+
+
+def why(trigger: Trigger) -> str:
+    """Why a retraining was asked for, in few words."""
+    return "asked for by hand" if trigger.reason == "manual" else f"because of {trigger.reason}"
 
 
 def choice(title: str, entries: Iterable[tuple[Content, str, bool]]) -> Markup:

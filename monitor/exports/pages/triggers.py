@@ -22,6 +22,7 @@ from monitor.exports.pages.parts import (
     time,
     trouble,
     version_name,
+    why,
 )
 from monitor.exports.text import counted
 from monitor.snapshot import Snapshot
@@ -90,5 +91,5 @@ def _entry(life: Life) -> Markup:
 def headline(trigger: Trigger) -> str:
     """Of which model and version, and why."""
     model, version = trigger.window.model, trigger.window.version
-    why = "asked for by hand" if trigger.reason == "manual" else f"because of {trigger.reason}"
-    return f"{model} (version {version}): retraining {why}" if version else f"{model}: retraining {why}"
+    who = f"{model} (version {version})" if version else model
+    return f"{who}: retraining {why(trigger)}"

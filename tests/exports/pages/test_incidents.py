@@ -237,7 +237,7 @@ def test_the_receipt_names_windows_offsets_and_digests() -> None:
 def test_retraining_that_it_led_to_is_listed() -> None:
     model = drifting().models["fraud"]
     text = shown(model, model.incidents[1], service=drifting().service).text
-    assert "Retraining that was asked for amount drifted , 2026-11-23 12:00 UTC , sent: 2 tries to airflow" in text
+    assert "Retraining that was asked for because of drift , 2026-11-23 12:00 UTC , sent: 2 tries to airflow" in text
     assert "withheld: too few labels" in text
     assert "Retraining that" not in shown(model, model.incidents[0]).text
 

@@ -50,8 +50,8 @@ def test_the_page_shows_what_drifts_performs_and_was_decided() -> None:
         "roc_auc 0.840 0.830 to 0.850 0.900, gap -0.060 0.875 0.855 to 0.895",
         "577 labels, 71% labelled, 2026-11-23 10:00 to 11:00 UTC",
         "Open incidents major drift : amount · version 3, since 2026-11-23 12:00 UTC",
-        "amount drifted , 2026-11-23 12:00 UTC , sent: 2 tries to airflow, HTTP 503.",
-        "amount drifted , 2026-11-23 11:00 UTC , withheld: too few labels",
+        "because of drift , 2026-11-23 12:00 UTC , sent: 2 tries to airflow, HTTP 503. amount drifted.",
+        "because of drift , 2026-11-23 11:00 UTC , withheld: too few labels amount drifted.",
     ):
         assert shown in text
 
@@ -273,7 +273,7 @@ def test_a_trigger_is_shown_with_what_became_of_it() -> None:
         (running.after("expired", 0, "nothing was heard of it"), "expired: nothing was heard of it"),
     ):
         text = read(snapshot(model_view(triggers=[life]))).text
-        assert f"amount drifted , 2026-11-23 12:00 UTC , {said}" in text
+        assert f"because of drift , 2026-11-23 12:00 UTC , {said} amount drifted." in text
 
 
 @pytest.mark.parametrize(("cause", "said"), [("performance", "▼ performance fallen"), ("data", "◆ faulty data")])
@@ -291,3 +291,17 @@ def test_head_and_version_say_what_is_wrong_in_place_of_ok(cause: Cause, said: s
     named = replace(incident, features=("amount in country=PL",))
     segment = read(snapshot(replace(model, incidents=(named,))), version="3", segment="country=PL").text
     assert f"Version 3, country=PL {said}" in segment
+
+
+def test_each_cell_of_features_says_what_it_is_as_a_card_too() -> None:
+    labels = [value for name, value in read(drifting()).attributes if name == "data-label"]
+    assert labels == ["State", "Effect", "Evidence, of the alarm's limit", "Would be found from"] * 2
+
+
+def test_a_retraining_is_linked_by_few_words() -> None:
+    model = drifting().models["fraud"]
+    life = replace(model.triggers[1], trigger=replace(model.triggers[1].trigger, summary="amount drifted " * 40))
+    text = page(snapshot(model), replace(model, triggers=(life,)))
+    assert ">because of drift</a>" in text
+    by_hand = replace(life, trigger=replace(life.trigger, reason="manual"))
+    assert ">asked for by hand</a>" in page(snapshot(model), replace(model, triggers=(by_hand,)))

@@ -170,3 +170,8 @@ def test_a_model_that_is_silent_for_longer_than_its_windows_were_apart_is_marked
     usual = TEN_MS + (longest or 1_000) * HOUR_MS
     assert "silent for longer than before" not in read(snapshot(model), usual).text
     assert ("‖ silent for longer than before" in read(snapshot(model), usual + 1).text) == (longest is not None)
+
+
+def test_each_cell_says_what_it_is_as_a_card_too() -> None:
+    labels = [value for name, value in read(drifting()).attributes if name == "data-label"]
+    assert labels == ["State", "Lately", "Performance", "Not as usual", "Last event"] * 2
