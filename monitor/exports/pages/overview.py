@@ -67,7 +67,9 @@ def _worst(model: ModelView, state: State) -> tuple[bool, int, int, str]:
 def _incidents(incidents: list[Incident]) -> Content:
     if not incidents:
         return None
-    shown = [[badge(standing(each)), " ", incident(each, model=True)] for each in incidents[:INCIDENTS_MAX]]
+    shown: list[Content] = [
+        [badge(standing(each)), " ", incident(each, model=True)] for each in incidents[:INCIDENTS_MAX]
+    ]
     if len(incidents) > INCIDENTS_MAX:
         shown.append(tag("a", f"and {len(incidents) - INCIDENTS_MAX:,} more", href="/incidents?open=true"))
     return card(listed("Open incidents", shown))

@@ -156,5 +156,5 @@ def file(digest: str, name: str, request: Request) -> Response:
 
 
 for _route in router.routes:  # Whoever asks whether a page is there is answered; the server leaves out the body.
-    if isinstance(_route, APIRoute) and "GET" in _route.methods:
-        _route.methods.add("HEAD")
+    if isinstance(_route, APIRoute) and _route.methods == {"GET"}:
+        _route.methods = {"GET", "HEAD"}
