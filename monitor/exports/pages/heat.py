@@ -32,8 +32,8 @@ _NAME = 26  # Characters of a name that fit beside its row; on a phone, fewer ar
 _HEATS = Heats()
 
 
-def heat_map(model: ModelView, version: str) -> Content:
-    """None where no window is held."""
+def heat_map(model: ModelView, version: str, end_ms: int | None = None) -> Content:
+    """end_ms: of the window that is looked at. None where no window is held."""
     seen = _HEATS.of(model, version)
     if not seen.columns or not seen.rows:
         return None
@@ -69,8 +69,10 @@ def heat_map(model: ModelView, version: str) -> Content:
         *_marks("learning", "line-ew-open", rows, lambda cell: cell.state == "learning"),
     ]
     places = range(0, windows, -(-windows // _TICKS))
+    at = None if end_ms is None else next((at for at, (_, end) in enumerate(seen.columns) if end >= end_ms), None)
     layout = {
         "hovermode": "closest",
+        "shapes": [] if at is None else [_frame(at)],
         "xaxis": {"tickvals": list(places), "side": "top",
                   "ticktext": [_moment(seen.columns[at][0], last - first) for at in places],
                   "showgrid": False, "range": [-0.5, windows - 0.5], "tickangle": 0},
@@ -89,8 +91,21 @@ def heat_map(model: ModelView, version: str) -> Content:
     height = _AXES + _ROW * max(len(rows), 3)
     return [
         chart("heat", title, says, traces, layout, height, _table(seen, model, version), _key()),
-        tag("p", said, span(first, last), f"{merged}.", _left_out(seen), class_="quiet"),
+        tag(
+            "p",
+            said,
+            span(first, last),
+            f"{merged}.",
+            _left_out(seen),
+            None if at is None else " The frame is around the window that is looked at.",
+            class_="quiet",
+        ),
     ]
+
+
+def _frame(column: int) -> dict[str, object]:
+    edge = {"color": "var(--text)", "width": 2}
+    return {"type": "rect", "x0": column - 0.5, "x1": column + 0.5, "yref": "paper", "y0": 0, "y1": 1, "line": edge}
 
 
 def _key() -> Markup:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from monitor.addresses import feature_page, window_query
 from monitor.detection.records import Incident, State, Verdict
 from monitor.exports.course import began_ms
 from monitor.exports.markup import Content, Markup, tag
-from monitor.exports.pages.charts import Trace, chart, level, line, times
+from monitor.exports.pages.charts import Layout, Trace, chart, level, line, marked, times
 from monitor.exports.pages.parts import (
     badge,
     number,
@@ -83,27 +82,15 @@ def _key(states: set[State]) -> Markup:
     )
 
 
-def _marked(
-    model: ModelView, incidents: Sequence[Incident], verdicts: Sequence[Verdict], end_ms: int | None
-) -> dict[str, list[Any]]:
+def _marked(model: ModelView, incidents: Sequence[Incident], verdicts: Sequence[Verdict], end_ms: int | None) -> Layout:
     """Lines where incidents are estimated to have begun, in the span that is shown, and at the window looked at."""
     first, last = verdicts[0].window.start_ms, verdicts[-1].window.end_ms
     began: dict[int, list[str]] = {}
     for each in incidents:
-        began.setdefault(began_ms(model, each), []).append(each.cause)
-    said = [(at, f"{', '.join(causes)} began", "var(--drifting)", "dot") for at, causes in began.items()]
-    said += [] if end_ms is None else [(end_ms, "this window", "var(--text)", "solid")]
-    inside = [each for each in said if first <= each[0] <= last]
-    shapes, annotations = [], []
-    for (at, text, colour, dash), moment in zip(inside, times(at for at, *_ in inside), strict=True):
-        line = {"color": colour, "width": 1, "dash": dash}
-        shapes.append({"type": "line", "x0": moment, "x1": moment, "yref": "paper", "y0": 0.0, "y1": 1.0, "line": line})
-        early = 2 * at < first + last
-        annotations.append(
-            {"x": moment, "text": text, "xanchor": "left" if early else "right", "yref": "paper", "showarrow": False,
-             "y": 0.37 if dash == "dot" else 0.41, "yanchor": "bottom", "font": {"color": colour, "size": 11}}
-        )  # fmt: skip
-    return {"shapes": shapes, "annotations": annotations}
+        if first <= (moment := began_ms(model, each)) <= last:
+            began.setdefault(moment, []).append(each.cause)
+    said = {moment: f"{', '.join(causes)} began" for moment, causes in began.items()}
+    return marked(said, (first, last), notes=0.37, at=end_ms)
 
 
 def _says(verdicts: Sequence[Verdict]) -> str:

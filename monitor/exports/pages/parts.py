@@ -22,8 +22,6 @@ from monitor.statistics.reading import Reading
 PAGE = 50
 """Entries of a list on one page."""
 
-CHOICES_MAX = 20
-
 Standing = Literal["open", "acknowledged", "over"]
 """Of an incident."""
 
@@ -235,6 +233,6 @@ def pager(offset: int, total: int, address: Callable[[int], str]) -> Content:
     if offset == 0 and end == total:
         return None
     shown = f"{offset + 1:,} to {end:,} of {total:,}" if offset < total else f"there are only {total:,}"
-    newer = tag("a", "Newer", href=address(max(min(offset, total) - PAGE, 0)), rel="prev") if offset else None
-    older = tag("a", "Older", href=address(end), rel="next") if end < total and offset < total else None
+    newer = tag("a", "Previous", href=address(max(min(offset, total) - PAGE, 0)), rel="prev") if offset else None
+    older = tag("a", "Next", href=address(end), rel="next") if end < total and offset < total else None
     return tag("nav", newer, tag("span", shown, class_="quiet"), older, aria_label="Pages")

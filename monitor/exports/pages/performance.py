@@ -15,8 +15,8 @@ from monitor.statistics.reading import Reading
 _HEIGHT = 360
 
 
-def performance_chart(model: ModelView, version: str) -> Content:
-    """None where there is nothing to draw yet."""
+def performance_chart(model: ModelView, version: str, end_ms: int | None = None) -> Content:
+    """end_ms: of the window that is looked at. None where there is nothing to draw yet."""
     views = [view for view in model.performance if view.window.version == version]
     settled = [(view, reading) for view in views if (reading := figure(model, view)) and reading.value is not None]
     expected = _expected(model, version)
@@ -50,7 +50,7 @@ def performance_chart(model: ModelView, version: str) -> Content:
          "yaxis": "y2", "marker": {"color": "var(--none)"}, "hovertemplate": "%{y:.0%}"}
     )  # fmt: skip
     layout = {
-        **_began(model, version, ends),
+        **_began(model, version, ends, end_ms),
         "xaxis": {"anchor": "y2"} | across(ends),
         "yaxis": {"domain": [0.28, 1.0], "title": {"text": model.metric}, "hoverformat": ".4f"},
         "yaxis2": {"domain": [0.0, 0.18], "range": [0, 1], "tickformat": ".0%", "nticks": 3},
@@ -59,14 +59,14 @@ def performance_chart(model: ModelView, version: str) -> Content:
     return chart("performance", title, _says(model, settled), traces, layout, _HEIGHT, _table(model, views))
 
 
-def _began(model: ModelView, version: str, ends: Sequence[int]) -> Layout:
-    """Lines where open incidents are estimated to have begun."""
+def _began(model: ModelView, version: str, ends: Sequence[int], end_ms: int | None) -> Layout:
+    """Lines where open incidents are estimated to have begun, and at the window looked at."""
     causes: dict[int, list[str]] = {}
     for each in model.incidents:
         if each.open and each.opened.version == version:
             causes.setdefault(began_ms(model, each), []).append(each.cause)
     said = {moment: Markup(f"{', '.join(mine)}<br>began about here") for moment, mine in causes.items()}
-    return marked(said, ends, low=0.28)
+    return marked(said, ends, low=0.28, at=end_ms)
 
 
 def _expected(model: ModelView, version: str) -> list[tuple[int, Reading]]:

@@ -59,8 +59,8 @@ def _note(body: Annotated[bytes, Depends(_body)]) -> str:
 
 
 @router.get("/")
-def index(snapshot: Newest) -> str:
-    return overview.page(snapshot)
+def index(snapshot: Newest, offset: Offset = 0) -> str:
+    return overview.page(snapshot, offset)
 
 
 @router.get("/docs")
@@ -98,9 +98,10 @@ def model_page(
     model: FoundModel,
     version: OfVersion = None,
     segment: OfSegment = "",
+    window: OfWindow = None,
     features: Annotated[str | None, Query(max_length=200)] = None,
 ) -> str:
-    return of_model.page(snapshot, model, version, segment, features)
+    return of_model.page(snapshot, model, version, segment, None if window is None else epoch_ms(window), features)
 
 
 @router.get("/incidents")

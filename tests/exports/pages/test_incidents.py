@@ -15,8 +15,9 @@ from monitor.detection.records import Incident, IncidentChange, IncidentEvent, S
 from monitor.exports.course import began_ms, line
 from monitor.exports.pages import incident as of_incident
 from monitor.exports.pages import incidents
+from monitor.exports.pages.choices import CHOICES_MAX
 from monitor.exports.pages.incident import WINDOWS_MAX
-from monitor.exports.pages.parts import CHOICES_MAX, PAGE
+from monitor.exports.pages.parts import PAGE
 from monitor.exports.picture import svg
 from monitor.snapshot import ModelView, ServiceView, Snapshot
 from tests.exports.pages.reader import Read
@@ -105,8 +106,8 @@ def test_a_long_list_is_read_in_parts() -> None:
         address = next((link for link in read.links if f"offset={offset + PAGE}" in link), None)
     assert seen == [f"inc_{at}" for at in reversed(range(number))]
     assert f"{PAGE + 1} to {2 * PAGE} of {number}" in listed(many(number), offset=PAGE).text
-    assert "Newer" in listed(many(number), offset=PAGE).text
-    assert "Newer" not in listed(many(PAGE)).text
+    assert "Previous" in listed(many(number), offset=PAGE).text
+    assert "Previous" not in listed(many(PAGE)).text
     beyond = listed(many(number), offset=10**9)
     assert "There is none here." in beyond.text
     assert f"/incidents?offset={number - PAGE}" in beyond.links

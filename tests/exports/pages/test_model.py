@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 from monitor.detection.life import Life
 from monitor.detection.records import State
 from monitor.detection.sensitivity import Detectable
+from monitor.exports.pages.choices import CHOICES_MAX
 from monitor.exports.pages.model import FEATURES_MAX, page
-from monitor.snapshot import Snapshot
+from monitor.snapshot import Snapshot, WindowView
 from tests.exports.pages.reader import Read
 from tests.exports.snapshots import (
     HOSTILE,
@@ -30,7 +32,7 @@ from tests.exports.snapshots import (
 )
 
 
-def read(current: Snapshot, name: str | None = None, **query: str) -> Read:
+def read(current: Snapshot, name: str | None = None, **query: Any) -> Read:
     """The page of a model, of the only one where none is named."""
     model = current.models[name] if name else next(iter(current.models.values()))
     found = Read(page(current, model, **query))
@@ -87,6 +89,76 @@ def test_a_page_of_ten_thousand_features_is_as_long_as_one_of_a_hundred() -> Non
         return page(snapshot(model), model)
 
     assert len(wide(10_000)) == pytest.approx(len(wide(100)), abs=1_000)
+
+
+def test_the_model_then_is_shown_as_the_window_left_it() -> None:
+    end_ms = window(0).end_ms
+    found = read(drifting(), end_ms=end_ms)
+    assert "As it stood when the window closed that ended at 2026-11-23 11:00 UTC" in found.text
+    assert "amount ✓ ok 0.001 chance 0.019" in found.text
+    assert "0.310" not in found.text.partition(" Feature State ")[2]
+    assert "/models/fraud/features/amount?version=3&window=2026-11-23T11%3A00%3A00Z" in found.links
+    assert "/models/fraud" in found.links
+    (frame,) = found.figures["heat-figure"]["layout"]["shapes"]
+    assert (frame["x0"], frame["x1"]) == (-0.5, 0.5)
+    marks = [(each["x0"], each["line"]["dash"]) for each in found.figures["performance-figure"]["layout"]["shapes"]]
+    assert ("2026-11-23T11:00:00", "solid") in marks
+    assert "amount ▲ drifting" in read(drifting(), end_ms=window(1).end_ms).text
+
+
+def test_the_model_of_a_window_that_is_gone_is_said_to_be_of_now() -> None:
+    text = read(drifting(), end_ms=window(-5).end_ms).text
+    assert "No window up to 2026-11-23 06:00 UTC is held any more: this is how it stands now." in text
+    assert "amount ▲ drifting" in text
+
+
+def test_a_version_that_is_gone_is_shown_as_of_its_windows() -> None:
+    def views(version: str, *hours: int) -> list[WindowView]:
+        places = [window(hour, version=version) for hour in hours]
+        return [window_view(place, [verdict(place, "amount", "drifting", 0.5)]) for place in places]
+
+    current = snapshot(model_view(versions=("4",), windows=[*views("3", 0, 1), *views("4", 2)]))
+    then = read(current, version="3", end_ms=window(0).end_ms).text
+    assert "Version 3 ▲ drifting" in then
+    assert "any more" not in then
+    text = read(current, version="3").text
+    assert "There are no events of version 3 any more: this is how it last was." in text
+    assert "version 4 ▲ drifting version 3 ▲ drifting" in text
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"version": "9"}, "Nothing is held of version 9: this is version 3."),
+        ({"version": "3", "segment": "a=b"}, "Nothing is held of version 3, a=b: this is version 3."),
+        ({"segment": "a=b"}, "Nothing is held of version 3, a=b: this is version 3."),
+        ({"version": "3"}, ""),
+        ({}, ""),
+    ],
+)
+def test_what_is_not_there_is_said(query: dict[str, str], said: str) -> None:
+    text = read(drifting(), **query).text
+    assert ("Nothing is held" in text) == bool(said)
+    assert said in text
+
+
+def test_all_segments_can_be_reached_and_the_one_shown_is_among_them() -> None:
+    names = [f"n={number:02}" for number in range(3 * CHOICES_MAX)]
+    views = [window_view(window(0, segment=name), [verdict(window(0), "amount", "ok", 0.1)]) for name in ("", *names)]
+    found = read(snapshot(model_view(windows=views)), version="3", segment=names[-1])
+    addresses = [link for link in found.links if "segment=" in link and "/features/" not in link]
+    assert len(addresses) == CHOICES_MAX  # The whole is one of the choices, and the one shown is beyond them.
+    assert f"/models/fraud?version=3&segment=n%3D{len(names) - 1}" in addresses
+    options = [value for name, value in found.attributes if name == "value" and (value or "").startswith("n=")]
+    assert {*names} <= {*options}
+    assert f"One of {len(names) + 1} segments" in found.text
+
+
+def test_the_way_from_a_segment_to_all_traffic_is_not_the_segment() -> None:
+    place = window(0, segment="a=b")
+    view = window_view(place, [verdict(place, "amount", "ok", 0.1)])
+    links = read(snapshot(model_view(windows=[view])), version="3", segment="a=b").links
+    assert "/models/fraud?version=3" in links
 
 
 def test_features_are_found_by_part_of_their_names() -> None:
