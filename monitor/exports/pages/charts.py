@@ -124,8 +124,8 @@ def marked(
     at: int | None = None,
 ) -> Layout:
     """A layout with a line at each moment of the span that is drawn, and what is said of it; and at the window that is
-    looked at, by its end. ends: the times that are drawn. low: where lines end, of the plot's height; notes: where what is
-    said begins, where that is higher.
+    looked at, by its end. ends: the times that are drawn. low: where lines end, of the plot's height; notes: where what
+    is said begins, if that is higher.
     """
     shapes, annotations = [], []
     said = [(moment, text, "var(--drifting)", "dot") for moment, text in moments.items()]

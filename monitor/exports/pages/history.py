@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from monitor.addresses import feature_page, window_query
-from monitor.detection.records import Incident, State, Verdict
+from monitor.detection.records import Incident, Verdict
 from monitor.exports.course import began_ms
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages.charts import Layout, Trace, chart, level, line, marked, times
+from monitor.exports.pages.marks import MARKS, key_of
 from monitor.exports.pages.parts import (
     badge,
     number,
@@ -18,14 +19,6 @@ from monitor.exports.pages.parts import (
 )
 from monitor.snapshot import ModelView, WindowView
 
-_SYMBOLS: dict[State, str] = {
-    "drifting": "triangle-up",
-    "watch": "triangle-up-open",
-    "ok": "circle",
-    "learning": "line-ew-open",
-    "insufficient": "x-thin-open",
-    "untestable": "x-thin-open",
-}
 _EVIDENCE = (1e-3, 10.0)  # What is drawn of it: below it is none, and above nothing more is to be said.
 _QUALITY = {"missing": "solid", "invalid": "dot", "out_of_range": "dash", "unseen": "dash"}
 
@@ -42,7 +35,7 @@ def history(
         return None
     moments = times(view.window.end_ms for view, _ in steps)
     verdicts = [verdict for _, verdict in steps]
-    marker = {"symbol": [_SYMBOLS[each.state] for each in verdicts], "size": 7, "color": "var(--link)"}
+    marker = {"symbol": [MARKS[each.state].symbol for each in verdicts], "size": 7, "color": "var(--link)"}
     said = [each.state for each in verdicts]
     traces: list[Trace] = [
         line("what chance alone gives", moments, [each.noise_floor for each in verdicts], mode="lines",
@@ -65,21 +58,7 @@ def history(
                    "ticktext": ["0.1%", "1%", "10%", "100%", "1,000%"]},
     }  # fmt: skip
     return chart("history", "Effect and evidence, window by window", _says(verdicts), traces, layout, 460,
-                 _table(model, feature, steps), _key({each.state for each in verdicts}))  # fmt: skip
-
-
-def _key(states: set[State]) -> Markup:
-    """What the marks mean."""
-    marks = {"drifting": "▲", "watch": "△", "ok": "●", "learning": "–", "insufficient": "×", "untestable": "×"}
-    return tag(
-        "ul",
-        [
-            tag("li", tag("b", mark, aria_hidden="true"), f" {state}")
-            for state, mark in marks.items()
-            if state in states
-        ],
-        class_="key",
-    )
+                 _table(model, feature, steps), key_of(each.state for each in verdicts))  # fmt: skip
 
 
 def _marked(model: ModelView, incidents: Sequence[Incident], verdicts: Sequence[Verdict], end_ms: int | None) -> Layout:

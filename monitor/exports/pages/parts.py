@@ -15,6 +15,7 @@ from monitor.detection.severity import Level
 from monitor.events.batch import CORRELATION
 from monitor.events.timestamps import utc
 from monitor.exports.markup import Content, Markup, tag
+from monitor.exports.pages.marks import MARKS
 from monitor.exports.text import named
 from monitor.snapshot import DeliveryView, ServiceView
 from monitor.statistics.reading import Reading
@@ -29,12 +30,7 @@ _EVIDENCE_LEAST, _EVIDENCE_MOST = 1e-6, 10.0
 """Evidence over the alarm's limit that a bar spans, in powers of ten."""
 
 _MARKS: Mapping[str, str] = {
-    "drifting": "▲",
-    "watch": "△",
-    "ok": "✓",
-    "learning": "…",
-    "insufficient": "–",
-    "untestable": "–",
+    **{state: mark.text for state, mark in MARKS.items()},
     "withheld": "‖",
     "pending": "…",
     "sent": "→",
@@ -47,7 +43,7 @@ _MARKS: Mapping[str, str] = {
     "moderate": "!",
     "major": "!!",
     "critical": "!!!",
-    "open": "●",
+    "open": "◉",
     "acknowledged": "◐",
     "over": "✓",
 }

@@ -76,7 +76,7 @@ def test_open_ones_come_first_then_the_newest() -> None:
 def test_an_entry_says_how_bad_since_when_and_what_became_of_it() -> None:
     read = listed(drifting())
     assert "2 incidents, 1 open" in read.text
-    assert "● open !! major drift fraud (version 3): amount drifted since 2026-11-23 12:00 UTC" in read.text
+    assert "◉ open !! major drift fraud (version 3): amount drifted since 2026-11-23 12:00 UTC" in read.text
     assert "2026-11-23 12:00 UTC · retraining sent , withheld" in read.text
     assert "✓ over · minor data fraud (version 3): faulty data, country 2026-11-23 11:00 UTC to" in read.text
     assert {"/incidents/inc_1", "/triggers/trg_1", "/triggers/trg_0"} <= {*read.links}
@@ -137,7 +137,7 @@ def test_an_incident_says_what_happened_how_bad_and_how_it_went() -> None:
     ]
     text = shown(model, incident, steps).text
     assert "fraud (version 3): amount drifted" in text
-    assert "● open !! major drift: a large change. amount drifted more." in text
+    assert "◉ open !! major drift: a large change. amount drifted more." in text
     assert "began about 2026-11-23 17:00 UTC opened 2026-11-23 19:00 UTC last seen 2026-11-23 22:00 UTC" in text
     timeline = text.partition("What happened ")[2]
     assert timeline.startswith(

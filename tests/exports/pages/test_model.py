@@ -46,7 +46,7 @@ def test_the_page_shows_what_drifts_performs_and_was_decided() -> None:
         "1,624 predictions · answers in 9 ms, 95 of 100 within 451 ms · last event",
         "Last window: 812 rows, 0.226 a second, 2026-11-23 11:00 to 12:00 UTC",
         "amount ▲ drifting out of range: 25.0% 100 to 250: 5% → 14% 0.310 chance 0.019 420% 0.085",
-        "country ✓ ok 0.012 chance 0.020 0.2% –",
+        "country ● ok 0.012 chance 0.020 0.2% –",
         "roc_auc 0.840 0.830 to 0.850",
         "expected of the last window 0.875 0.855 to 0.895",
         "roc_auc 0.840 0.830 to 0.850 0.900, gap -0.060 0.875 0.855 to 0.895",
@@ -62,6 +62,12 @@ def test_the_page_leads_to_what_it_names() -> None:
     links = read(drifting()).links
     assert {"/", "/incidents/inc_1", "/triggers/trg_1", "/models/fraud/features/amount?version=3"} <= {*links}
     assert "/models/fraud/report?version=3&window=2026-11-23T12%3A00%3A00Z" in links
+
+
+def test_the_table_of_the_heat_map_leads_to_the_window_that_it_names() -> None:
+    # Of the second hour, in which alone it was not as usual; the heat map's cells lead there by mouse alone.
+    table = page(drifting(), drifting().models["fraud"]).partition("Last of them")[2].partition("</table>")[0]
+    assert 'href="/models/fraud/features/amount?version=3&amp;window=2026-11-23T12%3A00%3A00Z"' in table
 
 
 def test_a_model_that_has_seen_nothing_says_so() -> None:
@@ -95,7 +101,7 @@ def test_the_model_then_is_shown_as_the_window_left_it() -> None:
     end_ms = window(0).end_ms
     found = read(drifting(), end_ms=end_ms)
     assert "As it stood when the window closed that ended at 2026-11-23 11:00 UTC" in found.text
-    assert "amount ✓ ok 0.001 chance 0.019" in found.text
+    assert "amount ● ok 0.001 chance 0.019" in found.text
     assert "0.310" not in found.text.partition(" Feature State ")[2]
     assert "/models/fraud/features/amount?version=3&window=2026-11-23T11%3A00%3A00Z" in found.links
     assert "/models/fraud" in found.links
@@ -166,7 +172,7 @@ def test_features_are_found_by_part_of_their_names() -> None:
     names = ("amount", "amount_eur", "age")
     current = snapshot(model_view(windows=[window_view(place, [verdict(place, name, "ok", 0.0) for name in names])]))
     text = read(current, search="MOUNT").text.partition(" Feature State ")[2]
-    assert re.findall(r"(\w+) ✓ ok", text) == ["amount", "amount_eur"]
+    assert re.findall(r"(\w+) ● ok", text) == ["amount", "amount_eur"]
     assert "No feature has such a name." in read(current, search="nothing").text
 
 
@@ -223,8 +229,8 @@ def test_outputs_stand_apart_from_the_features() -> None:
     incident = replace(drifting().models["fraud"].incidents[1], features=("@score", "amount"))
     page = read(snapshot(model_view(windows=[window_view(place, verdicts)], incidents=[incident])))
     features, outputs = page.text.split(" Feature State ")[1].split(" Output State ")
-    assert re.findall(r"(\w+) ✓ ok (\S+) chance", features) == [("score", "0.030"), ("amount", "0.010")]
-    assert re.findall(r"(\w+) ✓ ok (\S+) chance", outputs) == [("prediction", "0.020"), ("score", "0.000")]
+    assert re.findall(r"(\w+) ● ok (\S+) chance", features) == [("score", "0.030"), ("amount", "0.010")]
+    assert re.findall(r"(\w+) ● ok (\S+) chance", outputs) == [("prediction", "0.020"), ("score", "0.000")]
     assert "major drift : score, amount" in page.text
 
 

@@ -23,7 +23,7 @@ def test_the_page_shows_what_is_wrong_and_how_each_model_stands() -> None:
         "2 models, 1 open incident",
         "Open incidents major drift : amount · fraud, version 3, since 2026-11-23 12:00 UTC",
         "fraud version 3 ▲ drifting 1 of the last 2 windows not as usual 0.840 0.830 to 0.850 roc_auc amount",
-        "churn … learning – – – no event yet",
+        "churn – learning – – – no event yet",
     ):
         assert shown in text
 
