@@ -17,12 +17,12 @@ from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages import distribution
 from monitor.exports.pages.choices import choices, chosen
 from monitor.exports.pages.choices import name as part_name
+from monitor.exports.pages.entries import incident
 from monitor.exports.pages.frame import card, document
 from monitor.exports.pages.history import history, quality
 from monitor.exports.pages.parts import (
     as_of,
     badge,
-    incident,
     listed,
     number,
     percent,

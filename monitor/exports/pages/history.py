@@ -8,7 +8,7 @@ from monitor.addresses import feature_page, window_query
 from monitor.detection.records import Incident, Verdict
 from monitor.exports.course import began_ms
 from monitor.exports.markup import Content, Markup, tag
-from monitor.exports.pages.charts import Layout, Trace, chart, level, line, marked, times
+from monitor.exports.pages.charts import Layout, Trace, across, chart, level, line, marked, times
 from monitor.exports.pages.marks import MARKS, key_of
 from monitor.exports.pages.parts import (
     badge,
@@ -51,7 +51,7 @@ def history(
     ]  # fmt: skip
     layout = {
         **_marked(model, incidents, verdicts, end_ms),
-        "xaxis": {"type": "date", "anchor": "y2"},
+        "xaxis": {"anchor": "y2"} | across([view.window.end_ms for view, _ in steps]),
         "yaxis": {"domain": [0.48, 1.0], "title": {"text": "effect"}, "rangemode": "tozero"},
         "yaxis2": {"domain": [0.0, 0.36], "title": {"text": "evidence"}, "type": "log",
                    "tickvals": [1e-3, 1e-2, 0.1, 1, 10], "range": [-3.3, 1.3],
@@ -132,7 +132,10 @@ def quality(feature: str, views: Sequence[WindowView]) -> Content:
         for view, values in reversed(known)
     ]
     heads = ("Window", *(name.capitalize() for _, name, _ in drawn))
-    layout = {"xaxis": {"type": "date"}, "yaxis": {"tickformat": ".1~%", "rangemode": "tozero"}}
+    layout = {
+        "xaxis": across([view.window.end_ms for view, _ in known]),
+        "yaxis": {"tickformat": ".1~%", "rangemode": "tozero"},
+    }
     title = "Rows without a usable value, or with one that the reference never had"
     said = f"In the newest window: {says}."
     return chart("quality", title, said, traces, layout, 260, table(heads, rows, "Shares of rows by window"))

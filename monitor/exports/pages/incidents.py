@@ -10,6 +10,7 @@ from monitor.exports.course import headline
 from monitor.exports.found import incidents
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages.choices import models_choice
+from monitor.exports.pages.entries import standing
 from monitor.exports.pages.frame import card, document
 from monitor.exports.pages.parts import (
     PAGE,
@@ -17,7 +18,6 @@ from monitor.exports.pages.parts import (
     badge,
     choice,
     pager,
-    standing,
     time,
     trouble,
 )

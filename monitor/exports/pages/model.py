@@ -16,6 +16,7 @@ from monitor.exports.latest import Slice, estimated, learning, overall, slices
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages.choices import choices, chosen
 from monitor.exports.pages.choices import name as part_name
+from monitor.exports.pages.entries import incident, retraining
 from monitor.exports.pages.frame import card, document
 from monitor.exports.pages.heat import heat_map
 from monitor.exports.pages.parts import (
@@ -24,14 +25,12 @@ from monitor.exports.pages.parts import (
     bar,
     duration,
     figure,
-    incident,
     interval,
     listed,
     moved,
     number,
     percent,
     powers,
-    retraining,
     span,
     table,
     time,

@@ -8,12 +8,12 @@ from monitor.detection.sentences import spoken
 from monitor.exports.course import figure
 from monitor.exports.latest import STATES, Slice, overall, slices
 from monitor.exports.markup import Content, Markup, tag
+from monitor.exports.pages.entries import incident
 from monitor.exports.pages.frame import card, document
 from monitor.exports.pages.parts import (
     PAGE,
     as_of,
     badge,
-    incident,
     interval,
     listed,
     number,

@@ -8,7 +8,7 @@ from monitor.exports.course import began_ms, figure
 from monitor.exports.latest import estimated
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages.charts import Layout, across, band, chart, level, line, marked, times
-from monitor.exports.pages.parts import number, span, table
+from monitor.exports.pages.parts import between, number, span, table
 from monitor.snapshot import ModelView, PerformanceView
 from monitor.statistics.reading import Reading
 
@@ -91,11 +91,10 @@ def _table(model: ModelView, views: list[PerformanceView]) -> Markup:
     rows: list[Content] = []
     for view in reversed(views):
         reading, expected = figure(model, view), estimated(view.estimates).get(model.metric)
-        between = "–" if reading is None or reading.lower is None else f"{reading.lower:.3f} to {reading.upper:.3f}"
         evidence = "–" if view.evidence_ratio is None else f"{view.evidence_ratio:.0%}"
         cells = (
             number(None if reading is None else reading.value),
-            between,
+            "–" if reading is None else between(reading.lower, reading.upper),
             number(None if expected is None else expected.value),
             f"{view.labels:,}",
             f"{view.coverage:.0%}",
