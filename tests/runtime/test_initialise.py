@@ -362,6 +362,7 @@ def test_a_column_with_the_name_of_a_role_that_another_one_has_is_a_feature(init
 
 ROLE_NAMES = ("id", "timestamp", "version", "prediction", "score", "label")
 NAMES = st.text(min_size=1, max_size=12).filter(lambda name: name not in ROLE_NAMES)
+MODELS = NAMES.filter(lambda name: name.isprintable() and name not in (".", ".."))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -402,11 +403,6 @@ def test_the_window_can_be_named(init: Init) -> None:
     for window, why in (("1 parsec", "is not a window"), ("500 rows", "does not fit the table, which has times")):
         with pytest.raises(ConfigError, match=rf"--window '{window}' {why}"):
             init(credit(), window=window, force=True, **ROLES)
-
-
-def test_a_model_has_a_name(init: Init) -> None:
-    with pytest.raises(ConfigError, match="--model is empty"):
-        init(credit(), name="", **ROLES)
 
 
 def test_a_model_that_is_replaced_is_named_and_what_to_do_next_is_said(tmp_path: Path) -> None:
