@@ -205,7 +205,8 @@ def _state(size: Footprint) -> Iterator[str]:
     if not samples:
         rows = f"no rows and so no reports: one window's and its reference's take more than {_bytes(KEPT_MAX['rows'])}"
     parts.append(
-        f"{_bytes(kept)} kept of each closed window, of all versions up to {most} (the counts of {counts:,} windows, {rows})"
+        f"{_bytes(kept)} kept of each closed window, of all versions up to {most} "
+        f"(the counts of {counts:,} windows, {rows})"
     )
     parts.append(f"up to {_bytes(size.remembered)} of rows that a new normal is made of")
     if size.learning:
