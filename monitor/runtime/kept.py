@@ -87,7 +87,8 @@ def _gone(store: Store, model: str, version: str | None, end_ms: int | None, par
     if not windows and part == "rows" and store.kept_counts(model, version, end_ms) is not None:
         return NotFoundError(
             f"there is no {asked} of which its rows are kept: they had to make room for newer ones, or take more than "
-            f"the {KEPT_MAX['rows'] / 1e6:.1f} MB that a model may, with those of its reference; `monitor plan` says which"
+            f"the {KEPT_MAX['rows'] / 1e6:.1f} MB that a model may, with those of its reference; `monitor plan` says "
+            "which"
         )
     if not windows:
         return NotFoundError(f"there is no {asked} of which {held} would be kept: ask again when one has closed")

@@ -116,6 +116,37 @@ def test_a_backup_that_nobody_fetches_holds_up_nothing_for_long(tmp_path: Path, 
     copying.close()
 
 
+def test_a_backup_of_which_nothing_is_fetched_leaves_no_file_open(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "state") as store:
+        step(store, 1)
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        _, pieces = store.copy()
+        del pieces
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_one_that_was_given_up_leaves_the_next_alone(tmp_path: Path, closed: bool) -> None:
+    (tmp_path / "db").write_bytes(b"x" * (4 << 20))
+    (tmp_path / "log").write_bytes(b"y")
+    now = [0.0]
+    copying = Copying(tmp_path / "db", tmp_path / "log", lambda: now[0])
+    old = copying.copy().pieces
+    next(old)
+    now[0] = WHOLE_S - 1
+    new = copying.copy().pieces
+    next(new)
+    if closed:
+        del old
+    else:
+        next(old)
+    now[0] += WAIT_S - 1
+    assert copying.waited_for
+    list(new)
+    assert not copying.waited_for
+    copying.close()
+
+
 def test_a_backup_under_way_ends_with_the_store(tmp_path: Path) -> None:
     with Store.open(tmp_path / "state") as store:
         step(store, 1)
