@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.config import load_server
 from monitor.errors import ConfigError, StateDamagedError, UnavailableError
 from monitor.exports.api import create_app
 from monitor.exports.behind import Behind
@@ -202,6 +203,24 @@ def test_a_backup_that_breaks_off_writes_no_file(tmp_path: Path) -> None:
             list(backup(file, tmp_path / "out.duckdb", None))
     with pytest.raises(UnavailableError, match="no service answers"):
         list(backup(config(tmp_path, free_port()), None, None))
+    assert {each.name for each in tmp_path.iterdir()} == {"monitor.yaml", "token"}
+
+
+def archive(name: str) -> bytes:
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w") as members:
+        members.addfile(tarfile.TarInfo(name))
+    return whole.getvalue()
+
+
+@pytest.mark.parametrize("answer", [b"", b"<html>Not the service</html>", archive("other.txt"), archive("../out")])
+def test_an_answer_that_is_no_backup_is_said_to_be_none(tmp_path: Path, answer: bytes) -> None:
+    with served(lambda: (len(answer), iter([answer])), tmp_path) as file:
+        with pytest.raises(ConfigError, match=r"what answers where .* sends no backup: name with --url"):
+            list(backup(file, tmp_path / "out.duckdb", None))
+        url = f"http://127.0.0.1:{load_server(file)[0].port}"
+        with pytest.raises(ConfigError, match=f"{url} sends no backup"):
+            list(backup(file, tmp_path / "out.duckdb", url))
     assert {each.name for each in tmp_path.iterdir()} == {"monitor.yaml", "token"}
 
 
