@@ -340,8 +340,7 @@ def annotate(
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ends in order, as Ctrl-C does.
     with suppress(KeyboardInterrupt):
-        for line in lines(config, every):
-            typer.echo(line)
+        put(lines(config, every))
 
 
 def _progress(done: int, total: int) -> None:
