@@ -54,6 +54,15 @@ def test_an_address_that_cannot_be_had_names_the_setting(host: str) -> None:
         HttpServer(host, 0)
 
 
+@pytest.mark.parametrize("accept", ["text/html", "*/*"])
+def test_a_question_about_the_server_as_a_whole_is_refused_like_any_other(accept: str) -> None:
+    with serving(create_app(drifting)) as server, socket.create_connection(("127.0.0.1", server.port), 10) as sent:
+        asked = f"OPTIONS * HTTP/1.1\r\nhost: localhost\r\naccept: {accept}\r\nconnection: close\r\n\r\n"
+        sent.sendall(asked.encode())
+        with sent.makefile("rb") as answer:
+            assert answer.readline().split()[1] in (b"404", b"405")
+
+
 def test_the_port_is_free_again_after_stop_and_stopping_twice_is_harmless() -> None:
     with serving(create_app(drifting)) as server:
         # The side that closes first keeps the connection in TIME_WAIT: here the server.
