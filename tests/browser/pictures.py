@@ -26,24 +26,29 @@ WINDOWS = 36
 """After which there is enough before and after the change."""
 
 _MODEL = "/models/credit"
+_FEATURES = ".card:has(h2:text-is('Features'))"
 _READY_S = 300.0
 _MARGIN = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """path: of the page. first, last: selectors of what it begins and ends with."""
+    """path: of the page. first, last: selectors of what it begins and ends with. follow: a link of the page, to the one
+    that is meant.
+    """
 
     path: str
     first: str
     last: str
-    width: int = WIDTH
+    follow: str = ""
 
 
 PICTURES: Mapping[str, Picture] = {
     "overview": Picture("/", "h1", ".card >> nth=-1"),
     "model": Picture(_MODEL, ".card:has(figure) >> nth=0", ".card:has(figure) >> nth=-1"),
-    "features": Picture(_MODEL, ".card:has(h2:text-is('Features'))", ".card:has(h2:text-is('Features'))"),
+    "features": Picture(_MODEL, _FEATURES, _FEATURES),
+    "feature": Picture(f"{_MODEL}/features/income?version=1", ".trail", "figure >> nth=0"),
+    "incident": Picture("/incidents", ".trail", ".card:has(figure)", follow="fallen"),
 }
 
 
@@ -82,7 +87,7 @@ def take(browser: Browser, directory: Path, windows: int = WINDOWS) -> Sequence[
         with Tab(browser, url) as tab:
             for dark, (name, picture) in product((False, True), PICTURES.items()):
                 path = directory / f"{name}-{'dark' if dark else 'light'}.png"
-                shoot(tab.look(dark, picture.width), picture, path)
+                shoot(tab.look(dark, WIDTH), picture, path)
                 wrong += tab.wrong
                 if path.stat().st_size > BYTES_MAX:
                     wrong.append(f"{path.name} has {path.stat().st_size:,} bytes, more than {BYTES_MAX:,}")
@@ -92,11 +97,13 @@ def take(browser: Browser, directory: Path, windows: int = WINDOWS) -> Sequence[
 def shoot(tab: Tab, picture: Picture, path: Path) -> None:
     """What lies between the first and the last of the picture, with a little around it."""
     page = tab.open(picture.path)
+    if picture.follow:
+        page = tab.open(page.locator("main a", has_text=picture.follow).first.get_attribute("href") or "")
     first, last = (page.locator(selector).bounding_box() for selector in (picture.first, picture.last))
     assert first is not None
     assert last is not None
     top, bottom = first["y"] - _MARGIN, last["y"] + last["height"] + _MARGIN
-    page.screenshot(path=path, clip=FloatRect(x=0, y=top, width=picture.width, height=bottom - top), full_page=True)
+    page.screenshot(path=path, clip=FloatRect(x=0, y=top, width=WIDTH, height=bottom - top), full_page=True)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from tests.browser.world import Site
 PAGES: Mapping[str, Callable[[Site], str]] = {
     "overview": lambda site: "/",
     "model": lambda site: "/models/credit",
+    "feature": lambda site: "/models/credit/features/income?version=1",
+    "category": lambda site: "/models/credit/features/channel?version=1",
     "incidents": lambda site: "/incidents",
     "drift": lambda site: f"/incidents/{incident(site, 'drift')}",
     "performance": lambda site: f"/incidents/{incident(site, 'performance')}",

@@ -36,7 +36,7 @@ def reached(page: Page) -> list[int]:
     return order
 
 
-@pytest.mark.parametrize("name", sorted(PAGES.keys() - {"reference"}))
+@pytest.mark.parametrize("name", ["overview", "model", "feature", "drift", "trigger"])
 def test_the_tabulator_key_leads_to_everything_in_order_and_out_again(site: Site, tab: Open, name: str) -> None:
     page = tab(site.url).open(PAGES[name](site))
     wanted = page.evaluate(_REACHABLE)

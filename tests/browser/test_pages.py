@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
+import httpx
 import pytest
 
 from tests.browser import faults
@@ -37,11 +38,24 @@ def test_a_page_is_shown_without_fault(site: Site, tab: Open, name: str, look: t
 
 
 @pytest.mark.parametrize("look", AXE, ids=lambda look: looks(*look))
-@pytest.mark.parametrize("path", ["/", "/models/wide", "/models/wide?features=feature_0"])
+@pytest.mark.parametrize("path", ["/", "/models/wide"])
 def test_no_name_and_no_number_of_features_breaks_a_page(
     odd: str, tab: Open, path: str, look: tuple[bool, int]
 ) -> None:
     assert found(tab(odd, *look), path) == []
+
+
+def test_every_link_leads_to_a_page(site: Site, tab: Open) -> None:
+    shown = tab(site.url, script=False)
+    places: set[str] = set()
+    for path in PAGES.values():
+        links = shown.open(path(site)).locator("a[href]")
+        places |= set(links.evaluate_all("(links) => links.map((each) => each.href.split('#')[0])"))
+    assert {place for place in places if not place.startswith(site.url)} == set()
+    with httpx.Client() as client:
+        # A report is made when it is asked for, which takes seconds: tests/runtime/test_rendering.py does.
+        answers = {place: client.get(place).status_code for place in sorted(places) if "/report" not in place}
+    assert {place: status for place, status in answers.items() if status != 200} == {}
 
 
 @pytest.mark.parametrize("name", PAGES)
