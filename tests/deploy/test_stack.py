@@ -13,7 +13,7 @@ from tests.alerts.promtool import rules
 from tests.alerts.stack import awaited
 from tests.deploy.files import healthcheck
 from tests.deploy.native import Native
-from tests.receivers import closed_port
+from tests.ports import closed_port
 
 
 def asked(native: Native, service: str, path: str, **options: Any) -> httpx.Response:
