@@ -47,11 +47,7 @@ def build() -> builders.Dashboard:
         "Is what it decides told?": _telling(),
         "Can it be scraped?": _scraped(),
     }
-    for title, panels in rows.items():
-        made.with_row(builders.Row(title))
-        for panel in panels:
-            made.with_panel(panel)
-    return made
+    return frame.filled(made, rows)
 
 
 def _now() -> Iterator[Panel]:
