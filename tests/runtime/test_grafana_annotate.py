@@ -21,7 +21,7 @@ from monitor.runtime.grafana_annotate import Done, annotate, once
 from monitor.snapshot import Snapshot
 from tests.exports.snapshots import HOSTILE, HOUR_MS, TEN_MS, drifting, model_view, snapshot, trigger, window
 from tests.grafana import FakeGrafana
-from tests.receivers import closed_port
+from tests.ports import closed_port
 
 TOKEN = "the-token-of-the-service"
 PUBLIC = "https://monitor.example"

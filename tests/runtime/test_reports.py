@@ -31,6 +31,7 @@ from tests.engine.specs import HOURLY
 from tests.exports.client import Client, Response
 from tests.exports.snapshots import model_view, snapshot, verdict, window_view
 from tests.exports.snapshots import window as shown
+from tests.ports import closed_port
 from tests.profiles import rows as table
 from tests.runtime.test_orders import configured
 
@@ -226,4 +227,4 @@ def test_the_command_says_what_is_wrong(config: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot be written .* name another file by --out"):
         list(report(config, "m", None, None, None, tmp_path / "none" / "x.html"))
     with pytest.raises(UnavailableError, match="no service answers"):
-        list(report(configured(tmp_path, 9), "m", None, None, None, None))
+        list(report(configured(tmp_path, closed_port()), "m", None, None, None, None))
