@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import random
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -20,6 +18,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from monitor.demo.broker import EmbeddedBroker
+from tests.ports import closed_ports
 
 KAFKA = "4.1.0"  # As in broker/pom.xml.
 
@@ -32,7 +31,6 @@ Produce = Callable[..., None]
 _POM = Path(__file__).parent / "broker" / "pom.xml"
 _READY_S = 60.0
 _ANSWER_S = 30.0
-_PORTS = range(20_000, 32_000)
 
 
 class Broker(Protocol):
@@ -70,7 +68,7 @@ class RealBroker:
         self._classpath = f"{jars()}/*"
         self._directory = directory
         self._properties = directory / "server.properties"
-        self._port, controller = _free_ports(2)
+        self._port, controller = closed_ports(2)
         self._process: subprocess.Popen[bytes] | None = None
         self._properties.write_text(_configuration(self._port, controller, directory / "log"))
         quiet = {"log_level": 0, "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 100}
@@ -194,16 +192,6 @@ def real_broker_possible() -> bool:
     """Whether Java is here, and the jars or the Maven to fetch them."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "model-monitor" / f"kafka-{KAFKA}"
     return shutil.which("java") is not None and (cache.is_dir() or shutil.which("mvn") is not None)
-
-
-def _free_ports(number: int) -> list[int]:
-    """None of those that the system hands out, so that a broker which is down finds its own free again."""
-    found: list[int] = []
-    ports = iter(random.SystemRandom().sample(_PORTS, len(_PORTS)))
-    while len(found) < number:
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", next(ports))) as server:
-            found.append(server.getsockname()[1])
-    return found
 
 
 def _configuration(port: int, controller: int, log: Path) -> str:

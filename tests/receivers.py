@@ -199,12 +199,6 @@ def read_request(connection: socket.socket) -> Received | None:
         return Received(line[0], line[1], headers, stream.read(int(headers.get("content-length", "0"))))
 
 
-def closed_port() -> int:
-    """A port on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 def certified(directory: Path) -> tuple[ssl.SSLContext, Path]:
     """A server's side of TLS as `localhost`, and the certificate that whoever trusts it has to know. Needs openssl."""
     key, certificate = directory / "key.pem", directory / "certificate.pem"

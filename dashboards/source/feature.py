@@ -48,11 +48,7 @@ def build() -> builders.Dashboard:
     back = builders.DashboardLink("Its model").url("/d/" + frame.MODEL).include_vars(True).keep_time(True)
     made.link(back)
     rows = {"Now": _now(), "Has it moved?": _moved(), "What are its values like?": _values(), "Where?": _where()}
-    for title, panels in rows.items():
-        made.with_row(builders.Row(title))
-        for panel in panels:
-            made.with_panel(panel)
-    return made
+    return frame.filled(made, rows)
 
 
 def _feature() -> builders.QueryVariable:

@@ -37,14 +37,7 @@ def build() -> builders.Dashboard:
         [frame.model_variable(multi=True)],
         frame.marks(EVERY),
     )
-    made.with_row(builders.Row("Now"))
-    for panel in _now():
-        made.with_panel(panel)
-    made.with_panel(_models())
-    made.with_row(builders.Row("Over time"))
-    for panel in _over_time():
-        made.with_panel(panel)
-    return made
+    return frame.filled(made, {"Now": [*_now(), _models()], "Over time": _over_time()})
 
 
 def _now() -> list[Panel]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as models
 
-from dashboards.source.panels import DRIFTING, IDLE, OK, SOURCE
+from dashboards.source.panels import DRIFTING, IDLE, OK, SOURCE, Panel
 from dashboards.source.promql import Scope
 
 TAG = "model-monitor"
@@ -172,6 +172,15 @@ def dashboard(
     made.annotations(list(happened))
     others = builders.DashboardLink("Model monitor").type(models.DashboardLinkType.DASHBOARDS).tags([TAG])
     return made.link(others.include_vars(True).keep_time(True).as_dropdown(True).icon("external link"))
+
+
+def filled(made: builders.Dashboard, rows: Mapping[str, Iterable[Panel]]) -> builders.Dashboard:
+    """With its panels, under the headings of their rows."""
+    for title, panels in rows.items():
+        made.with_row(builders.Row(title))
+        for panel in panels:
+            made.with_panel(panel)
+    return made
 
 
 def text(made: builders.Dashboard) -> str:

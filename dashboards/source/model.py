@@ -61,11 +61,7 @@ def build() -> builders.Dashboard:
         "Traffic": _traffic(),
         "Incidents and retraining": _decisions(),
     }
-    for title, panels in rows.items():
-        made.with_row(builders.Row(title))
-        for panel in panels:
-            made.with_panel(panel)
-    return made
+    return frame.filled(made, rows)
 
 
 def _metric() -> builders.QueryVariable:

@@ -47,11 +47,7 @@ def build() -> builders.Dashboard:
         "Is what it decides told?": _telling(),
         "Can it be scraped?": _scraped(),
     }
-    for title, panels in rows.items():
-        made.with_row(builders.Row(title))
-        for panel in panels:
-            made.with_panel(panel)
-    return made
+    return frame.filled(made, rows)
 
 
 def _now() -> Iterator[Panel]:
@@ -218,10 +214,19 @@ def _scraped() -> Iterator[Panel]:
         "That Prometheus took, and that were left out to stay within the series budget.",
         Line(f"scrape_samples_scraped{{{TARGET}}} {ours}", "taken, " + INSTANCE),
         Line(ALL("series_dropped"), "left out, " + INSTANCE),
+        span=8,
+    )
+    yield chart(
+        "Features left out",
+        "Of a scrape, by model and state. What drifts is on the model's page all the same.",
+        Line(f"sum by (model, state) ({ALL('series_dropped_features')})", "{{model}}: {{state}}"),
+        span=8,
+        decimals=0,
     )
     yield chart(
         "Time that a scrape takes",
         "As Prometheus measures it.",
         Line(f"scrape_duration_seconds{{{TARGET}}} {ours}", INSTANCE),
         unit="s",
+        span=8,
     )

@@ -113,7 +113,7 @@ def refusal(
 def _ways(scope: Scope) -> Iterator[Markup]:
     """From what went wrong at an address."""
     path: str = scope["path"]
-    _, kind, *names = path.split("/")
+    kind, *names = path.strip("/").split("/")  # `OPTIONS *` is about no path.
     if kind == "models" and names[-1:] == ["report"] and len(names) > 1:
         query = scope["query_string"].decode("latin-1")
         yield tag("a", "This report", href=quote(path, errors="backslashreplace") + (f"?{query}" if query else ""))

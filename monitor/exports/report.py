@@ -9,9 +9,9 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Self
 
-from fastapi import HTTPException, Query
+from fastapi import HTTPException
 
 from monitor.addresses import incident_page, model_page, public
 from monitor.detection.records import Incident, State, Verdict
@@ -76,11 +76,6 @@ class Report:
     scope: Scope
     html: bytes
 
-
-OfWindow = Annotated[
-    str | None,
-    Query(max_length=100, description="Its end, as in 2026-11-23T10:00:00Z, or an incident's id; the newest without."),
-]
 
 RETRY_AFTER_S = 20
 INCIDENTS_MAX = 3

@@ -79,10 +79,7 @@ class Basis:
 
     def compared(self, feature: str, tally: Counts) -> Distribution:
         """One feature of a window whose tally is int64[F, WIDTH]; KeyError where it has no such feature."""
-        row = list(self.places).index(feature) if feature in self.places else None
-        if row is None:
-            raise KeyError(feature)
-        places, numeric = self.places[feature], self.numeric[feature]
+        places, numeric, row = self.places[feature], self.numeric[feature], list(self.places).index(feature)
         rest = (Place("missing"), Place("invalid"), Place("out of range" if numeric else "unseen"))
         columns = [*range(len(places)), MISSING, INVALID, UNUSUAL]
         before, now = self.tally[row, columns].tolist(), tally[row, columns].tolist()
@@ -138,6 +135,11 @@ def named(layout: FeatureLayout, groups: Counts, cell: int) -> str:
     return ", ".join(words)
 
 
+def bound(value: float) -> str:
+    """The end of a cell, for people."""
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
+
+
 def span(low: float, high: float) -> str:
     """Values between two numbers, for people: 0.25 to 18,200."""
-    return " to ".join(f"{each:,.0f}" if 1e4 <= abs(each) < 1e9 else f"{each:.4g}" for each in (low, high))
+    return f"{bound(low)} to {bound(high)}"

@@ -14,9 +14,10 @@ from monitor.addresses import incident_page, public, trigger_page
 from monitor.config import load_grafana, load_server
 from monitor.config.network import own_url
 from monitor.config.units import duration_ms, duration_text
-from monitor.detection.sentences import called, listed, spoken
+from monitor.detection.sentences import called
 from monitor.errors import ConfigError, RefusedError, UnavailableError
 from monitor.events.timestamps import instant
+from monitor.exports.course import happened
 from monitor.exports.text import counted, printable
 from monitor.runtime.asking import ask
 from monitor.runtime.grafana import Annotation, Grafana, Noted
@@ -54,24 +55,27 @@ class Done(NamedTuple):
 
 def annotate(config: Path, every: str | None, wait: Callable[[float], object] = time.sleep) -> Iterator[str]:
     """Once, and a line on what was done; or at every such duration until it is interrupted, through outages of the
-    service and of Grafana, and a line where something was done or is not as it was.
+    service and of Grafana, and a line where something was done or is not as it was. ConfigError where it was never
+    right; once it was, files that are being replaced are waited for.
     """
     if every is None:
         yield _sentence(once(config))
         return
     every_s = _seconds(every)
-    outage = ""
+    outage, right = "", False
     while True:
         try:
             done = once(config)
-        except (UnavailableError, RefusedError) as error:
+        except (ConfigError, UnavailableError, RefusedError) as error:
+            if isinstance(error, ConfigError) and not right:
+                raise
             if str(error) != outage:
                 yield str(error)
             outage = str(error)
         else:
             if outage or done.written or done.changed:
                 yield _sentence(done)
-            outage = ""
+            outage, right = "", True
         wait(every_s)
 
 
@@ -124,11 +128,7 @@ def _of_incident(incident: _Item, base_url: str) -> Noted:
     """From the end of the window that opened it, when it was known, to that of the last one that showed it."""
     start_ms = instant(incident["opened"]["window_end"])
     end_ms = start_ms if incident["open"] else instant(incident["latest"]["window_end"])
-    what = {
-        "performance": "performance has fallen",
-        "drift": f"{_features(incident)} drifted",
-        "data": f"data is faulty, {_features(incident)}",
-    }[incident["cause"]]
+    what = happened(incident["cause"], incident["features"])
     state = "over" if not incident["open"] else "acknowledged" if incident["acknowledged"] else "open"
     text = f"{_who(incident)}: {what} ({incident['severity']}, {state})"
     return _noted("incident", incident, start_ms, end_ms, text, public(base_url, incident_page(incident["id"])))
@@ -159,10 +159,6 @@ def _noted(kind: str, told: _Item, start_ms: int, end_ms: int, text: str, link: 
 def _who(told: _Item) -> str:
     segment = f" in {told['segment']}" if told["segment"] else ""
     return f"{told['model']} version {called(told['version'])}{segment}"
-
-
-def _features(incident: _Item) -> str:
-    return listed([spoken(feature) for feature in incident["features"]])
 
 
 def _tag(key: str, value: str) -> str:

@@ -27,7 +27,8 @@ from tests.actions.engines import (
     says,
 )
 from tests.actions.pipelines import ID, NAME, NOW_MS, golden, message, pipeline
-from tests.receivers import Behaviour, Receiver, closed_port
+from tests.ports import closed_port
+from tests.receivers import Behaviour, Receiver
 
 REPEATS = {GitHub: 2, GitLab: 2}
 """Runs that a lost answer leaves where the engine knows no key: the workflow has to bear it, as PIPELINES.md says."""

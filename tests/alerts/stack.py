@@ -21,7 +21,8 @@ import httpx
 import yaml
 
 from tests.alerts.promtool import ALERTS, RULES, tool
-from tests.receivers import Receiver, closed_port
+from tests.ports import closed_port
+from tests.receivers import Receiver
 
 QUICKER = 60
 LOOK_S = 0.1

@@ -65,7 +65,7 @@ def demo() -> Iterator[str]:
             process.kill()
 
 
-def wait(url: str, windows: int) -> None:
+def wait(url: str, windows: int = WINDOWS) -> None:
     """Until drift and the fall of performance are known, and there are so many windows."""
     deadline = time.monotonic() + _READY_S
     with httpx.Client(base_url=url) as client:
@@ -78,19 +78,17 @@ def wait(url: str, windows: int) -> None:
             time.sleep(0.5)
 
 
-def take(browser: Browser, directory: Path, windows: int = WINDOWS) -> Sequence[str]:
-    """Write the pictures, light and dark; what was wrong with the pages meanwhile."""
+def take(browser: Browser, url: str, directory: Path) -> Sequence[str]:
+    """Write the pictures of what is served at `url`, light and dark; what was wrong with the pages meanwhile."""
     directory.mkdir(exist_ok=True)
     wrong: list[str] = []
-    with demo() as url:
-        wait(url, windows)
-        with Tab(browser, url) as tab:
-            for dark, (name, picture) in product((False, True), PICTURES.items()):
-                path = directory / f"{name}-{'dark' if dark else 'light'}.png"
-                shoot(tab.look(dark, WIDTH), picture, path)
-                wrong += tab.wrong
-                if path.stat().st_size > BYTES_MAX:
-                    wrong.append(f"{path.name} has {path.stat().st_size:,} bytes, more than {BYTES_MAX:,}")
+    with Tab(browser, url) as tab:
+        for dark, (name, picture) in product((False, True), PICTURES.items()):
+            path = directory / f"{name}-{'dark' if dark else 'light'}.png"
+            shoot(tab.look(dark, WIDTH), picture, path)
+            wrong += tab.wrong
+            if path.stat().st_size > BYTES_MAX:
+                wrong.append(f"{path.name} has {path.stat().st_size:,} bytes, more than {BYTES_MAX:,}")
     return wrong
 
 
@@ -109,7 +107,8 @@ def shoot(tab: Tab, picture: Picture, path: Path) -> None:
 if __name__ == "__main__":
     if PATH is None:
         sys.exit(MISSING)
-    with chromium() as found:
-        faults = take(found, DIRECTORY)
+    with chromium() as found, demo() as address:
+        wait(address)
+        faults = take(found, address, DIRECTORY)
     print(*faults or sorted(path.name for path in DIRECTORY.glob("*.png")), sep="\n")
     sys.exit(bool(faults))

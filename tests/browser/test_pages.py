@@ -24,6 +24,10 @@ def looks(dark: bool, width: int) -> str:
     return f"{'dark' if dark else 'light'}-{width}"
 
 
+SHOWN = [(name, look) for name in PAGES for look in (AXE if name == "reference" else LOOKS)]
+"""The reference is drawn by a library, and slowly: once of each theme and width."""
+
+
 def found(shown: Tab, path: str) -> list[str]:
     """What is wrong with a page."""
     page = shown.open(path)
@@ -31,8 +35,7 @@ def found(shown: Tab, path: str) -> list[str]:
     return [*faults.of_layout(page), *access, *shown.wrong]
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=lambda look: looks(*look))
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(("name", "look"), SHOWN, ids=[f"{name}-{looks(*look)}" for name, look in SHOWN])
 def test_a_page_is_shown_without_fault(site: Site, tab: Open, name: str, look: tuple[bool, int]) -> None:
     assert found(tab(site.url, *look), PAGES[name](site)) == []
 

@@ -1,22 +1,22 @@
-"""The real demo, as it is shown to whom the project is new: it runs, and its pages are taken pictures of."""
+"""The pictures of README and docs: whatever they are of is there, and every one that is shown is a file."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.pictures import DIRECTORY, PICTURES, take
+from tests.browser.world import Site
 
 ROOT = DIRECTORY.parents[1]
 _SHOWN = re.compile(r"(?:docs/)?pictures/([\w-]+\.png)")
 
 
-@pytest.mark.timeout(300)
-def test_pictures_are_taken_of_the_running_demo(browser: Browser, tmp_path: Path) -> None:
-    assert take(browser, tmp_path, windows=15) == []
+def test_pictures_are_taken_of_pages(browser: Browser, site: Site, tmp_path: Path) -> None:
+    """Of the same traffic as `make pictures`, which runs the demo at the clock's pace."""
+    assert take(browser, site.url, tmp_path) == []
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in DIRECTORY.iterdir()}
 
 

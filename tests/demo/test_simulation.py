@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import closing
 
 import numpy as np
 import orjson
 import pytest
+from confluent_kafka import Producer
 from kafka import KafkaConsumer, TopicPartition
 
 from monitor.demo.broker import EmbeddedBroker
 from monitor.demo.simulation import LABELS, PREDICTIONS, TOPICS, Simulation, model_server
 from monitor.demo.traffic import DRIFTED, LEARNED, VERSION, Applications, Traffic
+from tests.alerts.stack import awaited
 from tests.exports.client import Client
 
 QUEUE = 100_000
@@ -103,11 +106,17 @@ def test_it_goes_on_after_an_outage() -> None:
         for topic in TOPICS:
             broker.create_topic(topic)
         simulation = Simulation(broker.bootstrap_servers, float("inf"), Traffic(1), rate=100)
+        noticed = threading.Event()
+        settings = {"bootstrap.servers": broker.bootstrap_servers, "enable.idempotence": True, "log_level": 0}
+        simulation._producer = Producer({**settings, "error_cb": lambda _: noticed.set()})
         simulation.start()
-        reaches(broker, 1)
+        awaited(lambda: end(broker, LABELS) > 0)
+        assert not noticed.is_set()
         broker.set_down()
+        assert noticed.wait(30)
         broker.set_up()
-        reaches(broker, 100)
+        back = end(broker, LABELS)
+        awaited(lambda: end(broker, LABELS) > back)
         simulation.stop()
 
 
@@ -115,8 +124,3 @@ def end(broker: EmbeddedBroker, topic: str) -> int:
     part = TopicPartition(topic, 0)
     with closing(KafkaConsumer(**broker.client, enable_auto_commit=False)) as consumer:
         return int(consumer.end_offsets([part], timeout_ms=10_000)[part])
-
-
-def reaches(broker: EmbeddedBroker, labels: int) -> None:
-    while end(broker, LABELS) < labels:
-        pass

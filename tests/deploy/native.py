@@ -22,7 +22,7 @@ from tests.alerts.promtool import tool
 from tests.alerts.stack import awaited
 from tests.brokers import jars
 from tests.deploy.files import ROOT, command, mounts, services
-from tests.receivers import closed_port
+from tests.ports import closed_ports
 
 WAIT_S = 120.0
 QUICKER = {
@@ -44,7 +44,8 @@ class Native:
     def __init__(self, directory: Path) -> None:
         self.services = services()
         self._directory = directory
-        self.addresses = {address: f"127.0.0.1:{closed_port()}" for address in ADDRESSES}
+        ports = closed_ports(len(ADDRESSES))
+        self.addresses = {address: f"127.0.0.1:{port}" for address, port in zip(ADDRESSES, ports, strict=True)}
         for everywhere, inside in (("PLAINTEXT://:9092", "kafka:9092"), ("HOST://:9094", "127.0.0.1:9094")):
             listener = everywhere.partition(":")[0]
             self.addresses[everywhere] = f"{listener}://{self.addresses[inside]}"

@@ -88,7 +88,7 @@ def test_its_health_is_livez() -> None:
     assert instruction("STOPSIGNAL") == "SIGTERM"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project, as a wheel that was made by the Dockerfile's step, in an environment of its own without pip."""
     directory = tmp_path_factory.mktemp("image")
@@ -107,14 +107,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory / "venv"
 
 
-def test_the_wheel_holds_all_that_the_service_reads(installed: Path) -> None:
+def test_the_wheel_holds_all_that_the_service_reads_and_runs_from_a_folder_of_nobody(
+    installed: Path, tmp_path: Path
+) -> None:
     [package] = installed.glob("lib/python*/site-packages/monitor")
     needed = {path.relative_to(ROOT / "monitor") for path in (ROOT / "monitor").rglob("*") if path.is_file()}
     held = {path.relative_to(package) for path in package.rglob("*") if path.is_file()}
     assert {path for path in needed if "__pycache__" not in path.parts} == held
-
-
-def test_the_wheel_runs_from_a_folder_of_nobody(installed: Path, tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", "HOME": str(tmp_path)}
     done = subprocess.run(
         [installed / "bin" / "python", "-m", "monitor.cli", "check", "--offline", "--config", "none.yaml"],

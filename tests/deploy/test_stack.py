@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
-from tests.alerts.promtool import rules
+from tests.alerts.promtool import rules, tool
 from tests.alerts.stack import awaited
+from tests.brokers import real_broker_possible
 from tests.deploy.files import healthcheck
-from tests.deploy.native import Native
-from tests.receivers import closed_port
+from tests.deploy.native import Native, whole
+from tests.ports import closed_port
 
 
 def asked(native: Native, service: str, path: str, **options: Any) -> httpx.Response:
@@ -28,7 +32,23 @@ def token(native: Native) -> str:
     return (native.volume("prepared") / "token").read_text()
 
 
-def test_prometheus_scrapes_the_service_and_shows_it_the_token(stack: Native) -> None:
+@pytest.mark.timeout(600)
+def test_what_is_started_finds_each_other(tmp_path: Path) -> None:
+    """One test, as only one worker is to start it all."""
+    for name in ("prometheus", "prometheus-alertmanager"):
+        tool(name)
+    if not real_broker_possible() and os.environ.get("MODEL_MONITOR_REQUIRE_KAFKA") != "1":
+        pytest.skip("Apache Kafka needs Java and Maven")
+    with whole(tmp_path) as stack:
+        prometheus_scrapes_the_service_and_shows_it_the_token(stack)
+        what_the_model_answers_arrives(stack)
+        prometheus_has_every_rule_and_tells_alertmanager(stack)
+        pages_ask_for_the_password_that_was_said(stack)
+        a_retrain_request_reaches_the_pipeline_and_is_known_by_its_signature(stack)
+        the_health_check_of_the_image_is_of_the_service_that_answers(stack)
+
+
+def prometheus_scrapes_the_service_and_shows_it_the_token(stack: Native) -> None:
     def up() -> list[dict[str, Any]]:
         found = prometheus(stack, "targets")["activeTargets"]
         return found if found and all(each["health"] == "up" for each in found) else []
@@ -36,7 +56,7 @@ def test_prometheus_scrapes_the_service_and_shows_it_the_token(stack: Native) ->
     assert [each["labels"] for each in awaited(up)] == [{"instance": "monitor-0", "job": "model-monitor"}]
 
 
-def test_what_the_model_answers_arrives(stack: Native) -> None:
+def what_the_model_answers_arrives(stack: Native) -> None:
     rows = "model_monitor_window_rows{model='credit',version='1',segment='',instance='monitor-0'}"
     awaited(lambda: [each for each in prometheus(stack, "query", query=rows)["result"] if float(each["value"][1]) > 0])
     labels = "model_monitor_labels_total{model='credit',result='matched'} > 0"
@@ -45,7 +65,7 @@ def test_what_the_model_answers_arrives(stack: Native) -> None:
     assert rejected["result"][0]["value"][1] == "0"
 
 
-def test_prometheus_has_every_rule_and_tells_alertmanager(stack: Native) -> None:
+def prometheus_has_every_rule_and_tells_alertmanager(stack: Native) -> None:
     def evaluated() -> bool:
         loaded = [rule for group in prometheus(stack, "rules")["groups"] for rule in group["rules"]]
         return {(each["name"], each["health"]) for each in loaded} == {(each["alert"], "ok") for each in rules()}
@@ -57,7 +77,7 @@ def test_prometheus_has_every_rule_and_tells_alertmanager(stack: Native) -> None
     assert "receiver: page" in status["config"]["original"]
 
 
-def test_pages_ask_for_the_password_that_was_said(stack: Native) -> None:
+def pages_ask_for_the_password_that_was_said(stack: Native) -> None:
     refused = asked(stack, "monitor:8000", "/")
     assert (refused.status_code, refused.headers["www-authenticate"].split()[0]) == (401, "Basic")
     said = re.search(
@@ -67,7 +87,7 @@ def test_pages_ask_for_the_password_that_was_said(stack: Native) -> None:
     assert asked(stack, "monitor:8000", "/", auth=("me", said[1])).status_code == 200
 
 
-def test_a_retrain_request_reaches_the_pipeline_and_is_known_by_its_signature(stack: Native) -> None:
+def a_retrain_request_reaches_the_pipeline_and_is_known_by_its_signature(stack: Native) -> None:
     awaited(
         lambda: asked(stack, "monitor:8000", "/api/v1/models/credit/windows", auth=("me", token(stack))).json()["items"]
     )
@@ -84,7 +104,7 @@ def test_a_retrain_request_reaches_the_pipeline_and_is_known_by_its_signature(st
     awaited(lambda: re.search(r"retrain request trg_\w+ received: ", stack.log("model")))
 
 
-def test_the_health_check_of_the_image_is_of_the_service_that_answers(stack: Native) -> None:
+def the_health_check_of_the_image_is_of_the_service_that_answers(stack: Native) -> None:
     """And fails where nothing does."""
     python, *arguments = healthcheck()
     assert python == "python"

@@ -85,6 +85,8 @@ def test_a_map_is_made_again_only_where_other_windows_are_held() -> None:
     assert heats.of(replace(model, windows=(*model.windows,), predictions=9), "3") is seen
     later = replace(model, windows=model.windows[1:])
     assert len(heats.of(later, "3").columns) == 2
+    as_many = replace(model, windows=tuple(replace(view, verdicts=view.verdicts[:1]) for view in later.windows))
+    assert len(heats.of(as_many, "3").rows) == 1
     assert heats.of(replace(model, name="other"), "3") is not seen
     stricter = replace(model, alarms=replace(model.alarms, tolerance=0.01))
     assert heats.of(stricter, "3").rows[0].badness.ratio == pytest.approx(3 * seen.rows[0].badness.ratio)

@@ -11,7 +11,8 @@ import pytest
 
 from monitor.errors import ConfigError
 from monitor.runtime import apprise
-from tests.receivers import Receiver, answers, closed_port
+from tests.ports import closed_port
+from tests.receivers import Receiver, answers
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 """The library has modules that look for others which Python no longer has."""

@@ -27,6 +27,7 @@ from monitor.runtime.delivery import Delivery
 from monitor.runtime.post import BODY_MAX
 from monitor.windows.streams import Now
 from tests import receivers
+from tests.ports import closed_port
 from tests.receivers import Behaviour, Receiver, answers
 
 START_MS = 1_764_000_000_000
@@ -248,12 +249,12 @@ def test_a_lost_answer_is_followed_by_the_same_id_so_that_the_receiver_can_drop_
 
 
 def test_a_refused_connection_is_tried_again():
-    attempt = first_attempt(f"http://127.0.0.1:{receivers.closed_port()}/")
+    attempt = first_attempt(f"http://127.0.0.1:{closed_port()}/")
     assert (attempt.state, attempt.detail) == ("pending", PROBLEMS["refused"])
 
 
 def test_a_host_whose_every_address_refuses_is_tried_again(monkeypatch: pytest.MonkeyPatch):
-    port = receivers.closed_port()
+    port = closed_port()
     addresses = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("127.0.0.1", "127.0.0.2")]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
     assert first_attempt(f"http://receiver.invalid:{port}/").detail == PROBLEMS["refused"]

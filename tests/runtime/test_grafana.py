@@ -23,7 +23,8 @@ from monitor.runtime import grafana_calls
 from monitor.runtime.grafana import Grafana, Noted
 from tests import receivers
 from tests.grafana import FakeGrafana
-from tests.receivers import Behaviour, Receiver, answers, certified, closed_port
+from tests.ports import closed_port
+from tests.receivers import Behaviour, Receiver, answers, certified
 
 
 def grafana(url: str, token: str = "glsa_admin") -> Grafana:

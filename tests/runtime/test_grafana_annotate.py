@@ -21,7 +21,7 @@ from monitor.runtime.grafana_annotate import Done, annotate, once
 from monitor.snapshot import Snapshot
 from tests.exports.snapshots import HOSTILE, HOUR_MS, TEN_MS, drifting, model_view, snapshot, trigger, window
 from tests.grafana import FakeGrafana
-from tests.receivers import closed_port
+from tests.ports import closed_port
 
 TOKEN = "the-token-of-the-service"
 PUBLIC = "https://monitor.example"
@@ -89,7 +89,7 @@ def link(kind: str, name: str) -> str:
 def test_incidents_requests_and_versions_are_written_once(service: Service, fake: FakeGrafana) -> None:
     assert once(service.config) == Done(4, 0, 0, 0)
     assert held(fake) == {
-        "inc_0": (1, 1, f"fraud version 3: data is faulty, country (minor, over) {link('incident', 'inc_0')}"),
+        "inc_0": (1, 1, f"fraud version 3: faulty data, country (minor, over) {link('incident', 'inc_0')}"),
         "inc_1": (2, 2, f"fraud version 3: amount drifted (major, open) {link('incident', 'inc_1')}"),
         "trg_1": (2, 2, f"fraud version 3: retrain request, sent. amount drifted {link('trigger', 'trg_1')}"),
         "version": (0, 0, "fraud version 3: first predictions"),
@@ -214,6 +214,11 @@ def test_it_goes_on_through_outages_of_either_side(service: Service, fake: FakeG
         yield
         service.config.write_text(text)
         yield
+        token = (service.config.parent / "grafana-token").read_text()
+        (service.config.parent / "grafana-token").write_text("")
+        yield
+        (service.config.parent / "grafana-token").write_text(token)
+        yield
         raise Ended
 
     steps, waits, said = story(), list[float](), list[str]()
@@ -224,12 +229,13 @@ def test_it_goes_on_through_outages_of_either_side(service: Service, fake: FakeG
 
     with pytest.raises(Ended):
         said.extend(annotate(service.config, "60s", wait))
-    wrote, failed, again, away, back = said
+    wrote, failed, again, away, back, empty, whole = said
     assert wrote == "4 annotations written, 0 changed, 0 as they were"
     assert failed == f"Grafana at {fake.url} fails (HTTP 503): look at its log, or try again"
     assert again == "0 annotations written, 1 changed, 3 as they were"
     assert away.startswith("no service answers at http://127.0.0.1:")
-    assert back == "0 annotations written, 0 changed, 4 as they were"
+    assert back == whole == "0 annotations written, 0 changed, 4 as they were"
+    assert "which is empty: put the secret there" in empty
     assert set(waits) == {60.0}
     assert len(held(fake)) == 4
 

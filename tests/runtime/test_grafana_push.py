@@ -16,7 +16,7 @@ from monitor.errors import ConfigError, RefusedError, UnavailableError
 from monitor.runtime.commands import _grafana_problems
 from monitor.runtime.grafana_push import push
 from tests.grafana import FakeGrafana
-from tests.receivers import closed_port
+from tests.ports import closed_port
 
 VARIABLES = [
     {"name": "datasource", "type": "datasource", "query": "prometheus", "current": {}},

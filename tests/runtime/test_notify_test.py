@@ -21,7 +21,8 @@ from monitor.runtime.notices import receiver
 from monitor.runtime.notify_test import notify_test
 from monitor.runtime.service import Service
 from tests.config.conftest import compiled
-from tests.receivers import Receiver, answers, closed_port
+from tests.ports import closed_port
+from tests.receivers import Receiver, answers
 
 SECRET = signing.generate_secret()
 

@@ -9,7 +9,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,7 @@ from playwright.sync_api import Page
 
 from monitor.errors import RefusedError, UnavailableError
 from monitor.exports.api import create_app
+from monitor.exports.behind import Behind
 from monitor.exports.markup import tag
 from monitor.exports.report import Report, Scope
 from monitor.exports.server import HttpServer
@@ -32,13 +35,25 @@ ROWS = 60
 BANNER = tag("section", "what we say")
 
 WATCHED = """
-import os, sys
+import json, os, sys
 log = os.open({log!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 reaching = ("socket.connect", "socket.get", "socket.send", "subprocess.", "os.exec", "os.fork", "os.posix_spawn")
 sys.addaudithook(lambda event, _: event.startswith(reaching) and os.write(log, event.encode() + b" "))
-from monitor.runtime.report_worker import main
-main()
+import pandas as pd
+from monitor.runtime import report_worker
+
+evidently = report_worker.evidently
+def and_small(*asked):
+    made = evidently(*asked)
+    one, other = pd.DataFrame({{"amount": [1.5]}}), pd.DataFrame({{"amount": [2.5]}})
+    bad = pd.DataFrame({{"beyond": [1.7e308, -1.7e308] * 30}})
+    with open({small!r}, "w") as file:
+        json.dump([[len(html), failed] for html, failed in (evidently(one, other), evidently(bad, bad))], file)
+    return made
+report_worker.evidently = and_small
+report_worker.main()
 """
+"""Writes down what it tried to reach; and makes two more reports, as Evidently is imported only slowly."""
 
 BAD = "beyond"
 
@@ -61,21 +76,24 @@ def frame(seed: int) -> pd.DataFrame:
     )
 
 
-@pytest.fixture(scope="module")
-def reached(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("rendering") / "reached"
+@pytest.mark.timeout(600)
+def test_rows_of_every_shape_give_a_report_that_is_only_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One test, as only one worker is to make the report: it takes seconds. Where there is no browser it is skipped at
+    the end, when all but the drawing has been seen.
+    """
+    reached, small = tmp_path / "reached", tmp_path / "small"
+    monkeypatch.setattr(rendering, "WORKER", ("-c", WATCHED.format(log=str(reached), small=str(small))))
+    html = Renderer(deadline_s=250).render(frame(1), frame(2), "A report", BANNER).decode()
+    assert reached.read_text() == ""
+    what_evidently_fails_on_is_left_out(html)
+    no_name_and_no_category_is_markup(html)
+    one_row_is_a_report_and_what_evidently_cannot_do_is_none(*json.loads(small.read_text()))
+    with shown(html) as (page, heard):
+        a_browser_draws_it_and_asks_nobody_for_anything(page, heard)
 
 
-@pytest.fixture(scope="module")
-def odd(reached: Path) -> str:
-    """The report on such rows, by a worker that notes what it tried to reach."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rendering, "WORKER", ("-c", WATCHED.format(log=str(reached))))
-        return Renderer(deadline_s=250).render(frame(1), frame(2), "A report", BANNER).decode()
-
-
-def test_rows_of_every_shape_give_a_report_without_what_evidently_fails_on(odd: str) -> None:
-    parsed = Parsed(odd)
+def what_evidently_fails_on_is_left_out(html: str) -> None:
+    parsed = Parsed(html)
     assert "what we say" in parsed.text
     assert f"Left out, as Evidently fails on it: {BAD}." in parsed.text
     (data, _) = (json.loads(each) for each in re.findall(r"^    var \w+ = (.*);$", parsed.scripts[0], re.MULTILINE))
@@ -84,8 +102,8 @@ def test_rows_of_every_shape_give_a_report_without_what_evidently_fails_on(odd: 
         assert f'"column_name": "{name}"' in drawn
 
 
-def test_no_name_and_no_category_is_markup(odd: str) -> None:
-    parsed = Parsed(odd)
+def no_name_and_no_category_is_markup(html: str) -> None:
+    parsed = Parsed(html)
     assert len(parsed.scripts) == 4
     assert "img" not in [tag for tag, _ in parsed.elements]
     data = re.findall(r"^    var \w+ = (.*);$", parsed.scripts[0], re.MULTILINE)
@@ -94,29 +112,36 @@ def test_no_name_and_no_category_is_markup(odd: str) -> None:
     assert not re.search(r"u003c/?(b|img|script)\b", data[0]), "charts would take it for markup"
 
 
-@pytest.fixture
-def page(odd: str) -> Iterator[tuple[Page, list[str]]]:
+def one_row_is_a_report_and_what_evidently_cannot_do_is_none(one: list[Any], nothing: list[Any]) -> None:
+    assert one[0] > 1_000_000
+    assert one[1] == []
+    assert nothing == [0, [BAD]]
+
+
+@contextmanager
+def shown(html: str) -> Iterator[tuple[Page, list[str]]]:
     """The report in a real browser, as the service serves it; and all that it loads or complains of."""
     need()
     scope = Scope(window(0), 812, 500, 812, 500, 8, 7, (), "http://monitor.example")
     server = HttpServer("127.0.0.1", 0)
-    server.start(create_app(drifting, reports=lambda *_: Report(scope, odd.encode())))
+    server.start(create_app(drifting, Behind(report=lambda *_: Report(scope, html.encode()))))
     heard: list[str] = []
-    with chromium() as browser:
-        opened = browser.new_page()
-        opened.set_default_timeout(120_000)
-        opened.on("request", lambda request: heard.append(request.url))
-        opened.on("console", lambda said: heard.append(said.text))
-        opened.on("pageerror", lambda error: heard.append(str(error)))
-        opened.on("dialog", lambda dialog: (heard.append(dialog.message), dialog.dismiss()))
-        opened.goto(f"{server.url}/models/fraud/report", timeout=120_000)
-        heard.remove(opened.url)
-        yield opened, heard
-    server.stop()
+    try:
+        with chromium() as browser:
+            opened = browser.new_page()
+            opened.set_default_timeout(120_000)
+            opened.on("request", lambda request: heard.append(request.url))
+            opened.on("console", lambda said: heard.append(said.text))
+            opened.on("pageerror", lambda error: heard.append(str(error)))
+            opened.on("dialog", lambda dialog: (heard.append(dialog.message), dialog.dismiss()))
+            opened.goto(f"{server.url}/models/fraud/report", timeout=120_000)
+            heard.remove(opened.url)
+            yield opened, heard
+    finally:
+        server.stop()
 
 
-def test_a_browser_draws_it_and_asks_nobody_for_anything(page: tuple[Page, list[str]]) -> None:
-    opened, heard = page
+def a_browser_draws_it_and_asks_nobody_for_anything(opened: Page, heard: list[str]) -> None:
     opened.wait_for_selector("svg.main-svg")
     opened.get_by_text("Dataset Summary").wait_for()
     for name in (HOSTILE, "__proto__", "‹b›twice (2)"):
@@ -130,10 +155,6 @@ def test_a_browser_draws_it_and_asks_nobody_for_anything(page: tuple[Page, list[
     opened.wait_for_function("document.images[document.images.length - 1].complete")
     assert opened.evaluate("window.ran") is None
     assert any("Content Security Policy" in each for each in heard), "it was the policy that refused"
-
-
-def test_it_reaches_for_nothing(odd: str, reached: Path) -> None:
-    assert reached.read_text() == ""
 
 
 CONFINED = """
@@ -154,23 +175,6 @@ print(os.environ["DO_NOT_TRACK"], os.nice(0) > 0)
 def test_it_could_reach_nothing_and_hold_no_more_than_its_memory() -> None:
     done = subprocess.run([sys.executable, "-c", CONFINED], capture_output=True, text=True, check=True)
     assert done.stdout.split() == [*["PermissionError"] * 4, "MemoryError", "1", "True"]
-
-
-SMALL = """
-import json, sys
-import pandas as pd
-from monitor.runtime.report_worker import evidently
-one, other = pd.DataFrame({"amount": [1.5]}), pd.DataFrame({"amount": [2.5]})
-bad = pd.DataFrame({"beyond": [1.7e308, -1.7e308] * 30})
-print(json.dumps([[len(html), failed] for html, failed in (evidently(one, other), evidently(bad, bad))]))
-"""
-
-
-def test_one_row_is_a_report_and_what_evidently_cannot_do_is_none() -> None:
-    done = subprocess.run([sys.executable, "-c", SMALL], capture_output=True, text=True, check=True)
-    (one, failed), nothing = json.loads(done.stdout.splitlines()[-1])
-    assert (one > 1_000_000, failed) == (True, [])
-    assert nothing == [0, [BAD]]
 
 
 FIRST = """

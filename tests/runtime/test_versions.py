@@ -17,8 +17,9 @@ from monitor.config import Config, load
 from monitor.engine.references import References
 from monitor.errors import ConfigError, NotFoundError, RefusedError, UnavailableError
 from monitor.exports.api import create_app
+from monitor.exports.behind import NOTHING, Behind
 from monitor.exports.guard import REFERENCE_MAX_BYTES
-from monitor.exports.orders import Registration, nobody
+from monitor.exports.orders import Registration
 from monitor.profiles.reference import Reference
 from monitor.runtime.service import Service
 from monitor.runtime.store import Store
@@ -107,8 +108,10 @@ def test_versions_are_compared_on_what_both_answered(better: float, verdict: str
         assert compared(SPEC, references, ["9"], store, "1", "9").verdict == "not enough yet"
         with pytest.raises(NotFoundError, match="has no version '9'"):
             compared(SPEC, references, ["2"], store, "1", "9")
-        app = create_app(drifting, compare=lambda model, *versions: compared(SPEC, references, ["2"], store, *versions))
-        answer = Client(app).get("/api/v1/models/fraud/comparison?champion=1&challenger=2").json()
+        behind = Behind(compare=lambda model, *versions: compared(SPEC, references, ["2"], store, *versions))
+        answer = (
+            Client(create_app(drifting, behind)).get("/api/v1/models/fraud/comparison?champion=1&challenger=2").json()
+        )
     assert (answer["verdict"], answer["champion_version"], answer["challenger_version"]) == (verdict, "1", "2")
     assert answer["gain"]["value"] == pytest.approx(answer["challenger"]["value"] - answer["champion"]["value"])
     assert answer["wins"] - answer["losses"] == round(2_000 * answer["gain"]["value"])
@@ -128,8 +131,8 @@ def test_what_cannot_be_compared_is_refused(spec: ModelSpec, versions: str, said
         compared(spec, references, ["2"], store, *versions)
 
 
-def post(body: object, obey: object = None) -> Response:
-    client = Client(create_app(drifting, obey or nobody))
+def post(body: object, behind: Behind = NOTHING) -> Response:
+    client = Client(create_app(drifting, behind))
     return client.post("/api/v1/models/fraud/versions", headers=JSON, content=orjson.dumps(body))
 
 
@@ -137,7 +140,7 @@ def test_the_api_hands_on_what_it_is_sent_also_where_that_is_large() -> None:
     data = bytes(3 << 20)
     asked: list[Registration] = []
     body = {"version": "4", "reference": base64.b64encode(data).decode()}
-    answer = post(body, lambda order: asked.append(order) or "done")
+    answer = post(body, Behind(obey=lambda order: asked.append(order) or "done"))
     assert (answer.status_code, answer.json()) == (200, {"detail": "done"})
     assert asked == [Registration("fraud", "4", data)]
 

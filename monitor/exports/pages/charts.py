@@ -121,24 +121,34 @@ def across(ends: Sequence[int]) -> Layout:
     return {"type": "date"} | ({"range": times((ends[0] - margin, ends[-1] + margin))} if margin else {})
 
 
-def marked(moments: Mapping[int, str], ends: Sequence[int], low: float = 0.0) -> Layout:
-    """A layout with a line at each moment, and what is said of it, if anything. ends: the times that are drawn. low:
-    where the lines end, of the plot's height.
+def marked(
+    moments: Mapping[int, str],
+    ends: Sequence[int],
+    *,
+    low: float = 0.0,
+    notes: float = 0.0,
+    at: int | None = None,
+) -> Layout:
+    """A layout with a line at each moment of the span that is drawn, and what is said of it, if anything; and at the
+    window that is looked at, by its end. ends: the times that are drawn. low: where lines end, of the plot's height;
+    notes: where what is said begins, if that is higher.
     """
-    style = {"line": {"color": "var(--drifting)", "width": 1, "dash": "dot"}, "yref": "paper", "y0": low, "y1": 1}
-    text = {"yref": "paper", "y": low, "yanchor": "bottom", "showarrow": False}
-    text |= {"font": {"color": "var(--drifting)", "size": 11}}
     shapes, annotations, height = [], [], 0
-    for moment, said in moments.items():
-        [at] = times([moment])
-        shapes.append({"type": "line", "x0": at, "x1": at} | style)
-        if not said:
+    said = [(moment, text, "var(--drifting)", "dot") for moment, text in moments.items()]
+    said += [] if at is None or not ends[0] <= at <= ends[-1] else [(at, "this window", "var(--text)", "solid")]
+    for moment, text, colour, dash in said:
+        [x] = times([moment])
+        line = {"color": colour, "width": 1, "dash": dash}
+        shapes.append({"type": "line", "x0": x, "x1": x, "line": line, "yref": "paper", "y0": low, "y1": 1})
+        if not text:
             continue
         # Beside the line, where there is more room; moments may lie close together.
         side = "left" if 2 * moment < ends[0] + ends[-1] else "right"
-        note = {"x": at, "text": said, "xanchor": side, "align": side, "yshift": height}
-        height += _LINE * (said.count("<br>") + 1)
-        annotations.append(text | note)
+        annotations.append(
+            {"x": x, "text": text, "xanchor": side, "align": side, "yref": "paper", "y": max(low, notes),
+             "yanchor": "bottom", "yshift": height, "showarrow": False, "font": {"color": colour, "size": 11}}
+        )  # fmt: skip
+        height += _LINE * (text.count("<br>") + 1)
     return {"shapes": shapes, "annotations": annotations}
 
 

@@ -13,7 +13,7 @@ from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages.charts import Layout, Trace, chart
 from monitor.exports.pages.parts import table
 from monitor.exports.text import counted
-from monitor.profiles.distribution import Cell, Distribution
+from monitor.profiles.distribution import Cell, Distribution, bound
 
 MOVED_MAX = 8
 """Cells that are named first; the others are in the chart's own table."""
@@ -106,7 +106,7 @@ def _across(cells: list[Cell], places: list[float]) -> Layout:
     edges = [(at - 0.5, cell.low) for at, cell in bounded]
     edges += [(at + 0.5, cell.high) for at, cell in bounded[-1:]]
     step = -(-len(edges) // _TICKS)
-    ticks = [(at, _bound(value)) for at, value in edges[::step] if value is not None]
+    ticks = [(at, bound(value)) for at, value in edges[::step] if value is not None]
     ticks += [(at, cell.name) for at, cell in zip(places, cells, strict=True) if cell.low is None]
     return {
         "barmode": "overlay",
@@ -136,10 +136,6 @@ def _down(cells: list[Cell], places: list[float]) -> Layout:
             "zeroline": False,
         },
     }
-
-
-def _bound(value: float) -> str:
-    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def _says(found: Distribution) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from monitor.addresses import feature_page
 from monitor.detection.sentences import spoken
@@ -10,6 +10,7 @@ from monitor.events.timestamps import iso, utc
 from monitor.exports.heat import STEPS, Cell, Heat, Heats, Row
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages.charts import Trace, chart
+from monitor.exports.pages.marks import FAULTY, MARKS, meant
 from monitor.exports.pages.parts import (
     number,
     span,
@@ -20,7 +21,12 @@ from monitor.snapshot import ModelView
 from monitor.spec import DAY_MS, HOUR_MS
 
 _COLOURS = ("var(--ha)", "var(--hb)", "var(--hc)", "var(--hd)", "var(--he)", "var(--hf)")
-_MARKS = (("▲", "drifting"), ("△", "watch"), ("◆", "faulty data"), ("–", "learning"))
+_DRAWN = {
+    "drifting": MARKS["drifting"],
+    "watch": MARKS["watch"],
+    "faulty data": FAULTY,
+    "learning": MARKS["learning"],
+}
 _SAID: Mapping[str, str] = {"d": "drifting", "w": "watch", "f": "faulty data", "l": "learning", "o": "ok",
                             "u": "untestable", "i": "insufficient"}  # fmt: skip
 """What a cell is said to be, by the letter that stands for it in a figure."""
@@ -32,8 +38,8 @@ _NAME = 26  # Characters of a name that fit beside its row; on a phone, fewer ar
 _HEATS = Heats()
 
 
-def heat_map(model: ModelView, version: str) -> Content:
-    """None where no window is held."""
+def heat_map(model: ModelView, version: str, end_ms: int | None = None) -> Content:
+    """end_ms: of the window that is looked at. None where no window is held."""
     seen = _HEATS.of(model, version)
     if not seen.columns or not seen.rows:
         return None
@@ -63,14 +69,13 @@ def heat_map(model: ModelView, version: str) -> Content:
     }  # fmt: skip
     traces = [
         grid,
-        *_marks("drifting", "triangle-up", rows, lambda cell: cell.state == "drifting" and not cell.data),
-        *_marks("watch", "triangle-up-open", rows, lambda cell: cell.state == "watch" and not cell.data),
-        *_marks("data", "diamond", rows, lambda cell: cell.data),
-        *_marks("learning", "line-ew-open", rows, lambda cell: cell.state == "learning"),
+        *(trace for said, mark in _DRAWN.items() for trace in _marks(said, mark.symbol, rows)),
     ]
     places = range(0, windows, -(-windows // _TICKS))
+    at = None if end_ms is None else next((at for at, (_, end) in enumerate(seen.columns) if end >= end_ms), None)
     layout = {
         "hovermode": "closest",
+        "shapes": [] if at is None else [_frame(at)],
         "xaxis": {"tickvals": list(places), "side": "top",
                   "ticktext": [_moment(seen.columns[at][0], last - first) for at in places],
                   "showgrid": False, "range": [-0.5, windows - 0.5], "tickangle": 0},
@@ -89,8 +94,21 @@ def heat_map(model: ModelView, version: str) -> Content:
     height = _AXES + _ROW * max(len(rows), 3)
     return [
         chart("heat", title, says, traces, layout, height, _table(seen, model, version), _key()),
-        tag("p", said, span(first, last), f"{merged}.", _left_out(seen), class_="quiet"),
+        tag(
+            "p",
+            said,
+            span(first, last),
+            f"{merged}.",
+            _left_out(seen),
+            None if at is None else " The frame is around the window that is looked at.",
+            class_="quiet",
+        ),
     ]
+
+
+def _frame(column: int) -> dict[str, object]:
+    edge = {"color": "var(--text)", "width": 2}
+    return {"type": "rect", "x0": column - 0.5, "x1": column + 0.5, "yref": "paper", "y0": 0, "y1": 1, "line": edge}
 
 
 def _key() -> Markup:
@@ -101,20 +119,20 @@ def _key() -> Markup:
         tag("li", tag("span", class_="swatch", style=f"background:{colour}"), f"{low}{high}")
         for colour, low, high in zip(_COLOURS, edges, upper, strict=True)
     ]
-    marks: list[Content] = [tag("li", tag("b", mark, aria_hidden="true"), f" {said}") for mark, said in _MARKS]
+    marks = [meant(mark, said) for said, mark in _DRAWN.items()]
     blank = tag("li", tag("span", class_="swatch"), "not judged")
     return tag("ul", tag("li", "change, in tolerances:"), colours, blank, marks, class_="key")
 
 
-def _marks(name: str, symbol: str, rows: Sequence[Row], which: Callable[[Cell], bool]) -> list[Trace]:
+def _marks(said: str, symbol: str, rows: Sequence[Row]) -> list[Trace]:
     """Of cells that have this to say, for those who do not tell the colours apart."""
     places: dict[str, list[tuple[int, int]]] = {}
     for at, row in enumerate(rows):
         for column, cell in enumerate(row.cells):
-            if cell is not None and which(cell):
+            if cell is not None and _says(cell) == said:
                 places.setdefault(_on(cell), []).append((column, at))
     return [
-        {"type": "scatter", "mode": "markers", "name": name, "x": [x for x, _ in mine], "y": [y for _, y in mine],
+        {"type": "scatter", "mode": "markers", "name": said, "x": [x for x, _ in mine], "y": [y for _, y in mine],
          "marker": {"symbol": symbol, "size": 7, "color": colour}, "hoverinfo": "skip"}
         for colour, mine in places.items()
     ]  # fmt: skip
@@ -137,7 +155,11 @@ def _size(cell: Cell | None) -> float | None:
 
 
 def _letter(cell: Cell | None) -> str:
-    return " " if cell is None else _LETTERS["faulty data" if cell.data else cell.state]
+    return " " if cell is None else _LETTERS[_says(cell)]
+
+
+def _says(cell: Cell) -> str:
+    return "faulty data" if cell.data else cell.state
 
 
 def _moment(ms: int, span_ms: int) -> str:
@@ -150,8 +172,10 @@ def _name(row: Row) -> str:
     return spoken(row.name)
 
 
-def _address(model: ModelView, version: str, row: Row) -> str:
-    return feature_page(model.name, row.feature, version=version, segment=row.segment or None)
+def _address(model: ModelView, version: str, row: Row, end_ms: int | None = None) -> str:
+    """end_ms: of the window that is to be looked at there."""
+    window = None if end_ms is None else iso(end_ms)
+    return feature_page(model.name, row.feature, version=version, segment=row.segment or None, window=window)
 
 
 def _short(name: str) -> str:
@@ -172,7 +196,10 @@ def _table(seen: Heat, model: ModelView, version: str) -> Content:
             if cell is not None and (cell.data or cell.state in ("drifting", "watch"))
         ]
         worst = max((cell.ratio for _, cell in odd if cell.ratio is not None), default=None)
-        newest = span(*odd[-1][0]) if odd else "–"
+        newest: Content = "–"
+        if odd:
+            (start, end), _ = odd[-1]
+            newest = tag("a", span(start, end), href=_address(model, version, row, end))
         rows.append(
             tag(
                 "tr",

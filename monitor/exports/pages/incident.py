@@ -16,16 +16,16 @@ from monitor.exports.orders import TEXT_MAX
 from monitor.exports.pages import evidence
 from monitor.exports.pages.charts import across, band, chart, level, marked, times
 from monitor.exports.pages.charts import line as curve
+from monitor.exports.pages.entries import retraining, standing
 from monitor.exports.pages.frame import card, document
 from monitor.exports.pages.parts import (
     as_of,
     badge,
+    between,
     figure,
     listed,
     number,
-    retraining,
     span,
-    standing,
     table,
     time,
     trouble,
@@ -163,7 +163,7 @@ def _table(found: Line) -> Markup:
             "tr",
             tag("td", span(step.window.start_ms, step.window.end_ms)),
             tag("td", number(step.value), class_="number"),
-            tag("td", "–" if step.lower is None else f"{step.lower:.3f} to {step.upper:.3f}", class_="number"),
+            tag("td", between(step.lower, step.upper), class_="number"),
             tag("td", "yes" if step.window.end_ms > found.began_ms else "no"),
         )
         for step in reversed(found.steps)

@@ -11,17 +11,18 @@ from monitor.detection.severity import LEVELS, level_of
 from monitor.exports.course import figure
 from monitor.exports.latest import STATES, Slice, overall, slices
 from monitor.exports.markup import Content, Markup, tag
+from monitor.exports.pages.entries import incident, standing
 from monitor.exports.pages.frame import card, document
 from monitor.exports.pages.parts import (
+    PAGE,
     ago,
     as_of,
     badge,
     cells,
-    incident,
     interval,
     listed,
     number,
-    standing,
+    pager,
     table,
     time,
     trouble,
@@ -30,7 +31,6 @@ from monitor.exports.pages.wrong import alarm, standing_of, urgent
 from monitor.exports.text import counted, named
 from monitor.snapshot import ModelView, Snapshot
 
-MODELS_MAX = 200
 INCIDENTS_MAX = 20
 STRIP = 40
 """Windows in the small picture of each model."""
@@ -39,8 +39,8 @@ _HEADS = ("Model", "State", "Lately", "Performance", "Not as usual", "Last event
 _HEIGHTS: dict[State, int] = {"drifting": 24, "watch": 15, "ok": 6, "learning": 3, "insufficient": 3, "untestable": 3}
 
 
-def page(snapshot: Snapshot, now_ms: int) -> str:
-    """now_ms: wall clock, of how long ago is said."""
+def page(snapshot: Snapshot, now_ms: int, offset: int = 0) -> str:
+    """now_ms: wall clock, of how long ago is said. offset: of the list of models, to begin at."""
     models = sorted(snapshot.models.values(), key=lambda model: model.name)
     parts = {model.name: slices(model) for model in models}
     states = {name: overall(verdict for part in mine for verdict in part.standing) for name, mine in parts.items()}
@@ -51,8 +51,8 @@ def page(snapshot: Snapshot, now_ms: int) -> str:
         tag("p", counted(len(models), "model"), ", ", counted(len(incidents), "open incident"), class_="quiet"),
         trouble(snapshot.service),
         _incidents(incidents),
-        _models(models[:MODELS_MAX], parts, states, now_ms),
-        tag("p", f"and {len(models) - MODELS_MAX:,} more", class_="quiet") if len(models) > MODELS_MAX else None,
+        _models(models[offset : offset + PAGE], parts, states, now_ms),
+        pager(offset, len(models), lambda at: f"/?offset={at}" if at else "/"),
         as_of(snapshot.service),
         here="/",
     )

@@ -9,15 +9,15 @@ from monitor.exports.course import began_ms, figure
 from monitor.exports.latest import estimated
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages.charts import Layout, across, band, began, chart, level, line, marked, times
-from monitor.exports.pages.parts import number, percent, span, table
+from monitor.exports.pages.parts import between, number, percent, span, table
 from monitor.snapshot import ModelView, PerformanceView
 from monitor.statistics.reading import Reading
 
 _HEIGHT = 360
 
 
-def performance_chart(model: ModelView, version: str) -> Content:
-    """None where there is nothing to draw yet."""
+def performance_chart(model: ModelView, version: str, end_ms: int | None = None) -> Content:
+    """end_ms: of the window that is looked at. None where there is nothing to draw yet."""
     views = [view for view in model.performance if view.window.version == version]
     settled = [(view, reading) for view in views if (reading := figure(model, view)) and reading.value is not None]
     expected = _expected(model, version)
@@ -51,7 +51,7 @@ def performance_chart(model: ModelView, version: str) -> Content:
          "yaxis": "y2", "marker": {"color": "var(--none)"}, "hovertemplate": "%{y:.0%}"}
     )  # fmt: skip
     layout = {
-        **_began(model, version, ends),
+        **_began(model, version, ends, end_ms),
         "xaxis": {"anchor": "y2"} | across(ends),
         "yaxis": {"domain": [0.28, 1.0], "title": {"text": model.metric}, "hoverformat": ".4f"},
         "yaxis2": {"domain": [0.0, 0.18], "range": [0, 1], "tickformat": ".0%", "nticks": 3},
@@ -60,8 +60,8 @@ def performance_chart(model: ModelView, version: str) -> Content:
     return chart("performance", title, _says(model, settled), traces, layout, _HEIGHT, _table(model, views))
 
 
-def _began(model: ModelView, version: str, ends: Sequence[int]) -> Layout:
-    """Lines where open incidents are estimated to have begun."""
+def _began(model: ModelView, version: str, ends: Sequence[int], end_ms: int | None) -> Layout:
+    """Lines where open incidents are estimated to have begun, and at the window looked at."""
     causes: dict[int, list[Cause]] = {}
     for each in model.incidents:
         if each.open and each.opened.version == version:
@@ -70,7 +70,7 @@ def _began(model: ModelView, version: str, ends: Sequence[int]) -> Layout:
         moment: Markup(",<br>".join(words) + "<br>about here" if words else "")
         for moment, words in began(causes, ends[-1] - ends[0]).items()
     }
-    return marked(said, ends, low=0.28)
+    return marked(said, ends, low=0.28, at=end_ms)
 
 
 def _expected(model: ModelView, version: str) -> list[tuple[int, Reading]]:
@@ -95,11 +95,10 @@ def _table(model: ModelView, views: list[PerformanceView]) -> Markup:
     rows: list[Content] = []
     for view in reversed(views):
         reading, expected = figure(model, view), estimated(view.estimates).get(model.metric)
-        between = "–" if reading is None or reading.lower is None else f"{reading.lower:.3f} to {reading.upper:.3f}"
         evidence = "–" if view.evidence_ratio is None else percent(view.evidence_ratio)
         cells = (
             number(None if reading is None else reading.value),
-            between,
+            "–" if reading is None else between(reading.lower, reading.upper),
             number(None if expected is None else expected.value),
             f"{view.labels:,}",
             f"{view.coverage:.0%}",

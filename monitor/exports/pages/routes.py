@@ -20,9 +20,12 @@ from monitor.exports.found import (
     FoundIncident,
     FoundModel,
     FoundTrigger,
+    FoundWindow,
     Newest,
     OfModel,
     OfState,
+    OfVersion,
+    OfWindow,
     OnlyOpen,
 )
 from monitor.exports.orders import TEXT_MAX, answered, carried_out
@@ -32,15 +35,13 @@ from monitor.exports.pages import incidents, overview, reference, triggers
 from monitor.exports.pages import model as of_model
 from monitor.exports.pages import trigger as of_trigger
 from monitor.exports.pages.assets import asset
-from monitor.exports.resource import Instant, epoch_ms
+from monitor.exports.resource import epoch_ms
 
 _KEPT = {"cache-control": "public, max-age=31536000, immutable"}
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
-OfVersion = Annotated[str | None, Query()]
 OfSegment = Annotated[str, Query()]
-OfWindow = Annotated[Instant | None, Query()]
 Offset = Annotated[int, Query(ge=0, description="Entries to skip.")]
 
 
@@ -61,8 +62,8 @@ def _note(body: Annotated[bytes, Depends(_body)]) -> str:
 
 
 @router.get("/")
-def index(snapshot: Newest) -> str:
-    return overview.page(snapshot, int(1000 * time.time()))
+def index(snapshot: Newest, offset: Offset = 0) -> str:
+    return overview.page(snapshot, int(1000 * time.time()), offset)
 
 
 @router.get("/docs")
@@ -89,8 +90,8 @@ def feature_page(
 
 
 @router.get("/models/{model:path}/report")
-def report_page(model: FoundModel, behind: Back, version: OfVersion = None, window: report.OfWindow = None) -> Response:
-    found = report.made(lambda: behind.report(model.name, version, window))
+def report_page(model: FoundModel, window: FoundWindow, behind: Back) -> Response:
+    found = report.made(lambda: behind.report(model.name, *window))
     return HTMLResponse(found.html, headers={"content-security-policy": report.CONTENT_SECURITY_POLICY})
 
 
@@ -100,9 +101,10 @@ def model_page(
     model: FoundModel,
     version: OfVersion = None,
     segment: OfSegment = "",
+    window: OfWindow = None,
     features: Annotated[str | None, Query(max_length=200)] = None,
 ) -> str:
-    return of_model.page(snapshot, model, version, segment, features)
+    return of_model.page(snapshot, model, version, segment, None if window is None else epoch_ms(window), features)
 
 
 @router.get("/incidents")

@@ -13,12 +13,12 @@ from monitor.detection.sentences import sentence
 from monitor.detection.triggers import broken
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages import evidence
+from monitor.exports.pages.entries import incident
 from monitor.exports.pages.frame import card, document
 from monitor.exports.pages.parts import (
     as_of,
     badge,
     figure,
-    incident,
     span,
     table,
     time,

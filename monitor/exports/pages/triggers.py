@@ -11,8 +11,9 @@ from monitor.detection.sentences import sentence
 from monitor.detection.triggers import WAITS_FOR_APPROVAL
 from monitor.exports.found import triggers
 from monitor.exports.markup import Content, Markup, tag
+from monitor.exports.pages.choices import models_choice
+from monitor.exports.pages.entries import why
 from monitor.exports.pages.frame import card, document
-from monitor.exports.pages.incidents import models_choice
 from monitor.exports.pages.parts import (
     PAGE,
     as_of,
@@ -22,7 +23,6 @@ from monitor.exports.pages.parts import (
     time,
     trouble,
     version_name,
-    why,
 )
 from monitor.exports.text import counted
 from monitor.snapshot import Snapshot

@@ -10,9 +10,13 @@ from monitor.detection.records import Cause, Incident, State
 from monitor.detection.severity import LEVELS, level_of
 from monitor.exports.latest import Slice
 from monitor.exports.markup import Content, Markup, tag
+from monitor.exports.pages.marks import FAULTY
 from monitor.exports.pages.parts import badge
 
-_SAID: Mapping[Cause, tuple[str, str]] = {"performance": ("▼", "performance fallen"), "data": ("◆", "faulty data")}
+_SAID: Mapping[Cause, tuple[str, str]] = {
+    "performance": ("▼", "performance fallen"),
+    "data": (FAULTY.text, "faulty data"),
+}
 """Mark and words, by what is not seen in whether features drift."""
 
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import plotly.graph_objects as go
 import pytest
 
-from monitor.detection.records import Cause, Incident
+from monitor.detection.records import Cause, Incident, State
+from monitor.errors import NotFoundError
+from monitor.exports.distribution import Compared
 from monitor.exports.pages.assets import asset
 from monitor.exports.pages.charts import chart
+from monitor.exports.pages.feature import page as feature_page
 from monitor.exports.pages.incident import page as of_incident
+from monitor.exports.pages.marks import MARKS, meant
 from monitor.exports.pages.model import page
+from monitor.exports.pages.parts import badge
 from monitor.snapshot import ModelView, Target
 from tests.exports.pages.reader import Read
 from tests.exports.snapshots import (
@@ -85,7 +90,26 @@ def test_what_a_cell_says_is_marked_apart_from_its_colour() -> None:
     ]
     figure = figures(model_view(windows=views))["heat-figure"]
     marks = {each["name"]: each["x"] for each in figure["data"][1:]}
-    assert marks == {"watch": [1], "drifting": [2], "data": [3]}
+    assert marks == {"watch": [1], "drifting": [2], "faulty data": [3]}
+
+
+@pytest.mark.parametrize("state", get_args(State))
+def test_a_state_has_one_mark_in_badges_charts_and_their_keys(state: State) -> None:
+    symbols = {"▲": "triangle-up", "△": "triangle-up-open", "●": "circle", "–": "line-ew-open", "×": "x-thin-open"}
+    place = window(0)
+    model = model_view(windows=[window_view(place, [verdict(place, "amount", state, 0.1)])])
+    marks = {badge(state), meant(MARKS[state], state)}
+    (text,) = {Read(mark).text.split()[0] for mark in marks}
+    drawn = Read(feature_page(snapshot(model), model, "amount", lambda *_: held_none()))
+    effect = trace(drawn.figures["history-figure"], "effect")
+    assert effect["marker"]["symbol"] == [symbols[text]]
+    assert f"{text} {state}" in drawn.text.partition("Effect and evidence")[2].partition("As a table")[0]
+    mapped = {each["name"]: each["marker"]["symbol"] for each in figures(model)["heat-figure"]["data"][1:]}
+    assert mapped.get(state, symbols[text]) == symbols[text]
+
+
+def held_none() -> Compared:
+    raise NotFoundError("there is none")
 
 
 def test_performance_is_drawn_with_interval_expectation_limits_and_coverage() -> None:

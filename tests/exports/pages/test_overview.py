@@ -9,6 +9,7 @@ import pytest
 from monitor.detection.records import Cause, Incident, Severity
 from monitor.exports.pages import incidents
 from monitor.exports.pages.overview import INCIDENTS_MAX, page
+from monitor.exports.pages.parts import PAGE
 from monitor.snapshot import ModelView, Snapshot, Target
 from tests.exports.pages.reader import Read
 from tests.exports.snapshots import (
@@ -34,10 +35,10 @@ def test_the_page_shows_what_is_wrong_and_how_each_model_stands() -> None:
     text = read(drifting()).text
     for shown in (
         "2 models, 1 open incident",
-        "Open incidents ● open major drift : amount · fraud, version 3, since 2026-11-23 12:00 UTC",
+        "Open incidents ◉ open major drift : amount · fraud, version 3, since 2026-11-23 12:00 UTC",
         "fraud version 3 ▲ drifting 1 of the last 2 windows not as usual 0.840 0.830 to 0.850 roc_auc "
         "reference 0.910, limit 0.880 ▼ below the limit amount",
-        "churn … learning – – – no event yet",
+        "churn – learning – – – no event yet",
     ):
         assert shown in text
 
@@ -96,9 +97,9 @@ def test_what_suffers_is_never_said_to_be_ok_alone(cause: Cause, said: str) -> N
     model = suffering(cause)
     found = read(snapshot(model))
     assert f"version 3 {said} 0 of the last 1 window" in found.text
-    assert "✓ ok" not in found.text
+    assert "● ok" not in found.text
     over = replace(model, incidents=tuple(replace(each, open=False) for each in model.incidents))
-    assert "version 3 ✓ ok 0 of" in read(snapshot(over)).text
+    assert "version 3 ● ok 0 of" in read(snapshot(over)).text
     drifts = window_view(window(0), [verdict(window(0), "amount", "drifting", 0.5)])
     assert f"version 3 {said} ▲ drifting" in read(snapshot(replace(model, windows=(drifts,)))).text
 
@@ -137,7 +138,7 @@ def test_an_incident_is_as_grave_as_messages_say_and_the_gravest_come_first() ->
 def test_whether_somebody_looks_after_an_incident_is_said() -> None:
     model = drifting().models["fraud"]
     taken = replace(model, incidents=tuple(replace(each, acknowledged=True) for each in model.incidents))
-    assert "Open incidents ● open major drift" in read(drifting()).text
+    assert "Open incidents ◉ open major drift" in read(drifting()).text
     assert "Open incidents ◐ acknowledged major drift" in read(snapshot(taken)).text
 
 
@@ -175,3 +176,15 @@ def test_a_model_that_is_silent_for_longer_than_its_windows_were_apart_is_marked
 def test_each_cell_says_what_it_is_as_a_card_too() -> None:
     labels = [value for name, value in read(drifting()).attributes if name == "data-label"]
     assert labels == ["State", "Lately", "Performance", "Not as usual", "Last event"] * 2
+
+
+def test_models_beyond_the_first_page_can_be_reached() -> None:
+    current = snapshot(*(model_view(f"m{number:03}") for number in range(PAGE + 3)))
+    first = read(current)
+    assert sum(link.startswith("/models/") for link in first.links) == PAGE
+    assert f"/?offset={PAGE}" in first.links
+    rest = Read(page(current, TEN_MS, PAGE))
+    assert [link for link in rest.links if link.startswith("/models/")] == [
+        f"/models/m{PAGE + at:03}" for at in range(3)
+    ]
+    assert f"{PAGE + 1} to {PAGE + 3} of {PAGE + 3}" in rest.text
