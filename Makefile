@@ -21,8 +21,9 @@ $(VENV)/installed: requirements.lock pyproject.toml
 demo: $(VENV)/installed  ## the main job on the embedded broker: drift, falling performance, a signed retrain request
 	$(BIN)/monitor demo --duration $(DURATION)
 
+loop: DURATION = 90
 loop: $(VENV)/installed  ## the same with a pipeline that retrains: drift, request, new version, promotion, recovery
-	$(BIN)/monitor demo --loop --duration 90
+	$(BIN)/monitor demo --loop --duration $(DURATION)
 
 test: $(VENV)/installed  ## every test, on all cores; on Apache Kafka where Java is present, else on the embedded broker
 	$(BIN)/pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal

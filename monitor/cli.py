@@ -214,9 +214,9 @@ def report(
     model: Annotated[str, typer.Option(help="Name of the model.")],
     config: ConfigFile = DEFAULT,
     version: Annotated[str | None, typer.Option(help="Of this version; the newest without.")] = None,
-    window: Annotated[
-        str | None,
-        typer.Option(help="Its end, as in 2026-11-23T10:00:00Z, or the id of an incident; the newest without."),
+    window: Annotated[str | None, typer.Option(help="Its end, as in 2026-11-23T10:00:00Z; the newest without.")] = None,
+    incident: Annotated[
+        str | None, typer.Option(help="Or the id of an incident: the newest window that it was seen in.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="File to write; named after model, version and window without.")
@@ -225,7 +225,7 @@ def report(
     """Write Evidently's HTML report on a window: of a sample of its rows, which a running service keeps."""
     from monitor.runtime.reporting import report as lines
 
-    put(lines(config, model, version, window, out))
+    put(lines(config, model, version, window, incident, out))
 
 
 @app.command()
@@ -340,8 +340,7 @@ def annotate(
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # Ends in order, as Ctrl-C does.
     with suppress(KeyboardInterrupt):
-        for line in lines(config, every):
-            typer.echo(line)
+        put(lines(config, every))
 
 
 def _progress(done: int, total: int) -> None:

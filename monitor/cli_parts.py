@@ -33,3 +33,4 @@ def put(lines: Iterable[str]) -> None:
     """To standard output, each as it comes."""
     for line in lines:
         sys.stdout.write(line + "\n")
+        sys.stdout.flush()

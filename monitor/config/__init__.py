@@ -2,6 +2,16 @@
 
 from monitor.config.config import Config, Receiver, load, load_grafana, load_server, load_state
 from monitor.config.describe import describe
-from monitor.config.models import Columns
+from monitor.config.models import Columns, model_name
 
-__all__ = ["Columns", "Config", "Receiver", "describe", "load", "load_grafana", "load_server", "load_state"]
+__all__ = [
+    "Columns",
+    "Config",
+    "Receiver",
+    "describe",
+    "load",
+    "load_grafana",
+    "load_server",
+    "load_state",
+    "model_name",
+]

@@ -219,15 +219,27 @@ def _compared(value: object) -> object:
     return _FILES.validate_python({"": value} if isinstance(value, str) else value)
 
 
+NAME_MAX = 200
+"""Characters of a model's name."""
+
 _FILES: TypeAdapter[dict[str, str]] = TypeAdapter(Files, config=ConfigDict(strict=True))
 Compared = Annotated[Any, BeforeValidator(_compared)]
 """Validated by hand: of a union, pydantic would tell the problems of every member."""
 
 
+def model_name(name: str) -> str:
+    """The name. ValueError where it is none."""
+    if not name or not name.isprintable() or name in (".", "..") or len(name) > NAME_MAX:
+        raise ValueError(
+            f"must be a name of at most {NAME_MAX} printable characters, and not . or ..: it stands in addresses"
+        )
+    return name
+
+
 class Model(Settings):
     """One model. A value that is left out comes from the top of the file, or from the reference where it knows it."""
 
-    name: Text
+    name: Annotated[Text, AfterValidator(model_name)]
     task: Task
     positive: Canonical | None = None
     reference: Compared

@@ -123,7 +123,7 @@ def run_demo(duration_s: float | None, port: int, say: Say, *, loop: bool = Fals
         story.tell()
         if failures:
             raise failures[0]
-        return summary(service.snapshot(), pipeline, validation, started)
+        return summary(story, pipeline, validation, started)
 
 
 def _guarded(run: Callable[[], None], failures: list[BaseException]) -> Callable[[], None]:

@@ -17,6 +17,7 @@ from monitor.events.batch import OUTPUTS
 from monitor.exports.course import figure
 from monitor.snapshot import ModelView, PerformanceView, Snapshot
 from monitor.statistics.comparison import Comparison
+from monitor.windows.window import Window
 
 Say = Callable[[str], None]
 
@@ -28,10 +29,12 @@ class Story:
     snapshot: Callable[[], Snapshot]
     simulation: Simulation
     say: Say
+    windows: set[Window] = field(default_factory=set)
     _told: set[str] = field(default_factory=set)
 
     def tell(self) -> None:
         model = self.snapshot().models[MODEL]
+        self.windows.update(view.window for view in model.windows)  # It shows the newest alone.
         if self.simulation.drifted.is_set():
             self._once("drift", "the world has changed: incomes rise and protect from default no more, but a job does")
         for view in model.performance:
@@ -71,16 +74,17 @@ class Story:
 
 
 def summary(
-    snapshot: Snapshot, pipeline: RetrainReceiver | ExamplePipeline, validation: str | None, started: float
+    story: Story, pipeline: RetrainReceiver | ExamplePipeline, validation: str | None, started: float
 ) -> dict[str, Any]:
     """In the contract's words. validation: what the monitor said of the new version beside the old one."""
+    snapshot = story.snapshot()
     model = snapshot.models[MODEL]
     newest = model.windows[-1].verdicts if model.windows else ()
     sent = [life for life in model.triggers if life.state != "withheld"]
     made = [life.version for life in sent if life.state == "succeeded"]
     return {
         "events": sum(snapshot.service.events.values()),
-        "windows": len(model.windows),
+        "windows": len(story.windows),
         "drifting": sorted(each.feature for each in newest if each.state == "drifting" and each.feature not in OUTPUTS),
         "incidents": len(model.incidents),
         "incidents_open": sum(incident.open for incident in model.incidents),

@@ -31,9 +31,12 @@ from monitor.exports.found import (
     FoundIncident,
     FoundModel,
     FoundTrigger,
+    FoundWindow,
     Newest,
     OfModel,
     OfState,
+    OfVersion,
+    OfWindow,
     OnlyOpen,
     incidents,
     triggers,
@@ -42,7 +45,7 @@ from monitor.exports.guard import BODY_MAX_BYTES, Guard, own_names
 from monitor.exports.latest import Finder
 from monitor.exports.pages import routes
 from monitor.exports.picture import picture
-from monitor.exports.resource import Instant, Item, Page, epoch_ms
+from monitor.exports.resource import Item, Page, epoch_ms
 from monitor.snapshot import Snapshot
 
 LIMIT_MAX = 500
@@ -104,9 +107,7 @@ class Paging:
 
 
 Paged = Annotated[Paging, Depends()]
-OfVersion = Annotated[str | None, Query(description="Of this version only.")]
 OfSegment = Annotated[str | None, Query(description="Of this segment only; empty for whole traffic.")]
-OfWindow = Annotated[Instant | None, Query(description="Of the window that ends then; the newest if not given.")]
 
 _service = APIRouter(responses=problems.RESPONSES)
 _api = APIRouter(prefix="/api/v1", responses=problems.RESPONSES)
@@ -198,13 +199,11 @@ def compare_versions(
 
 
 @_api.get("/models/{model:path}/report")
-def show_report(
-    model: FoundModel, behind: Back, version: OfVersion = None, window: report.OfWindow = None
-) -> report.WindowReport:
+def show_report(model: FoundModel, window: FoundWindow, behind: Back) -> report.WindowReport:
     """Evidently's report on a window, of a sample of its rows: it takes seconds. 404 where no rows are kept of it, 503
     while another one is made.
     """
-    return report.WindowReport.of_report(report.made(lambda: behind.report(model.name, version, window)))
+    return report.WindowReport.of_report(report.made(lambda: behind.report(model.name, *window)))
 
 
 @_api.get("/models/{model:path}")

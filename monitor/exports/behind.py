@@ -28,7 +28,7 @@ class Behind:
 
     obey: carries out what a person asks and says what came of it; RefusedError where it does not. compare: two versions
     of a model, by name, champion and challenger. distributed: a feature in a closed window, by model, feature, version
-    and end, the newest where these are None. report: on a window, by model, version and the window as it is asked for.
+    and end, the newest where these are None. report: on a window, by model, version and end, the same.
     copy: begins a backup: bytes in all, and the pieces. steps: of an incident, by its id, the newest STEPS_MAX that are
     kept, oldest first. request: the event that was stored to be sent for a trigger, by its id, as JSON.
     """
@@ -36,7 +36,7 @@ class Behind:
     obey: Callable[[Order | Registration], str] = _nothing
     compare: Callable[[str, str, str], Comparison] = _nothing
     distributed: Callable[[str, str, str | None, int | None], Compared] = _nothing
-    report: Callable[[str, str | None, str | None], Report] = _nothing
+    report: Callable[[str, str | None, int | None], Report] = _nothing
     copy: Callable[[], tuple[int, Iterator[bytes]]] = _nothing
     steps: Callable[[str], Sequence[IncidentChange]] = lambda _: ()
     request: Callable[[str], bytes | None] = lambda _: None

@@ -10,6 +10,7 @@ from monitor.detection.life import Life, TriggerState
 from monitor.detection.records import Incident
 from monitor.events.batch import CORRELATION, OUTPUTS, ROWS
 from monitor.exports.behind import Behind
+from monitor.exports.resource import Instant, epoch_ms
 from monitor.exports.text import clean, named
 from monitor.snapshot import ModelView, Snapshot
 
@@ -28,6 +29,9 @@ Newest = Annotated[Snapshot, Depends(_newest)]
 Back = Annotated[Behind, Depends(_behind)]
 OfModel = Annotated[str | None, Query(description="Of this model only.")]
 OfState = Annotated[TriggerState | None, Query(description="In this state only.")]
+OfVersion = Annotated[str | None, Query(description="Of this version only.")]
+OfWindow = Annotated[Instant | None, Query(description="Of the window that ends then; the newest if not given.")]
+OfIncident = Annotated[str | None, Query(description="Of the newest window that this incident was seen in.")]
 OnlyOpen = Annotated[bool | None, Query(alias="open", description="Only those that are open, or only those closed.")]
 
 
@@ -84,7 +88,25 @@ def _find_trigger(trigger: str, snapshot: Newest) -> tuple[ModelView, Life]:
     raise HTTPException(404, "there is no such trigger; /api/v1/triggers lists those that are still held")
 
 
+def _find_window(
+    model: Annotated[ModelView, Depends(_find_model)],
+    version: OfVersion = None,
+    window: OfWindow = None,
+    incident: OfIncident = None,
+) -> tuple[str | None, int | None]:
+    if incident is None:
+        return version, None if window is None else epoch_ms(window)
+    if window is not None:
+        raise HTTPException(422, "a window is named by its end or by an incident: leave out `window` or `incident`")
+    for candidate in model.incidents:
+        if candidate.id == incident:
+            return candidate.latest.version, candidate.latest.end_ms
+    raise HTTPException(404, "the model has no such incident; /api/v1/incidents lists those that are still held")
+
+
 FoundFeature = Annotated[str, Depends(_find_feature)]
+FoundWindow = Annotated[tuple[str | None, int | None], Depends(_find_window)]
+"""Version and end of the window that is asked for; None where any, or the newest, will do."""
 FoundModel = Annotated[ModelView, Depends(_find_model)]
 FoundIncident = Annotated[tuple[ModelView, Incident], Depends(_find_incident)]
 FoundTrigger = Annotated[tuple[ModelView, Life], Depends(_find_trigger)]

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.config.network import is_loopback
-from monitor.exports.problems import refusal
+from monitor.exports.problems import API, refusal
 
 BODY_MAX_BYTES = 1 << 20
 
@@ -103,6 +103,10 @@ class Guard:
         foreign = origin is not None and origin.partition("://")[2].lower() not in {host, self._public} - {""}
         if foreign and method not in ("GET", "HEAD"):
             return refusal(scope, 403, "requests from pages of another server are refused")
+        if _from_another_site(path, headers):
+            return refusal(
+                scope, 403, "pages of other sites may only link to this; open it from a page of the service's own"
+            )
         if self._token is not None and path not in OPEN and not _knows(self._token, headers.get("authorization", "")):
             return refusal(
                 scope,
@@ -114,6 +118,17 @@ class Guard:
         if not _LENGTH.fullmatch(length) or int(length) > most:
             return refusal(scope, 413, _too_large(most))
         return None
+
+
+def _from_another_site(path: str, headers: Headers) -> bool:
+    """Whether a page of another site asks for something itself: browsers say so of what has no Origin, too, such as
+    images. People may follow a link; not to a backup, which is no page, and to a report only by a click, as it costs.
+    """
+    if headers.get("sec-fetch-site") != "cross-site":
+        return False
+    followed = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
+    clicked = headers.get("sec-fetch-user") == "?1"
+    return not followed or path == f"{API}/backup" or (path.rstrip("/").endswith("/report") and not clicked)
 
 
 class _Answer:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TypeAlias
 
-from monitor.exports.text import clean
+from monitor.exports.text import straight
 
 _VOID = frozenset({"br", "img", "input", "link", "meta"})
 
@@ -23,7 +23,7 @@ Content: TypeAlias = "str | Sequence[Content] | None"
 def tag(name: str, /, *content: Content, **attributes: str | None) -> Markup:
     """One element. Attribute names take a trailing underscore where Python needs it, and none whose value is None."""
     written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(clean(value))}"'
+        f' {key.rstrip("_").replace("_", "-")}="{escape(straight(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
@@ -39,5 +39,5 @@ def render(content: Content) -> Markup:
     if isinstance(content, Markup):
         return content
     if isinstance(content, str):
-        return Markup(escape(clean(content)))
+        return Markup(escape(straight(content)))
     return Markup("".join(map(render, content)))

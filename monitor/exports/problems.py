@@ -113,7 +113,7 @@ def refusal(
 
 def _ways(path: str) -> Iterator[Markup]:
     """From what went wrong at a path."""
-    _, kind, *names = path.split("/")
+    kind, *names = path.strip("/").split("/")  # `OPTIONS *` is about no path.
     if kind in _LISTS:
         this, every = _LISTS[kind]
         if len(names) > 1:

@@ -9,9 +9,9 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Self
 
-from fastapi import HTTPException, Query
+from fastapi import HTTPException
 
 from monitor.detection.records import State, Verdict
 from monitor.detection.sentences import called, spoken
@@ -73,11 +73,6 @@ class Report:
     scope: Scope
     html: bytes
 
-
-OfWindow = Annotated[
-    str | None,
-    Query(max_length=100, description="Its end, as in 2026-11-23T10:00:00Z, or an incident's id; the newest without."),
-]
 
 RETRY_AFTER_S = 20
 

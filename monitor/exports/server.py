@@ -1,7 +1,10 @@
-"""The HTTP server: uvicorn in a thread, on a socket that is bound before the thread starts."""
+"""The HTTP server: uvicorn in a thread, on a socket that is bound before the thread starts; who does not say what he
+wants, or takes too many connections, is hung up on.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 import threading
@@ -9,12 +12,52 @@ from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from monitor.config.network import own_url
 from monitor.errors import UnavailableError
 
 _BACKLOG = 128
 _GRACE_S = 3
+
+HEAD_S = 10.0
+"""Longest wait for the head of a connection's request."""
+
+BODY_S = 60.0
+"""Longest wait for head and body, which may be a reference of 64 MiB."""
+
+CONNECTIONS_MAX = 400
+"""At a time: the store and Kafka need descriptors too, of which a process often has 1,024."""
+
+
+class Connection(H11Protocol):
+    """A client's, which must get to the point: what does not say in time what it wants is closed."""
+
+    head_s, body_s, most = HEAD_S, BODY_S, CONNECTIONS_MAX
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self.most:
+            transport.abort()
+        self._await_request()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._await_request()
+
+    def _await_request(self) -> None:
+        """The next one, after the requests so far."""
+        so_far = self.cycle
+        self.loop.call_later(self.head_s, lambda: self._close_if(self.cycle is so_far))
+        self.loop.call_later(self.body_s, lambda: self._close_if(self.cycle is so_far or self._half(so_far)))
+
+    def _half(self, so_far: object) -> bool:
+        """Whether a request has begun to come, and is not whole."""
+        return self.cycle is not so_far and self.cycle.more_body and not self.cycle.response_complete
+
+    def _close_if(self, late: bool) -> None:
+        if late and not self.transport.is_closing():
+            self.transport.close()
 
 
 class HttpServer:
@@ -39,7 +82,7 @@ class HttpServer:
         """Answer requests with `app`; those that came since construction have waited."""
         config = uvicorn.Config(
             app,
-            http="h11",
+            http=Connection,
             ws="none",
             lifespan="off",
             log_config=None,

@@ -9,10 +9,18 @@ from monitor.events.ids import digest
 NAME_MAX = 256
 """Characters of a name in a scrape, which would carry a longer one in each of a feature's thirty series."""
 
+_TURNS = {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+"""Unicode's embeddings, overrides and isolates of a direction of writing, which are not seen."""
+
 
 def clean(text: str) -> str:
     """`text` with each lone surrogate spelled out: one of them would make a whole scrape or page unencodable."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def straight(text: str) -> str:
+    """`text`, clean, with what would have people read it, or what follows it, backwards spelled out."""
+    return clean(text) if text.isascii() else clean(text.translate(_TURNS))
 
 
 def bounded(text: str) -> str:

@@ -79,10 +79,7 @@ class Basis:
 
     def compared(self, feature: str, tally: Counts) -> Distribution:
         """One feature of a window whose tally is int64[F, WIDTH]; KeyError where it has no such feature."""
-        row = list(self.places).index(feature) if feature in self.places else None
-        if row is None:
-            raise KeyError(feature)
-        places, numeric = self.places[feature], self.numeric[feature]
+        places, numeric, row = self.places[feature], self.numeric[feature], list(self.places).index(feature)
         rest = (Place("missing"), Place("invalid"), Place("out of range" if numeric else "unseen"))
         columns = [*range(len(places)), MISSING, INVALID, UNUSUAL]
         before, now = self.tally[row, columns].tolist(), tally[row, columns].tolist()

@@ -88,10 +88,20 @@ def _of_service(config: Path, url: str | None, place: Path) -> str:
     archive = place / "archive.tar"
     with archive.open("wb") as file:
         fetch(config, "backup", url, file)
-    with tarfile.open(archive) as members:
-        members.extractall(place, filter="data")
+    try:
+        with tarfile.open(archive) as members:
+            members.extractall(place, filter="data")
+    except tarfile.TarError:
+        raise _no_backup(url) from None
     archive.unlink()
+    if not (place / DATABASE).is_file():
+        raise _no_backup(url)
     return "the running service"
+
+
+def _no_backup(url: str | None) -> ConfigError:
+    where = "what answers where the configuration has the service listen" if url is None else url
+    return ConfigError(f"{where} sends no backup: name with --url where the service itself is reached")
 
 
 def _made_whole(path: Path) -> tuple[Identity, dict[Place, int]]:

@@ -25,7 +25,7 @@ from monitor.exports.series import EVENT_RESULTS, FeatureGroup
 from monitor.profiles import codec
 from monitor.profiles.reference import Reference
 from monitor.runtime.store import Store
-from monitor.runtime.store.kept import bodies
+from monitor.runtime.store.kept import bodies, shared
 from monitor.snapshot import ModelView, PerformanceView, ServiceView, Snapshot
 from monitor.spec import HOUR_MS, ModelSpec
 from monitor.statistics.performance import METRICS
@@ -41,14 +41,16 @@ _OF_A_MODEL = frozenset(metric.name for metric in metrics.METRICS if metric.labe
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """Bytes of one version: an open window; what is kept of a closed one, its counts and its sample of rows; what
-    detection remembers; rows that a new normal is made of, at most; the windows that it learns from, while it does; a
-    million predictions that wait for their label, None where none do.
+    """Bytes of one version: an open window; what is kept of a closed one, its counts and its sample of rows; the same
+    of the reference, once; what detection remembers; rows that a new normal is made of, at most; the windows that it
+    learns from, while it does; a million predictions that wait for their label, None where none do.
     """
 
     open_window: int
     kept_counts: int
     kept_rows: int
+    basis_counts: int
+    basis_rows: int
     detection: int
     remembered: int
     learning: int
@@ -95,6 +97,8 @@ class Rehearsal:
             len(pane.dump()),
             kept["counts"],
             kept["rows"],
+            len(shared(standard.basis, "counts")),
+            len(shared(standard.basis, "rows")),
             _size(engine.watching.states.get(version)),
             self._remembered(model, version),
             lesson * lessons,

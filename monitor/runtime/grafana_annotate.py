@@ -54,24 +54,27 @@ class Done(NamedTuple):
 
 def annotate(config: Path, every: str | None, wait: Callable[[float], object] = time.sleep) -> Iterator[str]:
     """Once, and a line on what was done; or at every such duration until it is interrupted, through outages of the
-    service and of Grafana, and a line where something was done or is not as it was.
+    service and of Grafana, and a line where something was done or is not as it was. ConfigError where it was never
+    right; once it was, files that are being replaced are waited for.
     """
     if every is None:
         yield _sentence(once(config))
         return
     every_s = _seconds(every)
-    outage = ""
+    outage, right = "", False
     while True:
         try:
             done = once(config)
-        except (UnavailableError, RefusedError) as error:
+        except (ConfigError, UnavailableError, RefusedError) as error:
+            if isinstance(error, ConfigError) and not right:
+                raise
             if str(error) != outage:
                 yield str(error)
             outage = str(error)
         else:
             if outage or done.written or done.changed:
                 yield _sentence(done)
-            outage = ""
+            outage, right = "", True
         wait(every_s)
 
 

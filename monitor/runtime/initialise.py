@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from monitor.config import Columns
+from monitor.config import Columns, model_name
 from monitor.config.models import DROP
 from monitor.config.problems import listed
 from monitor.config.units import duration_text, window_spec, window_text
@@ -21,7 +21,7 @@ from monitor.profiles.segments import SEGMENTS_MAX, Segmented
 from monitor.runtime import cells, tables
 from monitor.runtime.frames import Frame, Values, read_frame
 from monitor.runtime.roles import Plan
-from monitor.runtime.starter import Starter, is_unedited, render, sealed
+from monitor.runtime.starter import Starter, described, is_unedited, render, sealed
 from monitor.runtime.tables import Table
 from monitor.spec import HOUR_MS
 from monitor.windows.window import WindowSpec
@@ -49,8 +49,10 @@ def initialise(
     segments: features by whose values parts of the traffic are to be watched by themselves.
     ConfigError where the table does not do, or a file would be replaced that an earlier call did not write.
     """
-    if not model:
-        raise ConfigError("--model is empty: write the name that events carry as `model`")
+    try:
+        model_name(model)
+    except ValueError as error:
+        raise ConfigError(f"--model {error}") from None
     frame = read_frame(file)
     plan = Plan.of(frame, model, task, columns)
     _require_segments(frame, plan, segments)
@@ -82,6 +84,7 @@ def initialise(
             source=f"{file.name}, {len(table.predictions)} rows",
         )
     )
+    replaced = described(out / "monitor.yaml")
     _write(out, profile, reference, sealed(body), force=force)
     return [
         *plan.said,
@@ -89,6 +92,8 @@ def initialise(
         *_segments(reference.segmented),
         f"windows of {window_text(size)}: {why}",
         f"wrote {out / 'monitor.yaml'} and {out / profile}",
+        *(f"it described model {name!r} before: --out DIR keeps both" for name in replaced if name != model),
+        "next: `monitor plan` says what will be found, `monitor check` tries broker and receivers",
     ]
 
 

@@ -14,7 +14,7 @@ from monitor.events.timestamps import iso
 from monitor.exports.distribution import Compared
 from monitor.profiles.sample import Sample
 from monitor.runtime.store import Store
-from monitor.runtime.store.kept import Part
+from monitor.runtime.store.kept import KEPT_MAX, Part
 from monitor.windows.streams import FOREVER
 from monitor.windows.window import Window
 
@@ -84,6 +84,12 @@ def _gone(store: Store, model: str, version: str | None, end_ms: int | None, par
     if end_ms is not None:
         asked += f" that ended at {iso(end_ms)}"
     held = "its rows" if part == "rows" else "what it held"
+    if not windows and part == "rows" and store.kept_counts(model, version, end_ms) is not None:
+        return NotFoundError(
+            f"there is no {asked} of which its rows are kept: they had to make room for newer ones, or take more than "
+            f"the {KEPT_MAX['rows'] / 1e6:.1f} MB that a model may, with those of its reference; `monitor plan` says "
+            "which"
+        )
     if not windows:
         return NotFoundError(f"there is no {asked} of which {held} would be kept: ask again when one has closed")
     return NotFoundError(

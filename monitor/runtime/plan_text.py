@@ -20,7 +20,7 @@ from monitor.profiles.segments import ROWS_MIN
 from monitor.profiles.together import COLUMNS_MAX
 from monitor.runtime.footprint import Footprint, Rehearsal, SeriesPlan
 from monitor.runtime.plan import Alarms, FeaturePlan, Found, SegmentPlan, Traffic, VersionPlan, plan_version
-from monitor.runtime.store.kept import KEPT_MAX
+from monitor.runtime.store.kept import KEPT_MAX, fitting
 from monitor.windows.window import WindowSpec
 
 ROWS_MAX = 1e12
@@ -198,10 +198,15 @@ def _alarms(alarms: Alarms) -> str:
 
 def _state(size: Footprint) -> Iterator[str]:
     parts = [f"{_bytes(size.open_window)} an open window", f"{_bytes(size.detection)} for evidence"]
-    kept, most = size.kept_counts + size.kept_rows, sum(KEPT_MAX.values())
+    counts = fitting("counts", size.kept_counts, size.basis_counts)
+    samples = fitting("rows", size.kept_rows, size.basis_rows)
+    kept, most = size.kept_counts + (size.kept_rows if samples else 0), _bytes(sum(KEPT_MAX.values()))
+    rows = f"the rows of {samples:,}"
+    if not samples:
+        rows = f"no rows and so no reports: one window's and its reference's take more than {_bytes(KEPT_MAX['rows'])}"
     parts.append(
-        f"{_bytes(kept)} kept of each closed window, of all versions up to {_bytes(most)} (the counts of "
-        f"{KEPT_MAX['counts'] // size.kept_counts:,} windows, the rows of {KEPT_MAX['rows'] // size.kept_rows:,})"
+        f"{_bytes(kept)} kept of each closed window, of all versions up to {most} "
+        f"(the counts of {counts:,} windows, {rows})"
     )
     parts.append(f"up to {_bytes(size.remembered)} of rows that a new normal is made of")
     if size.learning:

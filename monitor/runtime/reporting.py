@@ -12,9 +12,13 @@ from monitor.runtime.asking import ask, part
 from monitor.runtime.rendering import DEADLINE_S
 
 
-def report(config: Path, model: str, version: str | None, window: str | None, out: Path | None) -> Iterator[str]:
-    """Write it, and say of what it is. out: None, a name made of model, version and window. Errors as of `ask`."""
-    wanted = {"version": version, "window": window}
+def report(
+    config: Path, model: str, version: str | None, window: str | None, incident: str | None, out: Path | None
+) -> Iterator[str]:
+    """Write it, and say of what it is. window: its end; incident: an id, instead. out: None, a name made of model,
+    version and window. Errors as of `ask`.
+    """
+    wanted = {"version": version, "window": window, "incident": incident}
     query = urlencode({key: value for key, value in wanted.items() if value is not None})
     found = WindowReport.model_validate(ask(config, f"models/{part(model)}/report?{query}", timeout_s=2 * DEADLINE_S))
     path = _name(found) if out is None else out

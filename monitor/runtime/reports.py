@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from monitor.detection.sentences import called
-from monitor.errors import ConfigError, NotFoundError, RefusedError
-from monitor.events.timestamps import instant, iso
+from monitor.errors import RefusedError
+from monitor.events.timestamps import iso
 from monitor.exports.report import Report, Scope, banner
 from monitor.exports.text import clean
 from monitor.runtime.kept import Sampled, sampled
@@ -38,14 +38,12 @@ class Reporter:
     renderer: Renderer
     url: str
 
-    def report(self, model: str, version: str | None = None, window: str | None = None) -> Report:
-        """window: its end, ISO 8601, or the id of an incident, for the newest window that it was seen in; None: the
-        newest one. version: None, the newest of that window. For any thread.
+    def report(self, model: str, version: str | None = None, end_ms: int | None = None) -> Report:
+        """On the newest window, of this version or end where they are given. For any thread.
 
-        ConfigError where it is neither, NotFoundError where no such window is kept, else as `Renderer.render`.
+        NotFoundError where no such window is kept, else as `Renderer.render`.
         """
         view = self.snapshot().models[model]
-        version, end_ms = _named(view, version, window)
         found = sampled(self.store, model, version, end_ms)
         counts = self.store.kept_counts(model, found.window.version, found.window.end_ms)
         return self._of(found, [] if counts is None else _most_moved(counts), view)
@@ -81,21 +79,6 @@ class Reporter:
         decided = next((each for each in view.windows if each.window == window), None)
         title = clean(f"Report on {window.model}, version {called(window.version)}, {iso(window.end_ms)}")
         return Report(scope, self.renderer.render(now[shown], before[shown], title, banner(scope, decided)))
-
-
-def _named(view: ModelView, version: str | None, window: str | None) -> tuple[str | None, int | None]:
-    """Version and end of the window that is asked for."""
-    if window is None:
-        return version, None
-    if window.startswith("inc_"):
-        found = next((each.latest for each in view.incidents if each.id == window), None)
-        if found is None:
-            raise NotFoundError(f"model {view.name!r} has no incident {window!r}: /api/v1/incidents lists those held")
-        return found.version, found.end_ms
-    end_ms = instant(window)
-    if end_ms < 0:
-        raise ConfigError("window is the end of one, as in 2026-11-23T10:00:00Z, or the id of an incident")
-    return version, end_ms
 
 
 def _named_alike(frame: pd.DataFrame) -> pd.DataFrame:

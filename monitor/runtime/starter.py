@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
 
 from monitor.config import Columns
 from monitor.config.document import quoted
@@ -12,6 +16,7 @@ from monitor.events.schema import Task
 from monitor.profiles import codec
 from monitor.runtime.inference import Inferred
 
+_NAMED = "  # `model` in its events"
 _SEAL = "# Written by `monitor init`, which replaces it as long as nobody edits it: "
 
 
@@ -38,6 +43,14 @@ class Starter:
 def sealed(body: str) -> str:
     """A file that says by its first line whether the rest is as it was written."""
     return f"{_SEAL}{_digest(body)}\n{body}"
+
+
+def described(file: Path) -> list[str]:
+    """The models of a file as `render` made it; none where there is no such file."""
+    text = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
+    return [
+        str(yaml.safe_load(name)) for name in re.findall(rf"^  - name: (.+){re.escape(_NAMED)}$", text, re.MULTILINE)
+    ]
 
 
 def is_unedited(text: str) -> bool:
@@ -84,7 +97,7 @@ def _model(starter: Starter) -> Iterator[str]:
     path, digest = starter.reference
     yield ""
     yield "models:"
-    yield f"  - name: {quoted(starter.name)}  # `model` in its events"
+    yield f"  - name: {quoted(starter.name)}{_NAMED}"
     yield f"    task: {starter.task}  # binary, multiclass or regression"
     if starter.positive is not None:
         yield f"    positive: {quoted(starter.positive)}  # the class that `score` is the probability of"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from fastapi import FastAPI
@@ -12,9 +12,12 @@ from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from monitor.config.network import is_loopback
+from monitor.errors import UnavailableError
 from monitor.exports.api import create_app
+from monitor.exports.behind import Behind
 from monitor.exports.guard import SECURITY_HEADERS, Guard, own_names
 from monitor.exports.problems import add_handlers
+from monitor.exports.report import Report
 from tests.exports.client import Client
 from tests.exports.snapshots import drifting
 
@@ -206,6 +209,42 @@ def test_a_page_without_an_origin_gives_no_orders(origin: str) -> None:
     known = {"authorization": basic("", TOKEN), "host": "10.0.0.7:8000", "origin": origin}
     assert client.post("/api/v1/triggers/trg_0/approve", headers=known).status_code == 403
     assert client.get("/livez", headers=known).status_code == 200
+
+
+FOLLOWED = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+CLICKED = FOLLOWED | {"sec-fetch-user": "?1"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "refused"),
+    [
+        ({}, ""),
+        (CLICKED | {"sec-fetch-site": "same-origin"}, ""),
+        (CLICKED | {"sec-fetch-site": "none"}, ""),
+        ({"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors", "sec-fetch-dest": "empty"}, ""),
+        (CLICKED, "backup"),
+        (FOLLOWED, "report backup"),
+        (CLICKED | {"sec-fetch-dest": "iframe"}, "page report backup"),
+        (CLICKED | {"sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"}, "page report backup"),
+        ({"sec-fetch-site": "cross-site"}, "page report backup"),
+    ],
+)
+def test_pages_of_other_sites_link_and_ask_for_nothing_themselves(headers: dict[str, str], refused: str) -> None:
+    done: list[str] = []
+
+    def report(*_: object) -> Report:
+        done.append("report")
+        raise UnavailableError("another one is being made")
+
+    def copy() -> tuple[int, Iterator[bytes]]:
+        done.append("backup")
+        return 0, iter(())
+
+    client = Client(create_app(drifting, Behind(report=report, copy=copy)))
+    paths = {"page": "/models/fraud", "report": "/models/fraud/report", "backup": "/api/v1/backup"}
+    answers = {name: client.get(path, headers=headers).status_code for name, path in paths.items()}
+    assert {name for name, status in answers.items() if status == 403} == set(refused.split())
+    assert set(done) == {"report", "backup"} - set(refused.split())
 
 
 def test_a_proxy_may_hand_on_requests_under_the_public_name() -> None:

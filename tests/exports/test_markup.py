@@ -19,3 +19,8 @@ def test_what_was_built_is_not_escaped_again() -> None:
 
 def test_a_lone_surrogate_is_spelled_out() -> None:
     assert tag("p", "\ud800", title="\udfff") == '<p title="\\udfff">\\ud800</p>'
+
+
+def test_a_name_cannot_turn_around_what_follows_it() -> None:
+    assert render("a\u202e\u2066b") == "a\\u202e\\u2066b"
+    assert render("שלום\u200f!") == "שלום\u200f!", "marks of languages that are written from the right stay"

@@ -166,9 +166,9 @@ def asking(*errors: Exception) -> tuple[Client, list[tuple[object, ...]]]:
 
 def test_the_page_is_served_in_a_sandbox_that_loads_nothing() -> None:
     client, asked = asking()
-    answer = client.get("/models/fraud/report?version=&window=inc_1")
+    answer = client.get("/models/fraud/report?version=&window=2026-11-23T12:00:00Z")
     assert (answer.status_code, answer.text) == (200, "<p>ä</p>")
-    assert asked == [("fraud", "", "inc_1")]
+    assert asked == [("fraud", "", window(1).end_ms)]
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "sandbox allow-scripts" in policy

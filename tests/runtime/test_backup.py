@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.config import load_server
 from monitor.errors import ConfigError, StateDamagedError, UnavailableError
 from monitor.exports.api import create_app
 from monitor.exports.behind import Behind
@@ -116,6 +117,37 @@ def test_a_backup_that_nobody_fetches_holds_up_nothing_for_long(tmp_path: Path, 
     copying.close()
 
 
+def test_a_backup_of_which_nothing_is_fetched_leaves_no_file_open(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "state") as store:
+        step(store, 1)
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        _, pieces = store.copy()
+        del pieces
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_one_that_was_given_up_leaves_the_next_alone(tmp_path: Path, closed: bool) -> None:
+    (tmp_path / "db").write_bytes(b"x" * (4 << 20))
+    (tmp_path / "log").write_bytes(b"y")
+    now = [0.0]
+    copying = Copying(tmp_path / "db", tmp_path / "log", lambda: now[0])
+    old = copying.copy().pieces
+    next(old)
+    now[0] = WHOLE_S - 1
+    new = copying.copy().pieces
+    next(new)
+    if closed:
+        del old
+    else:
+        next(old)
+    now[0] += WAIT_S - 1
+    assert copying.waited_for
+    list(new)
+    assert not copying.waited_for
+    copying.close()
+
+
 def test_a_backup_under_way_ends_with_the_store(tmp_path: Path) -> None:
     with Store.open(tmp_path / "state") as store:
         step(store, 1)
@@ -171,6 +203,24 @@ def test_a_backup_that_breaks_off_writes_no_file(tmp_path: Path) -> None:
             list(backup(file, tmp_path / "out.duckdb", None))
     with pytest.raises(UnavailableError, match="no service answers"):
         list(backup(config(tmp_path, closed_port()), None, None))
+    assert {each.name for each in tmp_path.iterdir()} == {"monitor.yaml", "token"}
+
+
+def archive(name: str) -> bytes:
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w") as members:
+        members.addfile(tarfile.TarInfo(name))
+    return whole.getvalue()
+
+
+@pytest.mark.parametrize("answer", [b"", b"<html>Not the service</html>", archive("other.txt"), archive("../out")])
+def test_an_answer_that_is_no_backup_is_said_to_be_none(tmp_path: Path, answer: bytes) -> None:
+    with served(lambda: (len(answer), iter([answer])), tmp_path) as file:
+        with pytest.raises(ConfigError, match=r"what answers where .* sends no backup: name with --url"):
+            list(backup(file, tmp_path / "out.duckdb", None))
+        url = f"http://127.0.0.1:{load_server(file)[0].port}"
+        with pytest.raises(ConfigError, match=f"{url} sends no backup"):
+            list(backup(file, tmp_path / "out.duckdb", url))
     assert {each.name for each in tmp_path.iterdir()} == {"monitor.yaml", "token"}
 
 

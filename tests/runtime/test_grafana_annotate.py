@@ -214,6 +214,11 @@ def test_it_goes_on_through_outages_of_either_side(service: Service, fake: FakeG
         yield
         service.config.write_text(text)
         yield
+        token = (service.config.parent / "grafana-token").read_text()
+        (service.config.parent / "grafana-token").write_text("")
+        yield
+        (service.config.parent / "grafana-token").write_text(token)
+        yield
         raise Ended
 
     steps, waits, said = story(), list[float](), list[str]()
@@ -224,12 +229,13 @@ def test_it_goes_on_through_outages_of_either_side(service: Service, fake: FakeG
 
     with pytest.raises(Ended):
         said.extend(annotate(service.config, "60s", wait))
-    wrote, failed, again, away, back = said
+    wrote, failed, again, away, back, empty, whole = said
     assert wrote == "4 annotations written, 0 changed, 0 as they were"
     assert failed == f"Grafana at {fake.url} fails (HTTP 503): look at its log, or try again"
     assert again == "0 annotations written, 1 changed, 3 as they were"
     assert away.startswith("no service answers at http://127.0.0.1:")
-    assert back == "0 annotations written, 0 changed, 4 as they were"
+    assert back == whole == "0 annotations written, 0 changed, 4 as they were"
+    assert "which is empty: put the secret there" in empty
     assert set(waits) == {60.0}
     assert len(held(fake)) == 4
 

@@ -362,10 +362,14 @@ def test_a_column_with_the_name_of_a_role_that_another_one_has_is_a_feature(init
 
 ROLE_NAMES = ("id", "timestamp", "version", "prediction", "score", "label")
 NAMES = st.text(min_size=1, max_size=12).filter(lambda name: name not in ROLE_NAMES)
+MODELS = NAMES.filter(lambda name: name.isprintable() and name not in (".", ".."))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(model=NAMES, names=st.lists(NAMES, min_size=1, max_size=4, unique=True))
+@given(
+    model=NAMES.filter(lambda name: name.isprintable() and name not in (".", "..")),
+    names=st.lists(NAMES, min_size=1, max_size=4, unique=True),
+)
 def test_any_names_of_models_and_columns_survive_the_file(model: str, names: list[str], tmp_path: Path) -> None:
     columns = {name: np.arange(40) % 7 + position / 8 for position, name in enumerate(names)}
     frame = pd.DataFrame({**columns, "the prediction": np.arange(40) % 2})
@@ -401,6 +405,19 @@ def test_the_window_can_be_named(init: Init) -> None:
             init(credit(), window=window, force=True, **ROLES)
 
 
-def test_a_model_has_a_name(init: Init) -> None:
-    with pytest.raises(ConfigError, match="--model is empty"):
-        init(credit(), name="", **ROLES)
+def test_a_model_that_is_replaced_is_named_and_what_to_do_next_is_said(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    credit().to_csv(table, index=False)
+    columns = Columns(**{key: ROLES[key] for key in ROLES if key in Columns.model_fields})
+    said = initialise(table, "wage", None, columns, tmp_path)
+    assert not [line for line in said if "before" in line]
+    assert said[-1].startswith("next: `monitor plan`")
+    said = initialise(table, "wage: 2", None, columns, tmp_path)
+    assert "it described model 'wage' before: --out DIR keeps both" in said
+    assert not [line for line in initialise(table, "wage: 2", None, columns, tmp_path) if "before" in line]
+
+
+@pytest.mark.parametrize("name", ["", "..", "a\nb", "x" * 201])
+def test_a_name_that_cannot_stand_in_an_address_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--model must be a name of at most 200 printable characters"):
+        initialise(tmp_path / "table.csv", name, None, Columns(), tmp_path)

@@ -20,6 +20,7 @@ from monitor.exports.behind import Behind
 from monitor.profiles.reference import Reference
 from monitor.runtime.kept import distributed, frame, sampled
 from monitor.runtime.store import Store
+from monitor.runtime.store.kept import KEPT_MAX
 from monitor.snapshot import Snapshot
 from tests.engine.specs import HOURLY
 from tests.exports.client import Client, Response
@@ -129,6 +130,16 @@ def test_a_service_that_keeps_nothing_says_so() -> None:
 def test_rows_that_are_not_kept_are_said(store: Store) -> None:
     with pytest.raises(NotFoundError, match="of which its rows would still be kept; the 3 that are kept ended from"):
         sampled(store, "m", None, 77)
+
+
+def test_rows_that_were_too_many_to_keep_are_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KEPT_MAX, "rows", 1 << 10)
+    with Store.in_memory() as store:
+        keep(store, kept(1))
+        with pytest.raises(NotFoundError, match=r"its rows are kept: they had to make room .* `monitor plan` says"):
+            sampled(store, "m", "3")
+        with pytest.raises(NotFoundError, match="of version '4' of which its rows would be kept: ask again when one"):
+            sampled(store, "m", "4")
 
 
 def test_windows_that_were_compared_with_newer_ones_are_kept_with_those(

@@ -14,7 +14,7 @@ from monitor.detection.records import Incident
 from monitor.engine.kept import Kept
 from monitor.engine.pane import Pane
 from monitor.engine.references import Standard
-from monitor.errors import ConfigError, NotFoundError, RefusedError, UnavailableError
+from monitor.errors import ConfigError, RefusedError, UnavailableError
 from monitor.events.batch import MISSING, CategoricalColumn, NumericColumn, Predictions
 from monitor.exports.api import create_app
 from monitor.exports.behind import Behind
@@ -28,6 +28,7 @@ from monitor.runtime.reports import Reporter
 from monitor.runtime.store import Store
 from monitor.snapshot import Snapshot
 from tests.engine.specs import HOURLY
+from tests.exports.client import Client, Response
 from tests.exports.snapshots import model_view, snapshot, verdict, window_view
 from tests.exports.snapshots import window as shown
 from tests.ports import closed_port
@@ -76,40 +77,43 @@ def drawn(asked: Reporter) -> tuple[pd.DataFrame, pd.DataFrame, str, Markup]:
 
 
 @pytest.mark.parametrize(
-    ("version", "window", "found"),
+    ("query", "found"),
     [
-        (None, None, ("4", 3)),
-        ("3", None, ("3", 2)),
-        (None, "2026-11-23T12:00:00Z", ("3", 1)),
-        ("3", "2026-11-23T13:00:00+01:00", ("3", 1)),
-        (None, "inc_1", ("3", 2)),
-        ("4", "inc_1", ("3", 2)),
+        ("", ("4", 3)),
+        ("version=3", ("3", 2)),
+        ("window=2026-11-23T12:00:00Z", ("3", 1)),
+        ("version=3&window=2026-11-23T13:00:00%2B01:00", ("3", 1)),
+        ("incident=inc_1", ("3", 2)),
+        ("version=4&incident=inc_1", ("3", 2)),
     ],
 )
-def test_the_window_that_is_asked_for(
-    store: Store, version: str | None, window: str | None, found: tuple[str, int]
-) -> None:
-    asked = reporter(store, kept(1), kept(2), kept(3, "4"))
-    made = asked.report("m", version, window).scope.window
-    assert made == shown(found[1], model="m", version=found[0])
+def test_the_window_that_is_asked_for(store: Store, query: str, found: tuple[str, int]) -> None:
+    version, hour = found
+    made = asking(reporter(store, kept(1), kept(2), kept(3, "4")), query).json()
+    assert (made["version"], made["window_end"]) == (version, f"2026-11-23T{11 + hour}:00:00Z")
 
 
 @pytest.mark.parametrize(
-    ("version", "window", "error", "said"),
+    ("query", "status", "said"),
     [
-        ("5", None, NotFoundError, "there is no such window of version '5' of which its rows"),
-        (None, "2026-11-23T10:00:00Z", NotFoundError, "there is no such window that ended at 2026-11-23T10:00:00Z"),
-        (None, "inc_9", NotFoundError, "model 'm' has no incident 'inc_9'"),
-        (None, "yesterday", ConfigError, "window is the end of one, as in 2026-11-23T10:00:00Z, or the id of an"),
-        (None, "2026-11-23T12:00:00", ConfigError, "window is the end of one"),
+        ("version=5", 404, "there is no such window of version '5' of which its rows"),
+        ("window=2026-11-23T10:00:00Z", 404, "there is no such window that ended at 2026-11-23T10:00:00Z"),
+        ("incident=inc_9", 404, "the model has no such incident; /api/v1/incidents lists those"),
+        ("window=yesterday", 422, "window must be"),
+        ("window=inc_1", 422, "window must be"),
+        ("window=2026-11-23T12:00:00", 422, "window must be"),
+        ("window=2026-11-23T12:00:00Z&incident=inc_1", 422, "by its end or by an incident: leave out"),
     ],
 )
-def test_a_window_that_is_none_or_is_not_kept(
-    store: Store, version: str | None, window: str | None, error: type[Exception], said: str
-) -> None:
-    with pytest.raises(error) as caught:
-        reporter(store, kept(1)).report("m", version, window)
-    assert said in str(caught.value)
+def test_a_window_that_is_none_or_is_not_kept(store: Store, query: str, status: int, said: str) -> None:
+    answer = asking(reporter(store, kept(1)), query)
+    assert answer.status_code == status
+    assert said in answer.json()["detail"]
+
+
+def asking(asked: Reporter, query: str) -> Response:
+    client = Client(create_app(asked.snapshot, Behind(report=asked.report)))
+    return client.get(f"/api/v1/models/m/report?{query}")
 
 
 def test_it_is_of_the_rows_of_both_samples_and_says_of_how_many(store: Store) -> None:
@@ -156,12 +160,12 @@ def missing(*names: str) -> Callable[[Predictions], Predictions]:
 
 def test_a_feature_without_a_value_is_left_out_and_a_window_without_any_has_no_report(store: Store) -> None:
     asked = reporter(store, kept(1, change=missing("amount")), kept(2, change=missing("amount", "age", "country")))
-    scope = asked.report("m", None, "2026-11-23T12:00:00Z").scope
+    scope = asked.report("m", None, shown(1, model="m").end_ms).scope
     assert "amount" in scope.empty
     assert "amount" not in drawn(asked)[0]
     assert "country" in drawn(asked)[0]
     with pytest.raises(RefusedError, match="there is nothing to report on"):
-        asked.report("m", None, "2026-11-23T13:00:00Z")
+        asked.report("m", None, shown(2, model="m").end_ms)
 
 
 def test_of_many_features_those_that_moved_most_are_shown(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,9 +189,9 @@ def test_it_says_what_was_decided_of_the_window_as_long_as_that_is_held(store: S
     place = shown(1, model="m")
     view = model_view("m", windows=[window_view(place, [verdict(place, "amount", "drifting", 0.31, 0.02)])])
     asked = reporter(store, kept(1), kept(2), view=snapshot(view))
-    asked.report("m", "3", "2026-11-23T12:00:00Z")
+    asked.report("m", "3", shown(1, model="m").end_ms)
     assert "drifting: amount (effect 0.310, chance alone 0.020)." in drawn(asked)[3]
-    asked.report("m", "3", "2026-11-23T13:00:00Z")
+    asked.report("m", "3", shown(2, model="m").end_ms)
     assert "no longer held." in drawn(asked)[3]
 
 
@@ -206,21 +210,21 @@ def config(store: Store, tmp_path: Path) -> Iterator[Path]:
 def test_the_command_writes_the_page_and_says_of_how_many_rows_it_is(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (said,) = report(config, "m", None, "2026-11-23T12:00:00Z", tmp_path / "one.html")
+    (said,) = report(config, "m", None, "2026-11-23T12:00:00Z", None, tmp_path / "one.html")
     assert said == (f"{tmp_path / 'one.html'}: 500 of 612 rows of the window, against 500 of 800 rows of the reference")
     assert (tmp_path / "one.html").read_text() == "<p>drawn</p>"
     monkeypatch.chdir(tmp_path)
-    (said,) = report(config, "m", "3", "inc_1", None)
+    (said,) = report(config, "m", "3", None, "inc_1", None)
     assert said.startswith("report-m-3-20261123T130000Z.html: all 100 rows of the window, ")
     assert (tmp_path / "report-m-3-20261123T130000Z.html").exists()
 
 
 def test_the_command_says_what_is_wrong(config: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no such window"):
-        list(report(config, "m", "9", None, None))
+        list(report(config, "m", "9", None, None, None))
     with pytest.raises(ConfigError, match="there is no such model"):
-        list(report(config, "x", None, None, None))
+        list(report(config, "x", None, None, None, None))
     with pytest.raises(ConfigError, match=r"cannot be written .* name another file by --out"):
-        list(report(config, "m", None, None, tmp_path / "none" / "x.html"))
+        list(report(config, "m", None, None, None, tmp_path / "none" / "x.html"))
     with pytest.raises(UnavailableError, match="no service answers"):
-        list(report(configured(tmp_path, closed_port()), "m", None, None, None))
+        list(report(configured(tmp_path, closed_port()), "m", None, None, None, None))

@@ -33,6 +33,13 @@ def test_a_missing_directory_is_made_with_its_parents(tmp_path: Path) -> None:
     directory = tmp_path / "a" / "state"
     filled(directory)
     assert sorted(path.name for path in directory.iterdir()) == ["LOCK", "STATE", "store.duckdb"]
+    assert directory.stat().st_mode & 0o777 == 0o700, "rows of data are nobody else's"
+
+
+def test_a_directory_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir(mode=0o750)
+    filled(tmp_path / "state")
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o750
 
 
 @pytest.mark.parametrize("directory", ["file", "file/below", "/proc"])

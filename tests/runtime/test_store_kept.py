@@ -146,6 +146,52 @@ def test_windows_that_incidents_name_stay_and_so_does_the_newest(store: Store, n
     assert bytes_of(store, "m") <= module.KEPT_MAX["rows"]
 
 
+def sizes() -> tuple[int, int]:
+    """Bytes of a window's rows and of its basis's."""
+    (one, basis) = kept(0), STANDARD.basis
+    return len(module.bodies(one)["rows"]), len(module._packed_rows(basis.sample, basis.tally))
+
+
+@pytest.mark.parametrize("room", [1.01, 1.08])
+def test_where_one_window_fits_it_is_the_newest_and_its_basis_is_written_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch, room: float
+) -> None:
+    monkeypatch.setitem(module.KEPT_MAX, "rows", round(sum(sizes()) * room))
+    for hour in range(4):
+        before = store._database.committed("SELECT rowid FROM basis_rows")
+        fill(store, [hour], named=[0])
+        assert ends(store) == [hour]
+        assert store._database.committed("SELECT rowid FROM basis_rows") == (before or [(0,)])
+        assert bytes_of(store, "m") <= module.KEPT_MAX["rows"]
+
+
+def test_where_none_fits_no_rows_are_written_nor_what_they_were_compared_with(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(module.KEPT_MAX, "rows", round(sum(sizes()) * 0.95))
+    keep(store, kept(1), kept(2))
+    assert ends(store) == []
+    assert store._database.committed("FROM basis_rows") == []
+    assert ends(store, "counts") == [2, 1]
+
+
+def test_of_windows_by_rows_that_end_alike_each_is_kept_by_itself(store: Store, narrow: None) -> None:
+    def ending(hour: int, start_ms: int) -> Kept:
+        return replace(kept(hour), window=Window(40 * HOUR_MS, "m", "3", "", start_ms))
+
+    older, newer = ending(1, 38 * HOUR_MS), ending(2, 39 * HOUR_MS)
+    with store.transaction():
+        store.add_kept([newer, older, *(kept(hour) for hour in range(41, 60))])
+        store.trim_kept("m", {older.window})
+    found = store.kept_windows("m", "rows")
+    assert older.window in found
+    assert newer.window not in found
+    keep(store, newer)
+    asked = store.kept_rows("m", "3", 40 * HOUR_MS)
+    assert asked is not None
+    assert asked.window == newer.window, "of two, the one that began last"
+
+
 def test_other_models_are_left_alone(store: Store, narrow: None) -> None:
     fill(store, [1], model="other")
     fill(store, range(30))

@@ -23,6 +23,7 @@ from monitor.exports.prometheus import Scrapes
 from monitor.runtime.footprint import Rehearsal
 from monitor.runtime.initialise import initialise
 from monitor.runtime.plan_text import plan
+from monitor.runtime.store.kept import KEPT_MAX
 from monitor.runtime.trial import Trial, trial_lines
 from monitor.runtime.trial_text import trial_report
 
@@ -322,6 +323,17 @@ def test_the_plan_is_printed_for_people_and_as_json(project: Path) -> None:
     assert (last["kind"], last["limit"], last["left_out"]) == ("series", 10_000, {})
     assert last["models"]["credit"] < last["series"]
     assert f"{last['series']:,} Prometheus series in all, of a budget of 10,000:" in text
+
+
+def test_the_plan_says_of_how_many_windows_rows_are_kept_and_where_of_none(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = json.loads(next(plan(project / "monitor.yaml", None, as_json=True)))["bytes"]
+    monkeypatch.setitem(KEPT_MAX, "rows", size["basis_rows"] + 2 * size["kept_rows"])
+    assert "windows, the rows of 2)" in "\n".join(plan(project / "monitor.yaml", None, as_json=False))
+    monkeypatch.setitem(KEPT_MAX, "rows", size["basis_rows"] + size["kept_rows"] - 1)
+    said = "\n".join(plan(project / "monitor.yaml", None, as_json=False))
+    assert "windows, no rows and so no reports: one window's and its reference's take more than " in said
 
 
 def test_the_series_of_the_plan_are_those_of_a_scrape(project: Path) -> None:

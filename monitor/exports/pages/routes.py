@@ -17,9 +17,12 @@ from monitor.exports.found import (
     FoundIncident,
     FoundModel,
     FoundTrigger,
+    FoundWindow,
     Newest,
     OfModel,
     OfState,
+    OfVersion,
+    OfWindow,
     OnlyOpen,
 )
 from monitor.exports.orders import TEXT_MAX, answered, carried_out
@@ -29,15 +32,13 @@ from monitor.exports.pages import incidents, overview, parts, reference, trigger
 from monitor.exports.pages import model as of_model
 from monitor.exports.pages import trigger as of_trigger
 from monitor.exports.pages.assets import asset
-from monitor.exports.resource import Instant, epoch_ms
+from monitor.exports.resource import epoch_ms
 
 _KEPT = {"cache-control": "public, max-age=31536000, immutable"}
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
-OfVersion = Annotated[str | None, Query()]
 OfSegment = Annotated[str, Query()]
-OfWindow = Annotated[Instant | None, Query()]
 Offset = Annotated[int, Query(ge=0, description="Entries to skip.")]
 
 
@@ -86,8 +87,8 @@ def feature_page(
 
 
 @router.get("/models/{model:path}/report")
-def report_page(model: FoundModel, behind: Back, version: OfVersion = None, window: report.OfWindow = None) -> Response:
-    found = report.made(lambda: behind.report(model.name, version, window))
+def report_page(model: FoundModel, window: FoundWindow, behind: Back) -> Response:
+    found = report.made(lambda: behind.report(model.name, *window))
     return HTMLResponse(found.html, headers={"content-security-policy": report.CONTENT_SECURITY_POLICY})
 
 

@@ -40,10 +40,11 @@ class Copy(NamedTuple):
     pieces: Iterator[bytes]
 
 
-class _Part(NamedTuple):
-    name: str
-    file: int
-    size: int
+class _Turn(NamedTuple):
+    """A copy under way. checkpoints: how many there were when it began; end_s: no checkpoint waits for it longer."""
+
+    checkpoints: int
+    end_s: float
 
 
 class Copying:
@@ -55,8 +56,9 @@ class Copying:
         self._name = database.name
         self._log = log
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # A copy that nobody holds any more may end while its thread is in here.
         self._checkpoints = 0
+        self._latest: _Turn | None = None
         self._until_s = -float("inf")
 
     def close(self) -> None:
@@ -83,33 +85,44 @@ class Copying:
         with self._lock:
             if self.waited_for:
                 raise UnavailableError("another backup is under way: ask again when it is done")
-            begun, end_s = self._checkpoints, self._clock() + WHOLE_S
+            self._latest = turn = _Turn(self._checkpoints, self._clock() + WHOLE_S)
             self._until_s = self._clock() + WAIT_S
-            log = os.open(self._log, os.O_RDONLY) if self._log.exists() else None
-            sizes = 0 if log is None else os.fstat(log).st_size, os.fstat(self._file).st_size
-        parts = [_Part(self._log.name, log, sizes[0])] if log is not None else []
-        parts.append(_Part(self._name, self._file, sizes[1]))
-        size = sum(_BLOCK + part.size + -part.size % _BLOCK for part in parts) + 2 * _BLOCK
-        return Copy(size, self._pieces(parts, begun, end_s))
+            # The log is opened with the first piece: a copy of which none is fetched leaves nothing open.
+            sizes = [self._log.stat().st_size] if self._log.exists() else []
+            sizes.append(os.fstat(self._file).st_size)
+        size = sum(_BLOCK + each + -each % _BLOCK for each in sizes) + 2 * _BLOCK
+        return Copy(size, self._pieces(sizes, turn))
 
-    def _pieces(self, parts: list[_Part], begun: int, end_s: float) -> Iterator[bytes]:
+    def _pieces(self, sizes: list[int], turn: _Turn) -> Iterator[bytes]:
         try:
-            for name, file, size in parts:
-                head = tarfile.TarInfo(name)
-                head.size = size
-                yield head.tobuf()
-                for start in range(0, size, PIECE):
-                    yield self._piece(file, start, min(PIECE, size - start), begun, end_s)
-                yield bytes(-size % _BLOCK)
+            if len(sizes) > 1:
+                with self._lock:
+                    self._go_on(turn)
+                    log = os.open(self._log, os.O_RDONLY)
+                try:
+                    yield from self._part(self._log.name, log, sizes[0], turn)
+                finally:
+                    os.close(log)
+            yield from self._part(self._name, self._file, sizes[-1], turn)
             yield bytes(2 * _BLOCK)
         finally:
-            for part in parts[:-1]:
-                os.close(part.file)
-            self._until_s = -float("inf")
+            with self._lock:
+                if self._latest is turn:
+                    self._until_s = -float("inf")
 
-    def _piece(self, file: int, start: int, size: int, begun: int, end_s: float) -> bytes:
-        with self._lock:
-            if self._checkpoints != begun:
-                raise UnavailableError("the store was tidied or closed before the backup was fetched: ask again")
-            self._until_s = min(self._clock() + WAIT_S, end_s)
-            return os.pread(file, size, start)
+    def _part(self, name: str, file: int, size: int, turn: _Turn) -> Iterator[bytes]:
+        head = tarfile.TarInfo(name)
+        head.size = size
+        yield head.tobuf()
+        for start in range(0, size, PIECE):
+            with self._lock:
+                self._go_on(turn)
+                piece = os.pread(file, min(PIECE, size - start), start)
+            yield piece
+        yield bytes(-size % _BLOCK)
+
+    def _go_on(self, turn: _Turn) -> None:
+        if self._checkpoints != turn.checkpoints:
+            raise UnavailableError("the store was tidied or closed before the backup was fetched: ask again")
+        if self._latest is turn:
+            self._until_s = min(self._clock() + WAIT_S, turn.end_s)

@@ -43,7 +43,7 @@ class StateDirectory:
     def hold(cls, path: Path) -> Self:
         """Make the directory if need be and lock it. Raises StateHeldError, or StateError where it cannot be used."""
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)  # It holds rows of data.
             lock = os.open(path / "LOCK", os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise _unwritable(path, error) from error

@@ -7,7 +7,7 @@ have tables of their own, too: DuckDB uses the space of deleted rows again where
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -42,30 +42,26 @@ SELECT coalesce(sum(size), 0) FROM (
     SELECT size FROM kept_{part} WHERE model = $model UNION ALL SELECT size FROM basis_{part} WHERE model = $model)
 """
 
-# Newest first, those that come first before the others; a basis counts with the first that was compared with it.
+# The newest stays whatever it takes, then come those that incidents name, then the others, newest first. A basis counts
+# with the first that was compared with it. Windows by rows may end alike: each is known by its row of the table.
 _TRIM = """
 WITH marked AS (
-    SELECT version, end_ms, basis, kept.size AS size, basis.size AS shared,
-        list_contains($named::VARCHAR[], end_ms || ' ' || version) AS named
+    SELECT kept.rowid AS place, basis, kept.size AS size, basis.size AS shared,
+        list_contains($named::VARCHAR[], end_ms || ' ' || start_ms || ' ' || version) AS named,
+        row_number() OVER (ORDER BY end_ms DESC, start_ms DESC, version DESC) AS age
     FROM kept_{part} AS kept JOIN basis_{part} AS basis ON basis.model = kept.model AND basis.name = kept.basis
     WHERE kept.model = $model),
 ranked AS (
-    SELECT *, named AND sum(size) OVER (PARTITION BY named ORDER BY end_ms DESC, version) <= $half AS first
+    SELECT *, if(age = 1, 0, if(named AND sum(size) OVER (PARTITION BY named ORDER BY age) <= $half, 1, 2)) AS rank
     FROM marked),
-charged AS (
-    SELECT *, row_number() OVER (PARTITION BY basis ORDER BY first DESC, end_ms DESC, version) = 1 AS brings
-    FROM ranked),
-summed AS (
-    SELECT version, end_ms,
-        sum(size + if(brings, shared, 0)) OVER (ORDER BY first DESC, end_ms DESC, version) AS held
-    FROM charged)
-DELETE FROM kept_{part} WHERE model = $model AND (version, end_ms) IN (
-    SELECT (version, end_ms) FROM summed WHERE held > $most)
+charged AS (SELECT *, row_number() OVER (PARTITION BY basis ORDER BY rank, age) = 1 AS brings FROM ranked),
+summed AS (SELECT place, age, sum(size + if(brings, shared, 0)) OVER (ORDER BY rank, age) AS held FROM charged)
+DELETE FROM kept_{part} WHERE rowid IN (SELECT place FROM summed WHERE held > $most AND age > 1)
 """
 
 _TIDY = "DELETE FROM basis_{part} WHERE (model, name) NOT IN (SELECT (model, basis) FROM kept_{part})"
 
-_KNOWN = "SELECT 1 FROM basis_{part} WHERE model = ? AND name = ?"
+_KNOWN = "SELECT size FROM basis_{part} WHERE model = ? AND name = ?"
 
 # The window is looked for without reading the bodies of all others.
 _FIND = """
@@ -77,7 +73,9 @@ WHERE kept.rowid = (
     ORDER BY end_ms DESC, start_ms DESC, version DESC LIMIT 1)
 """
 
-_WINDOWS = "SELECT end_ms, version, start_ms FROM kept_{part} WHERE model = ? ORDER BY end_ms DESC, version"
+_WINDOWS = """
+SELECT end_ms, version, start_ms FROM kept_{part} WHERE model = ? ORDER BY end_ms DESC, start_ms DESC, version DESC
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,14 +99,24 @@ class KeptRows:
 
 
 def add(database: Database, kept: Sequence[Kept]) -> None:
-    if not kept:
-        return
-    for (model, _), basis in {(each.window.model, each.basis.name): each.basis for each in kept}.items():
-        _add_basis(database, model, basis)
-    written = [(each, bodies(each)) for each in kept]
-    for part in KEPT_MAX:
-        rows = ((*_place(each), len(body[part]), body[part]) for each, body in written)
-        database.append(f"kept_{part}", from_rows(_FIELDS, rows))
+    """What takes more than a model may, with its basis alone, is not written: it would be thrown away at once."""
+    bases = {(each.window.model, each.basis.name): each.basis for each in kept}
+    written = [(each.window, each.basis.name, bodies(each)) for each in kept]
+    for part, limit in KEPT_MAX.items():
+        known = {key: database.rows(_KNOWN.format(part=part), key) for key in bases}
+        lacking = {key: shared(basis, part) for key, basis in bases.items() if not known[key]}
+        sizes = {key: found[0][0] if found else len(lacking[key]) for key, found in known.items()}
+        rows = [
+            (window.model, window.version, window.end_ms, window.start_ms, basis, len(body[part]), body[part])
+            for window, basis, body in written
+            if len(body[part]) + sizes[window.model, basis] <= limit
+        ]
+        needed = {(model, basis) for model, _, _, _, basis, _, _ in rows}
+        new = [(*key, len(body), body) for key, body in lacking.items() if key in needed]
+        if new:
+            database.append(f"basis_{part}", from_rows(("model", "name", "size", "body"), new))
+        if rows:
+            database.append(f"kept_{part}", from_rows(_FIELDS, rows))
 
 
 def bodies(kept: Kept) -> dict[Part, bytes]:
@@ -119,27 +127,19 @@ def bodies(kept: Kept) -> dict[Part, bytes]:
     }
 
 
-def _place(kept: Kept) -> tuple[str, str, int, int, str]:
-    window = kept.window
-    return window.model, window.version, window.end_ms, window.start_ms, kept.basis.name
+def shared(basis: Basis, part: Part) -> bytes:
+    """What is written once for all windows that were compared with the same."""
+    return basis.dump() if part == "counts" else _packed_rows(basis.sample, basis.tally)
 
 
-def _add_basis(database: Database, model: str, basis: Basis) -> None:
-    """Write down what the store lacks of it."""
-    parts: dict[Part, Callable[[], bytes]] = {
-        "counts": basis.dump,
-        "rows": lambda: _packed_rows(basis.sample, basis.tally),
-    }
-    for part, dump in parts.items():
-        if not database.rows(_KNOWN.format(part=part), [model, basis.name]):
-            body = dump()
-            row = (model, basis.name, len(body), body)
-            database.append(f"basis_{part}", from_rows(("model", "name", "size", "body"), [row]))
+def fitting(part: Part, size: int, basis: int) -> int:
+    """Of how many windows a model keeps a part, at most, from the bytes of one and of what all are compared with."""
+    return max(KEPT_MAX[part] - basis, 0) // size
 
 
 def trim(database: Database, model: str, named: Collection[Window]) -> int:
     deleted = 0
-    names = [f"{window.end_ms} {window.version}" for window in named]
+    names = [f"{window.end_ms} {window.start_ms} {window.version}" for window in named]
     for part, limit in KEPT_MAX.items():
         ((size,),) = database.rows(_SIZE.format(part=part), {"model": model})
         if size > limit:
