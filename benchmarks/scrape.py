@@ -79,7 +79,15 @@ def main() -> None:
         say(f"{features:8,}  " + "  ".join(f"{ms:19,.1f} {size:18,}" for ms, size in answers(features)))
 
 
-PATHS = ("/", "/api/v1/models", "/api/v1/models/{m}", "/api/v1/models/{m}/features/{f}", "/api/v1/models/{m}/windows")
+PATHS = (
+    "/",
+    "/models/{m}",
+    "/models/{m}/features/{f}",
+    "/api/v1/models",
+    "/api/v1/models/{m}",
+    "/api/v1/models/{m}/features/{f}",
+    "/api/v1/models/{m}/windows",
+)
 
 
 def say(text: str) -> None:

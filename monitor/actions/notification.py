@@ -14,8 +14,8 @@ from typing import Any
 
 import orjson
 
-from monitor.actions.links import page, report, resource
 from monitor.actions.outbox import Message
+from monitor.addresses import API, incident_page, public, report_page, trigger_page
 from monitor.detection.life import Life, TriggerChange
 from monitor.detection.records import IncidentChange, PerformanceEvidence, Verdict
 from monitor.detection.sentences import spoken
@@ -216,13 +216,16 @@ def _links(
     base_url: str, runbook: str | None, *, incident: str = "", trigger: str = "", window: Window | None = None
 ) -> dict[str, str | None]:
     """The picture's address changes with the window: whoever shows it may keep what it had fetched before."""
-    of_incident = resource(base_url, "incidents", incident)
+    picture = f"{API}{incident_page(incident)}/picture.png?at={window.end_ms}" if incident and window else None
+    paths = {
+        "page": "/",
+        "incident": incident_page(incident) if incident else None,
+        "trigger": trigger_page(trigger) if trigger else None,
+        "picture": picture,
+        "report": report_page(window) if window else None,
+    }
     return {
-        "page": f"{base_url.rstrip('/')}/",
-        "incident": page(base_url, "incidents", incident),
-        "trigger": page(base_url, "triggers", trigger),
-        "picture": f"{of_incident}/picture.png?at={window.end_ms}" if of_incident and window else None,
-        "report": report(base_url, window) if window else None,
+        **{name: None if path is None else public(base_url, path) for name, path in paths.items()},
         "runbook": runbook,
     }
 

@@ -13,8 +13,8 @@ from types import MappingProxyType
 
 import orjson
 
-from monitor.actions.links import page, report, resource
 from monitor.actions.outbox import Attempt, DeliveryState, Message
+from monitor.addresses import API, incident_page, public, report_page, trigger_page
 from monitor.detection.life import TriggerEvent
 from monitor.detection.records import Trigger, Verdict
 from monitor.events.batch import OUTPUTS
@@ -126,7 +126,7 @@ def _links(trigger: Trigger, base_url: str | None) -> dict[str, str | None]:
     if base_url is None:
         return {"incident": None, "report": None, "status": None}
     return {
-        "incident": page(base_url, "incidents", trigger.incident),
-        "report": report(base_url, trigger.window),
-        "status": f"{resource(base_url, 'triggers', trigger.id)}/status",
+        "incident": public(base_url, incident_page(trigger.incident)) if trigger.incident else None,
+        "report": public(base_url, report_page(trigger.window)),
+        "status": public(base_url, f"{API}{trigger_page(trigger.id)}/status"),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
@@ -19,6 +20,16 @@ TOKEN_MIN = 16
 """Characters of a token: fewer could be tried out."""
 
 
+def _origin(url: str) -> str:
+    parts = urlsplit(receiver_url(url))
+    if parts.path not in ("", "/") or parts.query:
+        raise ValueError(
+            "holds a path or a query, and pages link to each other from / on: write scheme and host alone, give the "
+            "service a host name or a port of its own at the proxy"
+        )
+    return url
+
+
 class Server(Settings):
     """port 0: any free one. public_url: where others reach it, as through a proxy; links in messages begin with it.
     token_file: holds what everybody has to know who asks; without it, only this machine may. series_budget: Prometheus
@@ -28,7 +39,7 @@ class Server(Settings):
     token_file: Text | None = None
     host: Text = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65_535)
-    public_url: Annotated[str, AfterValidator(receiver_url)] | None = None
+    public_url: Annotated[str, AfterValidator(_origin)] | None = None
     series_budget: int = Field(SERIES_BUDGET, ge=100, le=1_000_000)
 
     @field_validator("host")

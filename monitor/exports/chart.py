@@ -177,7 +177,7 @@ class Drawing:
 
     def _feature(self, row: Row, y: float) -> Iterator[Markup]:
         height = self._row
-        feature = spoken(row.feature)
+        feature = spoken(row.name)
         name = shown(f"{feature} ({row.version})" if self._many else feature)
         short = name if len(name) <= _NAME else name[: _NAME - 1] + "…"
         yield tag("text", tag("title", name), short, x=_n(_LEFT - 8), y=_n(y + height / 2 + 4), text_anchor="end")

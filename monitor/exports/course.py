@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from monitor.detection.records import Aspect, Incident, Verdict
+from monitor.detection.records import Aspect, Cause, Incident, Verdict
 from monitor.detection.sentences import listed, spoken
 from monitor.snapshot import ModelView, PerformanceView, WindowView
 from monitor.statistics.reading import Reading
@@ -46,13 +46,15 @@ def headline(incident: Incident) -> str:
     """Of which model and version, and what happened."""
     model, version = incident.opened.model, incident.opened.version
     who = f"{model} (version {version})" if version else model
-    features = listed([spoken(name) for name in incident.features])
-    happened = {
-        "performance": "performance has fallen",
-        "drift": f"{features} drifted",
-        "data": f"faulty data, {features}",
-    }
-    return f"{who}: {happened[incident.cause]}"
+    return f"{who}: {happened(incident.cause, incident.features)}"
+
+
+def happened(cause: Cause, features: Sequence[str]) -> str:
+    """What an incident is, in a few words."""
+    if cause == "performance":
+        return "performance has fallen"
+    names = listed([spoken(name) for name in features])
+    return f"{names} drifted" if cause == "drift" else f"faulty data, {names}"
 
 
 def concerned(model: ModelView, incident: Incident, window: Window) -> list[Verdict]:

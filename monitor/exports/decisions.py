@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Self
 
+from monitor.addresses import report_page
 from monitor.detection import records
 from monitor.detection.life import Life, TriggerState
 from monitor.detection.records import Cause, IncidentEvent, Severity
 from monitor.events.timestamps import utc
-from monitor.exports.pages.parts import report_page
 from monitor.exports.resource import Resource, Span, Text
 from monitor.exports.resources import Verdict
 from monitor.snapshot import DeliveryView

@@ -17,8 +17,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from monitor.addresses import API
 from monitor.config.network import is_loopback
-from monitor.exports.problems import API, refusal
+from monitor.exports.problems import refusal
 
 BODY_MAX_BYTES = 1 << 20
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import OrderedDict, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from itertools import groupby
+from threading import Lock
+from typing import NamedTuple
 
 from monitor.detection.records import Cause, Incident, State, Verdict
 from monitor.detection.subject import Subject
 from monitor.engine import Output
-from monitor.exports.course import began_ms
 from monitor.snapshot import ModelView, WindowView
 from monitor.spec import AlarmSpec
 from monitor.statistics.reading import Reading
@@ -21,6 +24,9 @@ COLUMNS_MAX = 240
 
 ROWS_MAX = 60
 """Features that are drawn, the worst ones."""
+
+MADE_MAX = 64
+"""Maps that are kept until windows close."""
 
 STEPS = (0.5, 1.0, 2.0, 5.0, 12.5)
 """Effect over tolerance beyond which a cell has the next colour."""
@@ -47,23 +53,26 @@ class Cell:
         return None if self.ratio is None else bisect_left(STEPS, self.ratio)
 
 
+class Badness(NamedTuple):
+    """Of the worst window: drifting is worse than watch, a data problem as bad, then by effect."""
+
+    alarmed: int
+    ratio: float
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A feature of a version, in whole traffic or in a segment. cells: by column, None where it has no window."""
 
     version: str
     feature: str
+    segment: str
+    badness: Badness
     cells: tuple[Cell | None, ...]
-    segment: str = ""
 
     @property
-    def badness(self) -> tuple[int, float]:
-        """Drifting ones are worse than others, a data problem as bad, then by largest effect."""
-        cells = [cell for cell in self.cells if cell is not None]
-        alarmed = max(
-            (2 if cell.data or cell.state == "drifting" else cell.state == "watch" for cell in cells), default=0
-        )
-        return int(alarmed), max((cell.ratio or 0.0 for cell in cells), default=0.0)
+    def name(self) -> str:
+        return Subject(self.feature, self.segment).name
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +141,29 @@ def of_outputs(outputs: Sequence[Output], alarms: AlarmSpec, metric: str) -> Hea
     return _heat(views, lived, settled, alarms, metric)
 
 
-def of_model(model: ModelView, version: str) -> Heat:
-    """Of one version, as far as its windows are held; performance is not among it."""
-    views = [view for view in model.windows if view.window.version == version and not view.window.segment]
-    lived = [
-        Lived(each, began_ms(model, each), None if each.open else each.latest)
-        for each in model.incidents
-        if each.opened.version == version and views and each.latest.end_ms >= views[0].window.end_ms
-    ]
-    return _heat(views, lived, {}, model.alarms, model.metric)
+class Heats:
+    """Of models' versions, each made once for the windows that are held then, at most one at a time: however many ask
+    for a wide one, the loop has one thread beside it, and only after a window has closed. For any thread.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._made: OrderedDict[tuple[str, str], tuple[object, Heat]] = OrderedDict()
+        """By model and version, those asked for last behind the others."""
+
+    def of(self, model: ModelView, version: str) -> Heat:
+        """As far as its windows are held; incidents and performance are not among it."""
+        views = [view for view in model.windows if view.window.version == version and not view.window.segment]
+        # Not the views themselves: those of a version that is gone would be held for ever.
+        seen = [(id(view), view.window) for view in views], model.alarms
+        with self._lock:
+            known = self._made.pop((model.name, version), None)
+            if known is None or known[0] != seen:
+                known = seen, _heat(views, (), {}, model.alarms, model.metric)
+            self._made[model.name, version] = known
+            if len(self._made) > MADE_MAX:
+                self._made.popitem(last=False)
+            return known[1]
 
 
 def _heat(
@@ -156,13 +179,10 @@ def _heat(
     column_of = {span: place // each for place, span in enumerate(spans)}
     parts = [spans[first : first + each] for first in range(0, len(spans), each)]
     columns = tuple((part[0][1], part[-1][0]) for part in parts)
-    rows = _rows(views, column_of, len(columns), alarms)
-    rows.sort(key=lambda row: (tuple(-part for part in row.badness), row.version, row.feature))
-    # A sentence on a single row that is left out would take as much room as that row.
-    shown = tuple(rows if len(rows) == ROWS_MAX + 1 else rows[:ROWS_MAX])
+    rows, left_out = _rows(views, column_of, len(columns), alarms)
     incidents, performance = _incidents(lived, column_of, columns), _performance(settled, column_of, metric)
     ignored = {column_of[view.window.end_ms, view.window.start_ms]: view.ignored for view in views if view.ignored}
-    return Heat(columns, len(spans), each, shown, len(rows) - len(shown), incidents, performance, _runs(ignored))
+    return Heat(columns, len(spans), each, rows, left_out, incidents, performance, _runs(ignored))
 
 
 def _runs(named: Mapping[int, str]) -> tuple[tuple[str, int, int], ...]:
@@ -174,29 +194,70 @@ def _runs(named: Mapping[int, str]) -> tuple[tuple[str, int, int], ...]:
     return tuple(runs)
 
 
+_Place = tuple[str, str]
+"""Version and segment."""
+
+
 def _rows(
     views: Sequence[WindowView],
     column_of: Mapping[tuple[int, int], int],
     columns: int,
     alarms: AlarmSpec,
-) -> list[Row]:
-    """Of segments only those in which something alarmed, or was about to."""
-    found: dict[tuple[str, str, str], dict[int, list[Verdict]]] = {}
+) -> tuple[tuple[Row, ...], int]:
+    """The worst ones, the worst first, and how many others there are. Of segments only those in which something
+    alarmed, or was about to. Of a million verdicts most make no cell: only rows that stay are given any.
+    """
+    parts: dict[_Place, list[WindowView]] = defaultdict(list)
     for part in (part for view in views for part in view.parts):
-        column = column_of[part.window.end_ms, part.window.start_ms]
-        for verdict in part.verdicts:
-            by_column = found.setdefault((part.window.version, verdict.feature, part.window.segment), {})
-            by_column.setdefault(column, []).append(verdict)
-    rows = [
-        Row(
-            version,
-            Subject(feature, segment).name,
-            tuple(_cell(by_column.get(column, ()), alarms.tolerance_of(feature)) for column in range(columns)),
-            segment,
-        )
-        for (version, feature, segment), by_column in found.items()
+        parts[part.window.version, part.window.segment].append(part)
+    found = [
+        (badness, *place, feature)
+        for place, mine in parts.items()
+        for feature, badness in _worst(mine, alarms, only_alarmed=bool(place[1])).items()
     ]
-    return [row for row in rows if not row.segment or row.badness[0]]
+    # A sentence on a single row that is left out would take as much room as that row.
+    most = ROWS_MAX + (len(found) == ROWS_MAX + 1)
+    worst = nsmallest(most, found, key=_order)
+    kept: dict[_Place, dict[str, dict[int, list[Verdict]]]] = {}
+    for _, version, segment, feature in worst:
+        kept.setdefault((version, segment), {})[feature] = defaultdict(list)
+    for place, features in kept.items():
+        for part in parts[place]:
+            column = column_of[part.window.end_ms, part.window.start_ms]
+            for verdict in part.verdicts:
+                if verdict.feature in features:
+                    features[verdict.feature][column].append(verdict)
+    rows = tuple(
+        Row(version, feature, segment, badness, tuple(
+            _cell(kept[version, segment][feature].get(column, ()), alarms.tolerance_of(feature))
+            for column in range(columns)))
+        for badness, version, segment, feature in worst
+    )  # fmt: skip
+    return rows, len(found) - len(rows)
+
+
+def _order(found: tuple[Badness, str, str, str]) -> tuple[int, float, str, str]:
+    """Sorts rows, the worst first."""
+    (alarmed, ratio), version, segment, feature = found
+    return -alarmed, -ratio, version, Subject(feature, segment).name
+
+
+def _worst(parts: Sequence[WindowView], alarms: AlarmSpec, *, only_alarmed: bool) -> dict[str, Badness]:
+    """Of each feature."""
+    found: dict[str, Badness] = {}
+    for part in parts:
+        for verdict in part.verdicts:
+            alarmed = 2 if verdict.wrong or verdict.state == "drifting" else int(verdict.state == "watch")
+            if only_alarmed and not alarmed:
+                continue
+            feature = verdict.feature
+            known = found.get(feature)
+            if known is not None and alarmed < known.alarmed:
+                continue
+            ratio = 0.0 if verdict.effect is None else _ratio(verdict, alarms.tolerance_of(feature))
+            if known is None or known < (alarmed, ratio):
+                found[feature] = Badness(alarmed, ratio)
+    return found
 
 
 def _cell(verdicts: Sequence[Verdict], tolerance: float) -> Cell | None:

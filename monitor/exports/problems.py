@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Scope
 
+from monitor.addresses import API
 from monitor.config.problems import path, shape
 from monitor.detection.sentences import sentence
 from monitor.exports.markup import Markup, tag
@@ -25,8 +26,6 @@ from monitor.exports.pages.frame import message
 from monitor.exports.text import clean
 
 MEDIA_TYPE = "application/problem+json"
-
-API = "/api/v1"
 
 _TITLES = {409: "This cannot be done now", 422: "This was not understood", 503: "Not now"}
 """Of pages, where the status in words says little to people."""

@@ -135,6 +135,11 @@ def named(layout: FeatureLayout, groups: Counts, cell: int) -> str:
     return ", ".join(words)
 
 
+def bound(value: float) -> str:
+    """The end of a cell, for people."""
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
+
+
 def span(low: float, high: float) -> str:
     """Values between two numbers, for people: 0.25 to 18,200."""
-    return " to ".join(f"{each:,.0f}" if 1e4 <= abs(each) < 1e9 else f"{each:.4g}" for each in (low, high))
+    return f"{bound(low)} to {bound(high)}"

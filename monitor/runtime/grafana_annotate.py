@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from monitor.actions import links
+from monitor.addresses import incident_page, public, trigger_page
 from monitor.config import load_grafana, load_server
 from monitor.config.network import own_url
 from monitor.config.units import duration_ms, duration_text
-from monitor.detection.sentences import called, listed, spoken
+from monitor.detection.sentences import called
 from monitor.errors import ConfigError, RefusedError, UnavailableError
 from monitor.events.timestamps import instant
+from monitor.exports.course import happened
 from monitor.exports.text import counted, printable
 from monitor.runtime.asking import ask
 from monitor.runtime.grafana import Annotation, Grafana, Noted
@@ -127,21 +128,17 @@ def _of_incident(incident: _Item, base_url: str) -> Noted:
     """From the end of the window that opened it, when it was known, to that of the last one that showed it."""
     start_ms = instant(incident["opened"]["window_end"])
     end_ms = start_ms if incident["open"] else instant(incident["latest"]["window_end"])
-    what = {
-        "performance": "performance has fallen",
-        "drift": f"{_features(incident)} drifted",
-        "data": f"data is faulty, {_features(incident)}",
-    }[incident["cause"]]
+    what = happened(incident["cause"], incident["features"])
     state = "over" if not incident["open"] else "acknowledged" if incident["acknowledged"] else "open"
     text = f"{_who(incident)}: {what} ({incident['severity']}, {state})"
-    return _noted("incident", incident, start_ms, end_ms, text, links.page(base_url, "incidents", incident["id"]))
+    return _noted("incident", incident, start_ms, end_ms, text, public(base_url, incident_page(incident["id"])))
 
 
 def _of_trigger(trigger: _Item, base_url: str) -> Noted:
     at_ms = instant(trigger["window"]["window_end"])
     made = f" as version {trigger['new_version']}" if trigger["new_version"] else ""
     text = f"{_who(trigger)}: retrain request, {trigger['state']}{made}. {trigger['summary']}"
-    return _noted("trigger", trigger, at_ms, at_ms, text, links.page(base_url, "triggers", trigger["id"]))
+    return _noted("trigger", trigger, at_ms, at_ms, text, public(base_url, trigger_page(trigger["id"])))
 
 
 def _of_version(model: str, version: str, since: str) -> tuple[str, Noted]:
@@ -162,10 +159,6 @@ def _noted(kind: str, told: _Item, start_ms: int, end_ms: int, text: str, link: 
 def _who(told: _Item) -> str:
     segment = f" in {told['segment']}" if told["segment"] else ""
     return f"{told['model']} version {called(told['version'])}{segment}"
-
-
-def _features(incident: _Item) -> str:
-    return listed([spoken(feature) for feature in incident["features"]])
 
 
 def _tag(key: str, value: str) -> str:

@@ -57,7 +57,7 @@ def test_each_mark_is_seen_on_its_cell(page: Page, colour: dict[str, str]) -> No
 
 
 def places(trace: dict[str, Any]) -> list[tuple[int, int, str]]:
-    return list(zip(trace["x"], trace["y"], trace["marker"]["color"], strict=True))
+    return [(x, y, trace["marker"]["color"]) for x, y in zip(trace["x"], trace["y"], strict=True)]
 
 
 def name(value: str) -> str:

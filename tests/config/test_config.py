@@ -312,6 +312,13 @@ def test_a_loopback_host_is_accepted(host: str, write: Write) -> None:
     assert load(write(f"{SMALLEST}server: {{host: '{host}'}}\n")).server.host == host
 
 
+@pytest.mark.parametrize("end", ["/monitor", "/monitor/", "?a=b", "//"])
+def test_pages_are_behind_no_path(end: str, write: Write) -> None:
+    (problem,) = problems(write, f"{SMALLEST}server: {{public_url: 'https://x.example{end}'}}\n")
+    assert "server.public_url holds a path or a query, and pages link to each other from / on: write scheme" in problem
+    assert load(write(f"{SMALLEST}server: {{public_url: 'https://x.example:81/'}}\n")).server.public_url
+
+
 _VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["off", "1h"]),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),

@@ -229,5 +229,5 @@ def test_segments_have_rows_only_where_something_moved() -> None:
         ]
         views.append(WindowView.of(whole, 500, {}, "", (), verdicts, (), ""))
     seen = of_outputs([Output(windows=views)], AlarmSpec(), "roc_auc")
-    assert [row.feature for row in seen.rows] == ["amount in country=PL", "amount"]
+    assert [row.name for row in seen.rows] == ["amount in country=PL", "amount"]
     assert "amount in country=PLamount in country=PL" in texts(chart("svg", SPEC, {}, [Output(windows=views)]))

@@ -194,7 +194,7 @@ def test_whether_it_lives_may_be_asked_without_a_token() -> None:
 
 
 def test_a_page_of_another_server_gives_no_orders_with_the_token_that_a_browser_remembers() -> None:
-    client = Client(create_app(drifting, host="0.0.0.0", token=TOKEN, public_url="https://monitor.example/below"))
+    client = Client(create_app(drifting, host="0.0.0.0", token=TOKEN, public_url="https://monitor.example"))
     path, known = "/api/v1/incidents/i/acknowledge", {"authorization": f"Bearer {TOKEN}", "host": "10.0.0.7:8000"}
     answers = {
         origin: client.post(path, headers={**known, "origin": origin}).status_code

@@ -24,7 +24,7 @@ from tests.grafana import FakeGrafana
 from tests.ports import closed_port
 
 TOKEN = "the-token-of-the-service"
-PUBLIC = "https://monitor.example/below"
+PUBLIC = "https://monitor.example"
 
 
 @dataclass
@@ -89,7 +89,7 @@ def link(kind: str, name: str) -> str:
 def test_incidents_requests_and_versions_are_written_once(service: Service, fake: FakeGrafana) -> None:
     assert once(service.config) == Done(4, 0, 0, 0)
     assert held(fake) == {
-        "inc_0": (1, 1, f"fraud version 3: data is faulty, country (minor, over) {link('incident', 'inc_0')}"),
+        "inc_0": (1, 1, f"fraud version 3: faulty data, country (minor, over) {link('incident', 'inc_0')}"),
         "inc_1": (2, 2, f"fraud version 3: amount drifted (major, open) {link('incident', 'inc_1')}"),
         "trg_1": (2, 2, f"fraud version 3: retrain request, sent. amount drifted {link('trigger', 'trg_1')}"),
         "version": (0, 0, "fraud version 3: first predictions"),

@@ -27,6 +27,8 @@ Layout = dict[str, Any]
 _IN_SCRIPT = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
 """What could end the script element that holds the figure."""
 
+_NO_HTML = {ord(letter): f"&{name};" for letter, name in (("&", "amp"), ("<", "lt"), (">", "gt"))}
+
 
 def chart(
     identity: str,
@@ -42,7 +44,7 @@ def chart(
     the same in words and numbers. key: what marks and colours mean, where plotly's legend does not say it.
     """
     figure = {"data": traces, "layout": layout_of(layout, height)}
-    # Keys and values of a figure are ours, but names of features and versions are anybody's.
+    # Keys of a figure are ours, but names of features and versions in it are anybody's.
     text = orjson.dumps(_clean(figure), option=orjson.OPT_SERIALIZE_NUMPY).decode().translate(_IN_SCRIPT)
     return tag(
         "figure",
@@ -113,21 +115,31 @@ def across(ends: Sequence[int]) -> Layout:
     return {"type": "date"} | ({"range": times((ends[0] - margin, ends[-1] + margin))} if margin else {})
 
 
-def marked(moments: Mapping[int, str], ends: Sequence[int], low: float = 0.0) -> Layout:
-    """A layout with a line at each moment, and what is said of it. ends: the times that are drawn. low: where the lines
-    end, of the plot's height.
+def marked(
+    moments: Mapping[int, str],
+    ends: Sequence[int],
+    *,
+    low: float = 0.0,
+    notes: float = 0.0,
+    at: int | None = None,
+) -> Layout:
+    """A layout with a line at each moment of the span that is drawn, and what is said of it; and at the window that is
+    looked at, by its end. ends: the times that are drawn. low: where lines end, of the plot's height; notes: where what
+    is said begins, if that is higher.
     """
-    style = {"line": {"color": "var(--drifting)", "width": 1, "dash": "dot"}, "yref": "paper", "y0": low, "y1": 1}
-    text = {"yref": "paper", "y": low, "yanchor": "bottom", "showarrow": False}
-    text |= {"font": {"color": "var(--drifting)", "size": 11}}
     shapes, annotations = [], []
-    for place, (moment, said) in enumerate(moments.items()):
-        [at] = times([moment])
-        shapes.append({"type": "line", "x0": at, "x1": at} | style)
+    said = [(moment, text, "var(--drifting)", "dot") for moment, text in moments.items()]
+    said += [] if at is None or not ends[0] <= at <= ends[-1] else [(at, "this window", "var(--text)", "solid")]
+    for place, (moment, text, colour, dash) in enumerate(said):
+        [x] = times([moment])
+        line = {"color": colour, "width": 1, "dash": dash}
+        shapes.append({"type": "line", "x0": x, "x1": x, "line": line, "yref": "paper", "y0": low, "y1": 1})
         # Beside the line, where there is more room; moments may lie close together.
         side = "left" if 2 * moment < ends[0] + ends[-1] else "right"
-        note = {"x": at, "text": said, "xanchor": side, "align": side, "yshift": _NOTE * place}
-        annotations.append(text | note)
+        annotations.append(
+            {"x": x, "text": text, "xanchor": side, "align": side, "yref": "paper", "y": max(low, notes),
+             "yanchor": "bottom", "yshift": _NOTE * place, "showarrow": False, "font": {"color": colour, "size": 11}}
+        )  # fmt: skip
     return {"shapes": shapes, "annotations": annotations}
 
 
@@ -141,16 +153,13 @@ def _is_axis(name: str) -> bool:
 
 
 def _clean(value: Any) -> Any:
-    """The same with names that JSON can carry, and that plotly does not take for HTML."""
+    """The same with text that JSON can carry and that plotly shows as it is: it reads some HTML of its own, links and
+    images among it, which only our own Markup is to have. `meta` it does not show: it holds addresses.
+    """
     if isinstance(value, str):
-        return clean(value)
+        return clean(value) if isinstance(value, Markup) else clean(value).translate(_NO_HTML)
     if isinstance(value, dict):
-        return {key: _clean(each) for key, each in value.items()}
+        return {key: each if key == "meta" else _clean(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_clean(each) for each in value]
     return value
-
-
-def label(text: str) -> str:
-    """A name as plotly shows it: it reads some HTML of its own, of which a name is to have none."""
-    return clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -10,10 +10,10 @@ from monitor.detection.attribution import parts_of
 from monitor.detection.sentences import spoken
 from monitor.exports.distribution import Compared
 from monitor.exports.markup import Content, Markup, tag
-from monitor.exports.pages.charts import Layout, Trace, chart, label
+from monitor.exports.pages.charts import Layout, Trace, chart
 from monitor.exports.pages.parts import table
 from monitor.exports.text import counted
-from monitor.profiles.distribution import Cell, Distribution
+from monitor.profiles.distribution import Cell, Distribution, bound
 
 MOVED_MAX = 8
 """Cells that are named first; the others are in the chart's own table."""
@@ -30,7 +30,7 @@ def drawn(compared: Compared) -> Content:
     shown = [at for at in range(len(found.cells)) if at < len(found.cells) - 3 or before[at] or now[at]]
     cells = [found.cells[at] for at in shown]
     places = [place + (0.5 if at >= len(found.cells) - 3 else 0.0) for place, at in enumerate(shown)]
-    names = [label(each.name) for each in cells]
+    names = [each.name for each in cells]
     across = found.numeric
     traces: list[Trace] = []
     for name, part, width, colour in (
@@ -44,7 +44,7 @@ def drawn(compared: Compared) -> Content:
             {"type": "bar", "name": name, "x": x, "y": y, "orientation": "v" if across else "h", "width": width,
              "marker": {"color": colour, "line": {"color": "var(--quiet)", "width": 1}},
              "text": names, "textposition": "none",
-             "hovertemplate": f"%{{text}}: %{{{value}:.1%}}<extra>{name}</extra>"}
+             "hovertemplate": Markup(f"%{{text}}: %{{{value}:.1%}}<extra>{name}</extra>")}
         )  # fmt: skip
     layout = _across(cells, places) if across else _down(cells, places)
     height = _HEIGHT if across else _AXES + _ROW * max(len(cells), 4)
@@ -106,14 +106,14 @@ def _across(cells: list[Cell], places: list[float]) -> Layout:
     edges = [(at - 0.5, cell.low) for at, cell in bounded]
     edges += [(at + 0.5, cell.high) for at, cell in bounded[-1:]]
     step = -(-len(edges) // _TICKS)
-    ticks = [(at, _bound(value)) for at, value in edges[::step] if value is not None]
+    ticks = [(at, bound(value)) for at, value in edges[::step] if value is not None]
     ticks += [(at, cell.name) for at, cell in zip(places, cells, strict=True) if cell.low is None]
     return {
         "barmode": "overlay",
         "hovermode": "closest",
         "xaxis": {
             "tickvals": [at for at, _ in ticks],
-            "ticktext": [label(text) for _, text in ticks],
+            "ticktext": [text for _, text in ticks],
             "showgrid": False,
             "zeroline": False,
         },
@@ -130,18 +130,12 @@ def _down(cells: list[Cell], places: list[float]) -> Layout:
         "legend": {"orientation": "h", "x": 0, "y": -0.02, "yanchor": "top"},
         "yaxis": {
             "tickvals": places,
-            "ticktext": [
-                label(cell.name if len(cell.name) <= _NAME else cell.name[: _NAME - 1] + "…") for cell in cells
-            ],
+            "ticktext": [cell.name if len(cell.name) <= _NAME else cell.name[: _NAME - 1] + "…" for cell in cells],
             "autorange": "reversed",
             "showgrid": False,
             "zeroline": False,
         },
     }
-
-
-def _bound(value: float) -> str:
-    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def _says(found: Distribution) -> str:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from monitor.addresses import feature_page, window_query
 from monitor.detection.records import PerformanceEvidence, Verdict
 from monitor.detection.sentences import spoken
 from monitor.exports.latest import estimated
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages.parts import (
     badge,
-    feature_page,
+    between,
     figure,
+    interval,
     moved,
     number,
     percent,
     table,
-    window_query,
 )
 from monitor.snapshot import PerformanceView
 from monitor.statistics.reading import Reading
@@ -57,10 +58,9 @@ def fell(performance: PerformanceEvidence | None) -> Content:
     """The figures that a request rests on."""
     if performance is None:
         return None
-    between = tag("span", f" {performance.lower:.3f} to {performance.upper:.3f}", class_="quiet")
     return tag(
         "dl",
-        figure(performance.metric, tag("b", number(performance.value)), between),
+        figure(performance.metric, tag("b", number(performance.value)), interval(performance)),
         figure("in the reference", tag("b", number(performance.reference))),
         figure("labelled", tag("b", f"{performance.label_coverage:.0%}")),
         class_="figures",
@@ -74,15 +74,12 @@ def readings(view: PerformanceView, caption: str) -> Content:
     rows: list[Content] = [
         tag("tr", tag("th", each.statistic, scope="row"), [
             tag("td", cell, class_="number")
-            for cell in (number(each.value), _between(each), number(_value(expected.get(each.statistic))))
+            for then in [_value(expected.get(each.statistic))]
+            for cell in (number(each.value), between(each.lower, each.upper), number(then))
         ])
         for each in known
     ]  # fmt: skip
     return table(("Metric", "By labels", "95 % interval", "Expected"), rows, caption) if rows else None
-
-
-def _between(reading: Reading) -> str:
-    return "–" if reading.lower is None else f"{reading.lower:.3f} to {reading.upper:.3f}"
 
 
 def _value(reading: Reading | None) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from monitor.addresses import feature_page, model_page, report_page, window_query
 from monitor.detection.records import Incident, State, Verdict
 from monitor.detection.sentences import spoken
 from monitor.detection.subject import Subject, is_of
@@ -11,28 +12,24 @@ from monitor.errors import NotFoundError, UnavailableError
 from monitor.events.batch import PREDICTION, SCORE
 from monitor.events.timestamps import iso
 from monitor.exports.distribution import Compared
-from monitor.exports.latest import Slice, slices
+from monitor.exports.latest import Slice
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages import distribution
-from monitor.exports.pages.choices import choices
+from monitor.exports.pages.choices import choices, chosen
+from monitor.exports.pages.choices import name as part_name
+from monitor.exports.pages.entries import incident
 from monitor.exports.pages.frame import card, document
 from monitor.exports.pages.history import history, quality
 from monitor.exports.pages.parts import (
     as_of,
     badge,
-    feature_page,
-    incident,
     listed,
-    model_page,
     number,
     percent,
-    report_page,
     span,
     span_text,
     time,
     trouble,
-    version_name,
-    window_query,
 )
 from monitor.exports.text import counted
 from monitor.snapshot import ModelView, Snapshot, WindowView
@@ -51,11 +48,7 @@ def page(
     end_ms: int | None = None,
 ) -> str:
     """version, segment: what it is of; without a version, the newest. end_ms: of the window; without it, the newest."""
-    parts = slices(model)
-    shown = next((part for part in parts if (part.version, part.segment) == (version, segment)), None)
-    if shown is None and version is not None and any(view.window.version == version for view in model.windows):
-        shown = Slice(version, segment, None, (), None)  # Retired, but its windows are still held.
-    shown = shown or next((part for part in parts if not part.segment), None)
+    parts, shown, said = chosen(model, version, segment)
     name = spoken(feature)
     if shown is None:
         content: Content = tag("p", "No window has closed yet.")
@@ -64,6 +57,7 @@ def page(
     return document(
         name,
         None if shown is None else _glance(feature, shown),
+        said,
         trouble(snapshot.service),
         choices(parts, shown, lambda part: _address(model, feature, part), lambda part: _state(feature, part)),
         content,
@@ -95,7 +89,7 @@ def _state(feature: str, part: Slice) -> State:
 def _glance(feature: str, part: Slice) -> Content:
     """How it stands now, whichever window is looked at."""
     verdict = _standing(feature, part)
-    where = version_name(part.version) + (f", {part.segment}" if part.segment else "")
+    where = part_name(part.version, part.segment)
     if verdict is None:
         return tag("p", f"Not watched for drift in {where}.", class_="quiet")
     tested = [" · last tested ", time(verdict.tested_ms)] if verdict.tested_ms >= 0 else None

@@ -2,64 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
+from monitor.addresses import feature_page
 from monitor.detection.sentences import spoken
 from monitor.events.timestamps import iso, utc
-from monitor.exports.heat import STEPS, Cell, Heat, Row, of_model
+from monitor.exports.heat import STEPS, Cell, Heat, Heats, Row
 from monitor.exports.markup import Content, Markup, tag
-from monitor.exports.pages.charts import Trace, chart, label
-from monitor.exports.pages.parts import feature_page, number, span, span_text, table
+from monitor.exports.pages.charts import Trace, chart
+from monitor.exports.pages.marks import FAULTY, MARKS, meant
+from monitor.exports.pages.parts import (
+    number,
+    span,
+    span_text,
+    table,
+)
 from monitor.snapshot import ModelView
 from monitor.spec import DAY_MS, HOUR_MS
 
 _COLOURS = ("var(--ha)", "var(--hb)", "var(--hc)", "var(--hd)", "var(--he)", "var(--hf)")
-_MARKS = (("▲", "drifting"), ("△", "watch"), ("◆", "faulty data"), ("–", "learning"))
+_DRAWN = {
+    "drifting": MARKS["drifting"],
+    "watch": MARKS["watch"],
+    "faulty data": FAULTY,
+    "learning": MARKS["learning"],
+}
+_SAID: Mapping[str, str] = {"d": "drifting", "w": "watch", "f": "faulty data", "l": "learning", "o": "ok",
+                            "u": "untestable", "i": "insufficient"}  # fmt: skip
+"""What a cell is said to be, by the letter that stands for it in a figure."""
+_LETTERS = {said: letter for letter, said in _SAID.items()}
 _ROW, _AXES, _TICKS = 22, 40, 5
 _NAME = 26  # Characters of a name that fit beside its row; on a phone, fewer are left to the windows otherwise.
 
 
-def heat_map(model: ModelView, version: str) -> Content:
-    """None where no window is held."""
-    seen = of_model(model, version)
+_HEATS = Heats()
+
+
+def heat_map(model: ModelView, version: str, end_ms: int | None = None) -> Content:
+    """end_ms: of the window that is looked at. None where no window is held."""
+    seen = _HEATS.of(model, version)
     if not seen.columns or not seen.rows:
         return None
     rows = seen.rows[::-1]  # An axis of plotly begins below.
     names = [_name(row) for row in rows]
     windows = len(seen.columns)
     first, last = seen.columns[0][0], seen.columns[-1][1]
-    ends = [_columns(seen, at) for at in range(windows)]
     grid: Trace = {
         "type": "heatmap",
         "x": list(range(windows)),
         "y": list(range(len(rows))),
         "z": [[_step(cell) for cell in row.cells] for row in rows],
-        "text": [[_says(name, ends[at], cell) for at, cell in enumerate(row.cells)]
-                 for name, row in zip(names, rows, strict=True)],
-        "hovertemplate": "%{text}<extra></extra>",
+        # charts.js makes of them what each cell says: written out, a name and a span in each would be most of a page.
+        "text": names,
+        "customdata": [[_size(cell) for cell in row.cells] for row in rows],
+        "hovertemplate": Markup("%{text}<extra></extra>"),
         "zmin": 0, "zmax": len(_COLOURS), "xgap": 1, "ygap": 2, "hoverongaps": False,
         "colorscale": [[(at + edge) / len(_COLOURS), colour] for at, colour in enumerate(_COLOURS) for edge in (0, 1)],
         "showscale": False,
         "meta": {
             "rows": [_address(model, version, row) for row in rows],
             "windows": [iso(end) for _, end in seen.columns],
+            "spans": [span_text(*column) for column in seen.columns],
+            "states": ["".join(map(_letter, row.cells)) for row in rows],
+            "said": _SAID,
         },
     }  # fmt: skip
     traces = [
         grid,
-        *_marks("drifting", "triangle-up", rows, lambda cell: cell.state == "drifting" and not cell.data),
-        *_marks("watch", "triangle-up-open", rows, lambda cell: cell.state == "watch" and not cell.data),
-        *_marks("data", "diamond", rows, lambda cell: cell.data),
-        *_marks("learning", "line-ew-open", rows, lambda cell: cell.state == "learning"),
+        *(trace for said, mark in _DRAWN.items() for trace in _marks(said, mark.symbol, rows)),
     ]
     places = range(0, windows, -(-windows // _TICKS))
+    at = None if end_ms is None else next((at for at, (_, end) in enumerate(seen.columns) if end >= end_ms), None)
     layout = {
         "hovermode": "closest",
+        "shapes": [] if at is None else [_frame(at)],
         "xaxis": {"tickvals": list(places), "side": "top",
                   "ticktext": [_moment(seen.columns[at][0], last - first) for at in places],
                   "showgrid": False, "range": [-0.5, windows - 0.5], "tickangle": 0},
-        "yaxis": {"tickvals": list(range(len(rows))), "ticktext": [label(_short(name)) for name in names],
+        "yaxis": {"tickvals": list(range(len(rows))), "ticktext": [_short(name) for name in names],
                   "showgrid": False, "range": [-0.5, len(rows) - 0.5]},
         "showlegend": False,
     }  # fmt: skip
@@ -68,14 +88,27 @@ def heat_map(model: ModelView, version: str) -> Content:
     merged = (
         f"; a column is {seen.per_column} successive ones, and shows the worst of them" if seen.per_column > 1 else ""
     )
-    worst = [row.feature for row in seen.rows if row.badness[0]]
+    worst = [row.name for row in seen.rows if row.badness[0]]
     says = f"{said}{span_text(first, last)}{merged}."
     says += f" Drifting, faulty or on watch: {', '.join(map(spoken, worst)) or 'nothing'}."
     height = _AXES + _ROW * max(len(rows), 3)
     return [
         chart("heat", title, says, traces, layout, height, _table(seen, model, version), _key()),
-        tag("p", said, span(first, last), f"{merged}.", _left_out(seen), class_="quiet"),
+        tag(
+            "p",
+            said,
+            span(first, last),
+            f"{merged}.",
+            _left_out(seen),
+            None if at is None else " The frame is around the window that is looked at.",
+            class_="quiet",
+        ),
     ]
+
+
+def _frame(column: int) -> dict[str, object]:
+    edge = {"color": "var(--text)", "width": 2}
+    return {"type": "rect", "x0": column - 0.5, "x1": column + 0.5, "yref": "paper", "y0": 0, "y1": 1, "line": edge}
 
 
 def _key() -> Markup:
@@ -86,23 +119,22 @@ def _key() -> Markup:
         tag("li", tag("span", class_="swatch", style=f"background:{colour}"), f"{low}{high}")
         for colour, low, high in zip(_COLOURS, edges, upper, strict=True)
     ]
-    marks: list[Content] = [tag("li", tag("b", mark, aria_hidden="true"), f" {said}") for mark, said in _MARKS]
+    marks = [meant(mark, said) for said, mark in _DRAWN.items()]
     return tag("ul", tag("li", "change, in tolerances:"), colours, marks, class_="key")
 
 
-def _marks(name: str, symbol: str, rows: Sequence[Row], which: Callable[[Cell], bool]) -> list[Trace]:
+def _marks(said: str, symbol: str, rows: Sequence[Row]) -> list[Trace]:
     """Of cells that have this to say, for those who do not tell the colours apart."""
-    places = [
-        (column, at, _on(cell))
-        for at, row in enumerate(rows)
-        for column, cell in enumerate(row.cells)
-        if cell is not None and which(cell)
-    ]
-    if not places:
-        return []
-    x, y, colours = zip(*places, strict=True)
-    marker: dict[str, Any] = {"symbol": symbol, "size": 7, "color": colours}
-    return [{"type": "scatter", "mode": "markers", "name": name, "x": x, "y": y, "marker": marker, "hoverinfo": "skip"}]
+    places: dict[str, list[tuple[int, int]]] = {}
+    for at, row in enumerate(rows):
+        for column, cell in enumerate(row.cells):
+            if cell is not None and _says(cell) == said:
+                places.setdefault(_on(cell), []).append((column, at))
+    return [
+        {"type": "scatter", "mode": "markers", "name": said, "x": [x for x, _ in mine], "y": [y for _, y in mine],
+         "marker": {"symbol": symbol, "size": 7, "color": colour}, "hoverinfo": "skip"}
+        for colour, mine in places.items()
+    ]  # fmt: skip
 
 
 def _on(cell: Cell) -> str:
@@ -116,17 +148,17 @@ def _step(cell: Cell | None) -> float | None:
     return None if cell is None or cell.step is None else cell.step + 0.5
 
 
-def _says(name: str, when: str, cell: Cell | None) -> str:
-    if cell is None:
-        return ""
-    size = "not tested" if cell.ratio is None else f"{cell.ratio:.2g} tolerances"
-    state = "faulty data" if cell.data else cell.state
-    return f"{label(name)}<br>{when}<br>{size}, {state}"
+def _size(cell: Cell | None) -> float | None:
+    """In tolerances, to two digits; None where nothing was tested."""
+    return None if cell is None or cell.ratio is None else float(f"{cell.ratio:.2g}")
 
 
-def _columns(seen: Heat, at: int) -> str:
-    start, end = seen.columns[at]
-    return f"{utc(start):%Y-%m-%d %H:%M:%S} to {utc(end):%H:%M:%S} UTC"
+def _letter(cell: Cell | None) -> str:
+    return " " if cell is None else _LETTERS[_says(cell)]
+
+
+def _says(cell: Cell) -> str:
+    return "faulty data" if cell.data else cell.state
 
 
 def _moment(ms: int, span_ms: int) -> str:
@@ -136,12 +168,13 @@ def _moment(ms: int, span_ms: int) -> str:
 
 
 def _name(row: Row) -> str:
-    return spoken(row.feature)
+    return spoken(row.name)
 
 
-def _address(model: ModelView, version: str, row: Row) -> str:
-    feature = row.feature.partition(" in ")[0] if row.segment else row.feature
-    return feature_page(model.name, feature, version=version, segment=row.segment or None)
+def _address(model: ModelView, version: str, row: Row, end_ms: int | None = None) -> str:
+    """end_ms: of the window that is to be looked at there."""
+    window = None if end_ms is None else iso(end_ms)
+    return feature_page(model.name, row.feature, version=version, segment=row.segment or None, window=window)
 
 
 def _short(name: str) -> str:
@@ -162,7 +195,10 @@ def _table(seen: Heat, model: ModelView, version: str) -> Content:
             if cell is not None and (cell.data or cell.state in ("drifting", "watch"))
         ]
         worst = max((cell.ratio for _, cell in odd if cell.ratio is not None), default=None)
-        newest = span(*odd[-1][0]) if odd else "–"
+        newest: Content = "–"
+        if odd:
+            (start, end), _ = odd[-1]
+            newest = tag("a", span(start, end), href=_address(model, version, row, end))
         rows.append(
             tag(
                 "tr",

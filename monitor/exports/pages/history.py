@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from monitor.detection.records import Incident, State, Verdict
+from monitor.addresses import feature_page, window_query
+from monitor.detection.records import Incident, Verdict
 from monitor.exports.course import began_ms
 from monitor.exports.markup import Content, Markup, tag
-from monitor.exports.pages.charts import Trace, chart, level, line, times
-from monitor.exports.pages.parts import badge, feature_page, number, percent, span, table, window_query
+from monitor.exports.pages.charts import Layout, Trace, across, chart, level, line, marked, times
+from monitor.exports.pages.marks import MARKS, key_of
+from monitor.exports.pages.parts import (
+    badge,
+    number,
+    percent,
+    span,
+    table,
+)
 from monitor.snapshot import ModelView, WindowView
 
-_SYMBOLS: dict[State, str] = {
-    "drifting": "triangle-up",
-    "watch": "triangle-up-open",
-    "ok": "circle",
-    "learning": "line-ew-open",
-    "insufficient": "x-thin-open",
-    "untestable": "x-thin-open",
-}
 _EVIDENCE = (1e-3, 10.0)  # What is drawn of it: below it is none, and above nothing more is to be said.
 _QUALITY = {"missing": "solid", "invalid": "dot", "out_of_range": "dash", "unseen": "dash"}
 
@@ -36,7 +35,7 @@ def history(
         return None
     moments = times(view.window.end_ms for view, _ in steps)
     verdicts = [verdict for _, verdict in steps]
-    marker = {"symbol": [_SYMBOLS[each.state] for each in verdicts], "size": 7, "color": "var(--link)"}
+    marker = {"symbol": [MARKS[each.state].symbol for each in verdicts], "size": 7, "color": "var(--link)"}
     said = [each.state for each in verdicts]
     traces: list[Trace] = [
         line("what chance alone gives", moments, [each.noise_floor for each in verdicts], mode="lines",
@@ -52,51 +51,25 @@ def history(
     ]  # fmt: skip
     layout = {
         **_marked(model, incidents, verdicts, end_ms),
-        "xaxis": {"type": "date", "anchor": "y2"},
+        "xaxis": {"anchor": "y2"} | across([view.window.end_ms for view, _ in steps]),
         "yaxis": {"domain": [0.48, 1.0], "title": {"text": "effect"}, "rangemode": "tozero"},
         "yaxis2": {"domain": [0.0, 0.36], "title": {"text": "evidence"}, "type": "log",
                    "tickvals": [1e-3, 1e-2, 0.1, 1, 10], "range": [-3.3, 1.3],
                    "ticktext": ["0.1%", "1%", "10%", "100%", "1,000%"]},
     }  # fmt: skip
     return chart("history", "Effect and evidence, window by window", _says(verdicts), traces, layout, 460,
-                 _table(model, feature, steps), _key({each.state for each in verdicts}))  # fmt: skip
+                 _table(model, feature, steps), key_of(each.state for each in verdicts))  # fmt: skip
 
 
-def _key(states: set[State]) -> Markup:
-    """What the marks mean."""
-    marks = {"drifting": "▲", "watch": "△", "ok": "●", "learning": "–", "insufficient": "×", "untestable": "×"}
-    return tag(
-        "ul",
-        [
-            tag("li", tag("b", mark, aria_hidden="true"), f" {state}")
-            for state, mark in marks.items()
-            if state in states
-        ],
-        class_="key",
-    )
-
-
-def _marked(
-    model: ModelView, incidents: Sequence[Incident], verdicts: Sequence[Verdict], end_ms: int | None
-) -> dict[str, list[Any]]:
+def _marked(model: ModelView, incidents: Sequence[Incident], verdicts: Sequence[Verdict], end_ms: int | None) -> Layout:
     """Lines where incidents are estimated to have begun, in the span that is shown, and at the window looked at."""
     first, last = verdicts[0].window.start_ms, verdicts[-1].window.end_ms
     began: dict[int, list[str]] = {}
     for each in incidents:
-        began.setdefault(began_ms(model, each), []).append(each.cause)
-    said = [(at, f"{', '.join(causes)} began", "var(--drifting)", "dot") for at, causes in began.items()]
-    said += [] if end_ms is None else [(end_ms, "this window", "var(--text)", "solid")]
-    inside = [each for each in said if first <= each[0] <= last]
-    shapes, annotations = [], []
-    for (at, text, colour, dash), moment in zip(inside, times(at for at, *_ in inside), strict=True):
-        line = {"color": colour, "width": 1, "dash": dash}
-        shapes.append({"type": "line", "x0": moment, "x1": moment, "yref": "paper", "y0": 0.0, "y1": 1.0, "line": line})
-        early = 2 * at < first + last
-        annotations.append(
-            {"x": moment, "text": text, "xanchor": "left" if early else "right", "yref": "paper", "showarrow": False,
-             "y": 0.37 if dash == "dot" else 0.41, "yanchor": "bottom", "font": {"color": colour, "size": 11}}
-        )  # fmt: skip
-    return {"shapes": shapes, "annotations": annotations}
+        if first <= (moment := began_ms(model, each)) <= last:
+            began.setdefault(moment, []).append(each.cause)
+    said = {moment: f"{', '.join(causes)} began" for moment, causes in began.items()}
+    return marked(said, (first, last), notes=0.37, at=end_ms)
 
 
 def _says(verdicts: Sequence[Verdict]) -> str:
@@ -159,7 +132,10 @@ def quality(feature: str, views: Sequence[WindowView]) -> Content:
         for view, values in reversed(known)
     ]
     heads = ("Window", *(name.capitalize() for _, name, _ in drawn))
-    layout = {"xaxis": {"type": "date"}, "yaxis": {"tickformat": ".1~%", "rangemode": "tozero"}}
+    layout = {
+        "xaxis": across([view.window.end_ms for view, _ in known]),
+        "yaxis": {"tickformat": ".1~%", "rangemode": "tozero"},
+    }
     title = "Rows without a usable value, or with one that the reference never had"
     said = f"In the newest window: {says}."
     return chart("quality", title, said, traces, layout, 260, table(heads, rows, "Shares of rows by window"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from monitor.addresses import API, incident_page, model_page, report_page, window_query
 from monitor.detection.life import Life
 from monitor.detection.records import Incident, IncidentChange, IncidentEvent
 from monitor.detection.sentences import sentence
@@ -15,24 +16,20 @@ from monitor.exports.orders import TEXT_MAX
 from monitor.exports.pages import evidence
 from monitor.exports.pages.charts import across, band, chart, level, marked, times
 from monitor.exports.pages.charts import line as curve
+from monitor.exports.pages.entries import retraining, standing
 from monitor.exports.pages.frame import card, document
 from monitor.exports.pages.parts import (
     as_of,
     badge,
+    between,
     figure,
-    incident_page,
     listed,
-    model_page,
     number,
-    report_page,
-    retraining,
     span,
-    standing,
     table,
     time,
     trouble,
     version_name,
-    window_query,
 )
 from monitor.exports.text import counted
 from monitor.snapshot import DeliveryView, ModelView, ServiceView
@@ -113,7 +110,7 @@ def _links(incident: Incident) -> Markup:
         " · ",
         tag("a", "Report of the window", href=report_page(window)),
         " · ",
-        tag("a", "For programs", href=f"/api/v1{incident_page(incident.id)}"),
+        tag("a", "For programs", href=f"{API}{incident_page(incident.id)}"),
     )
 
 
@@ -166,7 +163,7 @@ def _table(found: Line) -> Markup:
             "tr",
             tag("td", span(step.window.start_ms, step.window.end_ms)),
             tag("td", number(step.value), class_="number"),
-            tag("td", "–" if step.lower is None else f"{step.lower:.3f} to {step.upper:.3f}", class_="number"),
+            tag("td", between(step.lower, step.upper), class_="number"),
             tag("td", "yes" if step.window.end_ms > found.began_ms else "no"),
         )
         for step in reversed(found.steps)

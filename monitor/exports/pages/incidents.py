@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
+from monitor.addresses import incident_page, incidents_page, trigger_page
 from monitor.detection.life import Life
 from monitor.detection.records import Incident
 from monitor.detection.severity import level_of
 from monitor.exports.course import headline
 from monitor.exports.found import incidents
 from monitor.exports.markup import Content, Markup, tag
+from monitor.exports.pages.choices import models_choice
+from monitor.exports.pages.entries import standing
 from monitor.exports.pages.frame import card, document
 from monitor.exports.pages.parts import (
-    CHOICES_MAX,
     PAGE,
     as_of,
     badge,
     choice,
-    incident_page,
-    incidents_page,
     pager,
-    standing,
     time,
-    trigger_page,
     trouble,
 )
 from monitor.exports.text import counted
@@ -56,20 +52,6 @@ def page(snapshot: Snapshot, model: str | None = None, only_open: bool | None = 
 def address(model: str | None, only_open: bool | None, offset: int = 0) -> str:
     kind = None if only_open is None else str(only_open).lower()
     return incidents_page(model=model, open=kind, offset=str(offset) if offset else None)
-
-
-def models_choice(known: Mapping[str, int], model: str | None, address: Callable[[str | None], str]) -> Content:
-    """Which model the list is of. known: those that have entries, and how many."""
-    if len(known) < 2 and model is None:
-        return None
-    names = sorted(known, key=lambda name: (name != model, -known[name], name))[:CHOICES_MAX]
-    if model is not None and model not in names:
-        names.append(model)
-    entries: list[tuple[Content, str, bool]] = [("all models", address(None), model is None)]
-    entries += [(name, address(name), name == model) for name in sorted(names)]
-    left = len(known) - len(names)
-    more = f"and {counted(left, 'model')} more, each of which links to its own" if left > 0 else None
-    return [choice("Model", entries), None if more is None else tag("p", more, class_="quiet")]
 
 
 def _models(snapshot: Snapshot, model: str | None, only_open: bool | None) -> Content:

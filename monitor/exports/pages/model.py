@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from monitor.addresses import feature_page, incidents_page, model_page, report_page, triggers_page
 from monitor.detection.detector import MERGED_MAX
 from monitor.detection.records import Aspect, State, Verdict
 from monitor.detection.sentences import describe_skew, spoken
 from monitor.detection.severity import MAJOR
 from monitor.events.batch import OUTPUTS
+from monitor.events.timestamps import iso
 from monitor.exports.latest import Slice, estimated, learning, overall, slices
 from monitor.exports.markup import Content, Markup, tag
-from monitor.exports.pages.choices import choices
+from monitor.exports.pages.choices import choices, chosen
+from monitor.exports.pages.choices import name as part_name
+from monitor.exports.pages.entries import incident, retraining
 from monitor.exports.pages.frame import card, document
 from monitor.exports.pages.heat import heat_map
 from monitor.exports.pages.parts import (
@@ -19,25 +24,17 @@ from monitor.exports.pages.parts import (
     badge,
     bar,
     duration,
-    feature_page,
     figure,
-    incident,
-    incidents_page,
     interval,
     listed,
-    model_page,
     moved,
     number,
     percent,
     powers,
-    report_page,
-    retraining,
     span,
     table,
     time,
-    triggers_page,
     trouble,
-    version_name,
 )
 from monitor.exports.pages.performance import performance_chart
 from monitor.exports.text import counted, named
@@ -60,25 +57,63 @@ _WHY_UNJUDGED: dict[State, str] = {
 
 
 def page(
-    snapshot: Snapshot, model: ModelView, version: str | None = None, segment: str = "", search: str | None = None
+    snapshot: Snapshot,
+    model: ModelView,
+    version: str | None = None,
+    segment: str = "",
+    end_ms: int | None = None,
+    search: str | None = None,
 ) -> str:
-    """version, segment: what it is of; without a version, the newest. search: features whose names hold this."""
-    parts = slices(model)
-    shown = next((part for part in parts if part.version == version and part.segment == segment), None)
-    shown = shown or next((part for part in parts if not part.segment), None)
-    state = overall(verdict for part in parts for verdict in part.standing)
+    """version, segment: what it is of; without a version, the newest. end_ms: as it stood at the end of that window;
+    None: as it stands. search: features whose names hold this.
+    """
+    state = overall(verdict for part in slices(model) for verdict in part.standing)
+    then = model if end_ms is None else _until(model, end_ms)
+    late = end_ms is not None and not then.windows
+    then, at_ms = (model, None) if late else (then, end_ms)
+    parts, shown, said = chosen(then, version, segment)
+
+    def address(part: Slice) -> str:
+        return model_page(model.name, **_query(part, at_ms))
+
     return document(
         model.name,
         tag("p", badge(state), " ", _glance(model)),
         trouble(snapshot.service),
         _open_incidents(model),
-        choices(parts, shown, lambda part: model_page(model.name, version=part.version, segment=part.segment or None)),
-        tag("p", "No window has closed yet.") if shown is None else _slice(model, shown, search),
+        _when(model, end_ms, late, version, segment),
+        said,
+        choices(parts, shown, address),
+        tag("p", "No window has closed yet.") if shown is None else _slice(model, then, shown, at_ms, search),
         _retraining(model, snapshot.service.delivery),
         as_of(snapshot.service),
         above=tag("a", "Models", href="/"),
         charts=True,
     )
+
+
+def _until(model: ModelView, end_ms: int) -> ModelView:
+    """What was known of its data when that window had closed; how it is watched is known of now alone."""
+    windows = tuple(view for view in model.windows if view.window.end_ms <= end_ms)
+    performance = tuple(view for view in model.performance if view.window.end_ms <= end_ms)
+    versions = tuple(dict.fromkeys(view.window.version for view in windows))
+    return replace(model, windows=windows, performance=performance, versions=versions, watches={})
+
+
+def _query(part: Slice, end_ms: int | None) -> dict[str, str | None]:
+    window = None if end_ms is None else iso(end_ms)
+    return {"version": part.version, "segment": part.segment or None, "window": window}
+
+
+def _when(model: ModelView, end_ms: int | None, late: bool, version: str | None, segment: str) -> Content:
+    """As of which window the page is, where one is asked for."""
+    if end_ms is None:
+        return None
+    if late:
+        return tag("p", "No window up to ", time(end_ms), " is held any more: this is how it stands now.",
+                   class_="trouble", role="status")  # fmt: skip
+    now = tag("a", "As it stands now", href=model_page(model.name, version=version, segment=segment or None))
+    return tag("p", "As it stood when the window closed that ended at ", time(end_ms), ". ", now, role="status")
 
 
 def _glance(model: ModelView) -> Content:
@@ -98,18 +133,19 @@ def _open_incidents(model: ModelView) -> Content:
     return card(found, tag("p", every))
 
 
-def _slice(model: ModelView, part: Slice, search: str | None) -> Content:
-    title = version_name(part.version) + (f", {part.segment}" if part.segment else "")
+def _slice(model: ModelView, then: ModelView, part: Slice, end_ms: int | None, search: str | None) -> Content:
+    """then: the model as of the window that ended at `end_ms`, which charts of all windows mark."""
+    title = part_name(part.version, part.segment)
     return [
         card(
             tag("h2", title[0].upper() + title[1:], " ", badge(overall(part.standing))),
-            None if part.segment else _performance(model, part),
+            None if part.segment else _performance(then, part),
             _window(part),
             _said(part),
         ),
-        None if part.segment else _picture(heat_map(model, part.version)),
-        None if part.segment else _picture(performance_chart(model, part.version)),
-        _states(model, part, search),
+        None if part.segment else _picture(heat_map(model, part.version, end_ms)),
+        None if part.segment else _picture(performance_chart(model, part.version, end_ms)),
+        _states(model, part, end_ms, search),
     ]
 
 
@@ -220,7 +256,7 @@ def _unjudged(part: Slice) -> Content:
     return tag("p", f"The last window held too few rows to judge {which}: this is of earlier ones.", class_="quiet")
 
 
-def _states(model: ModelView, part: Slice, search: str | None) -> Content:
+def _states(model: ModelView, part: Slice, end_ms: int | None, search: str | None) -> Content:
     if not part.standing:
         return None
     some = any(verdict.state in ("drifting", "watch") for verdict in part.standing)
@@ -232,20 +268,19 @@ def _states(model: ModelView, part: Slice, search: str | None) -> Content:
     return card(
         tag("h2", "Features"),
         None if some else _unmoved(overall(part.standing), part),
-        _search(part, search) if len(features) > FEATURES_MAX or search else None,
+        _search(_query(part, end_ms), search) if len(features) > FEATURES_MAX or search else None,
         tag("p", "No feature has such a name.") if search and not found else None,
-        _table("Feature", model, shown, part, scale),
+        _table("Feature", model, shown, part, end_ms, scale),
         tag("p", f"and {len(found) - len(shown):,} more", class_="quiet") if len(found) > len(shown) else None,
-        _table("Output", model, outputs, part, scale),
+        _table("Output", model, outputs, part, end_ms, scale),
         tag("p", _LEGEND, class_="quiet"),
     )
 
 
-def _search(part: Slice, search: str | None) -> Markup:
-    hidden = {"version": part.version, "segment": part.segment}
+def _search(query: Mapping[str, str | None], search: str | None) -> Markup:
     return tag(
         "form",
-        [tag("input", type="hidden", name=name, value=value) for name, value in hidden.items()],
+        [tag("input", type="hidden", name=name, value=value) for name, value in query.items() if value is not None],
         tag("label", "Features whose names hold", tag("br"),
             tag("input", type="search", name="features", value=search or "")),
         tag("button", "Show", type="submit"),
@@ -264,17 +299,19 @@ def _unmoved(state: State, part: Slice) -> Content:
     return tag("p", f"No feature could be judged yet: {_WHY_UNJUDGED.get(state, state)}.")
 
 
-def _table(title: str, model: ModelView, verdicts: list[Verdict], part: Slice, scale: float) -> Content:
+def _table(
+    title: str, model: ModelView, verdicts: list[Verdict], part: Slice, end_ms: int | None, scale: float
+) -> Content:
     if not verdicts:
         return None
     heads = (title, "State", "Effect", "Evidence, of the alarm's limit", "Would be found from")
-    return table(heads, [_row(model, verdict, part, scale) for verdict in verdicts])
+    return table(heads, [_row(model, verdict, part, end_ms, scale) for verdict in verdicts])
 
 
-def _row(model: ModelView, verdict: Verdict, part: Slice, scale: float) -> Markup:
+def _row(model: ModelView, verdict: Verdict, part: Slice, end_ms: int | None, scale: float) -> Markup:
     wrong: list[Content] = [tag("div", f"{aspect}{_share(part, verdict.feature, aspect)}") for aspect in verdict.wrong]
     reached = bar(verdict.state, powers(verdict.evidence_ratio), powers(1.0))
-    address = feature_page(model.name, verdict.feature, version=part.version, segment=part.segment or None)
+    address = feature_page(model.name, verdict.feature, **_query(part, end_ms))
     return tag(
         "tr",
         tag("th", tag("a", spoken(verdict.feature), href=address), scope="row"),

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from monitor.addresses import model_page
 from monitor.detection.records import Incident, State
 from monitor.detection.sentences import spoken
 from monitor.exports.course import figure
 from monitor.exports.latest import STATES, Slice, overall, slices
 from monitor.exports.markup import Content, Markup, tag
+from monitor.exports.pages.entries import incident
 from monitor.exports.pages.frame import card, document
 from monitor.exports.pages.parts import (
+    PAGE,
     as_of,
     badge,
-    incident,
     interval,
     listed,
-    model_page,
     number,
+    pager,
     table,
     time,
     trouble,
@@ -23,7 +25,6 @@ from monitor.exports.pages.parts import (
 from monitor.exports.text import counted, named
 from monitor.snapshot import ModelView, Snapshot
 
-MODELS_MAX = 200
 INCIDENTS_MAX = 20
 STRIP = 40
 """Windows in the small picture of each model."""
@@ -32,7 +33,8 @@ _SEVERITY = ("minor", "moderate", "major")
 _HEIGHTS: dict[State, int] = {"drifting": 24, "watch": 15, "ok": 6, "learning": 3, "insufficient": 3, "untestable": 3}
 
 
-def page(snapshot: Snapshot) -> str:
+def page(snapshot: Snapshot, offset: int = 0) -> str:
+    """offset: of the list of models, to begin at."""
     models = sorted(snapshot.models.values(), key=lambda model: model.name)
     parts = {model.name: slices(model) for model in models}
     states = {name: overall(verdict for part in mine for verdict in part.standing) for name, mine in parts.items()}
@@ -43,8 +45,8 @@ def page(snapshot: Snapshot) -> str:
         tag("p", counted(len(models), "model"), ", ", counted(len(incidents), "open incident"), class_="quiet"),
         trouble(snapshot.service),
         _incidents(incidents),
-        _models(models[:MODELS_MAX], parts, states),
-        tag("p", f"and {len(models) - MODELS_MAX:,} more", class_="quiet") if len(models) > MODELS_MAX else None,
+        _models(models[offset : offset + PAGE], parts, states),
+        pager(offset, len(models), lambda at: f"/?offset={at}" if at else "/"),
         as_of(snapshot.service),
         here="/",
     )

@@ -1,43 +1,42 @@
-"""What pages share: times, figures, badges, bars, tables, and where each page is."""
+"""What pages share: times, figures, badges, bars, tables, entries of lists."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Literal
-from urllib.parse import quote, urlencode
+from typing import Literal, Protocol
 
-from monitor.detection.life import Life, TriggerState
-from monitor.detection.records import Incident, Moved, State
-from monitor.detection.sentences import spoken
+from monitor.detection.life import TriggerState
+from monitor.detection.records import Moved, State
 from monitor.detection.severity import Level
 from monitor.events.batch import CORRELATION
-from monitor.events.timestamps import iso, utc
+from monitor.events.timestamps import utc
 from monitor.exports.markup import Content, Markup, tag
-from monitor.exports.text import named
-from monitor.snapshot import DeliveryView, ServiceView
-from monitor.statistics.reading import Reading
-from monitor.windows.window import Window
+from monitor.exports.pages.marks import MARKS
+from monitor.snapshot import ServiceView
 
 PAGE = 50
 """Entries of a list on one page."""
 
-CHOICES_MAX = 20
-
 Standing = Literal["open", "acknowledged", "over"]
 """Of an incident."""
+
+
+class Bounded(Protocol):
+    """What has a 95 % interval, or none."""
+
+    @property
+    def lower(self) -> float | None: ...
+    @property
+    def upper(self) -> float | None: ...
+
 
 _EVIDENCE_LEAST, _EVIDENCE_MOST = 1e-6, 10.0
 """Evidence over the alarm's limit that a bar spans, in powers of ten."""
 
 _MARKS: Mapping[str, str] = {
-    "drifting": "▲",
-    "watch": "△",
-    "ok": "✓",
-    "learning": "…",
-    "insufficient": "–",
-    "untestable": "–",
+    **{state: mark.text for state, mark in MARKS.items()},
     "withheld": "‖",
     "pending": "…",
     "sent": "→",
@@ -50,7 +49,7 @@ _MARKS: Mapping[str, str] = {
     "moderate": "!",
     "major": "!!",
     "critical": "!!!",
-    "open": "●",
+    "open": "◉",
     "acknowledged": "◐",
     "over": "✓",
 }
@@ -110,10 +109,13 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def interval(reading: Reading) -> Content:
-    if reading.lower is None or reading.upper is None:
-        return None
-    return tag("span", f" {reading.lower:.3f} to {reading.upper:.3f}", class_="quiet")
+def between(lower: float | None, upper: float | None) -> str:
+    return "–" if lower is None or upper is None else f"{lower:.3f} to {upper:.3f}"
+
+
+def interval(of: Bounded) -> Content:
+    """Beside a figure; None where it has none."""
+    return None if of.lower is None else tag("span", f" {between(of.lower, of.upper)}", class_="quiet")
 
 
 def figure(name: str, *value: Content) -> Markup:
@@ -179,47 +181,11 @@ def version_name(version: str) -> str:
     return f"version {version}" if version else "the version without a name"
 
 
-def incident(of: Incident, *, model: bool = False) -> Content:
-    """One line on an incident, with a link to its page. model: whether it is said of which model it is."""
-    features = f": {named([spoken(name) for name in of.features])}" if of.features else ""
-    about = [of.opened.model] if model else []
-    about += [version_name(of.opened.version)] if of.opened.version else []
-    where = tag("span", f" · {', '.join(about)}" if about else "", ", since ", time(of.opened.end_ms), class_="quiet")
-    return [tag("a", f"{of.severity} {of.cause}", href=incident_page(of.id)), features, where]
-
-
-def standing(of: Incident) -> Standing:
-    if not of.open:
-        return "over"
-    return "acknowledged" if of.acknowledged else "open"
-
-
 def moved(feature: str, cell: Moved) -> Markup:
     """Where a feature moved: from its usual share of the rows to the one now; or which pair, and its correlations."""
     figures = "{:z.2f} → {:z.2f}" if feature == CORRELATION else "{:.0%} → {:.0%}"
     shares = tag("span", figures.format(cell.usual, cell.now), class_="number")
     return tag("div", f"{cell.cell}: ", shares, class_="quiet")
-
-
-def retraining(life: Life, deliveries: Iterable[DeliveryView]) -> Content:
-    """One line on a retrain request, with a link to its page and what became of it."""
-    trigger, told = life.trigger, life.steps[-1].detail
-    tried = [f"{each.attempts} tries to {each.receiver}" for each in deliveries if each.subject == trigger.id]
-    match life.state:
-        case "withheld":
-            fate = trigger.withheld
-        case "pending":
-            fate = ""
-        case "sent":
-            fate = ", ".join([*tried, told])
-        case "succeeded":
-            fate = f"version {life.version}" if life.version else ""
-        case _:
-            fate = told
-    return [
-        tag("a", trigger.summary, href=trigger_page(trigger.id)),
-        tag("span", ", ", time(trigger.window.end_ms), f", {life.state}", f": {fate}" if fate else "", class_="quiet"),
-    ]
 
 
 def choice(title: str, entries: Iterable[tuple[Content, str, bool]]) -> Markup:
@@ -236,48 +202,6 @@ def pager(offset: int, total: int, address: Callable[[int], str]) -> Content:
     if offset == 0 and end == total:
         return None
     shown = f"{offset + 1:,} to {end:,} of {total:,}" if offset < total else f"there are only {total:,}"
-    newer = tag("a", "Newer", href=address(max(min(offset, total) - PAGE, 0)), rel="prev") if offset else None
-    older = tag("a", "Older", href=address(end), rel="next") if end < total and offset < total else None
+    newer = tag("a", "Previous", href=address(max(min(offset, total) - PAGE, 0)), rel="prev") if offset else None
+    older = tag("a", "Next", href=address(end), rel="next") if end < total and offset < total else None
     return tag("nav", newer, tag("span", shown, class_="quiet"), older, aria_label="Pages")
-
-
-def model_page(model: str, **query: str | None) -> str:
-    return _address("/models/", model, query=query)
-
-
-def feature_page(model: str, feature: str, **query: str | None) -> str:
-    return _address("/models/", model, "/features/", feature, query=query)
-
-
-def window_query(window: Window) -> dict[str, str | None]:
-    """Names a window in an address."""
-    return {"version": window.version, "segment": window.segment or None, "window": iso(window.end_ms)}
-
-
-def report_page(window: Window) -> str:
-    """Of whole traffic, also where the window is a segment's."""
-    query = {"version": window.version, "window": iso(window.end_ms)}
-    return _address("/models/", window.model, "/report", query=query)
-
-
-def incidents_page(**query: str | None) -> str:
-    return _address("/incidents", query=query)
-
-
-def triggers_page(**query: str | None) -> str:
-    return _address("/triggers", query=query)
-
-
-def incident_page(identity: str) -> str:
-    return _address("/incidents/", identity)
-
-
-def trigger_page(identity: str) -> str:
-    return _address("/triggers/", identity)
-
-
-def _address(*parts: str, query: Mapping[str, str | None] = {}) -> str:
-    """Every second part is a name."""
-    path = "".join(quote(part, safe="" if at % 2 else "/", errors="backslashreplace") for at, part in enumerate(parts))
-    known = {key: value for key, value in query.items() if value is not None}
-    return path + (f"?{urlencode(known, errors='backslashreplace')}" if known else "")

@@ -8,15 +8,15 @@ from monitor.exports.course import began_ms, figure
 from monitor.exports.latest import estimated
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages.charts import Layout, across, band, chart, level, line, marked, times
-from monitor.exports.pages.parts import number, span, table
+from monitor.exports.pages.parts import between, number, span, table
 from monitor.snapshot import ModelView, PerformanceView
 from monitor.statistics.reading import Reading
 
 _HEIGHT = 360
 
 
-def performance_chart(model: ModelView, version: str) -> Content:
-    """None where there is nothing to draw yet."""
+def performance_chart(model: ModelView, version: str, end_ms: int | None = None) -> Content:
+    """end_ms: of the window that is looked at. None where there is nothing to draw yet."""
     views = [view for view in model.performance if view.window.version == version]
     settled = [(view, reading) for view in views if (reading := figure(model, view)) and reading.value is not None]
     expected = _expected(model, version)
@@ -50,7 +50,7 @@ def performance_chart(model: ModelView, version: str) -> Content:
          "yaxis": "y2", "marker": {"color": "var(--none)"}, "hovertemplate": "%{y:.0%}"}
     )  # fmt: skip
     layout = {
-        **_began(model, version, ends),
+        **_began(model, version, ends, end_ms),
         "xaxis": {"anchor": "y2"} | across(ends),
         "yaxis": {"domain": [0.28, 1.0], "title": {"text": model.metric}, "hoverformat": ".4f"},
         "yaxis2": {"domain": [0.0, 0.18], "range": [0, 1], "tickformat": ".0%", "nticks": 3},
@@ -59,14 +59,14 @@ def performance_chart(model: ModelView, version: str) -> Content:
     return chart("performance", title, _says(model, settled), traces, layout, _HEIGHT, _table(model, views))
 
 
-def _began(model: ModelView, version: str, ends: Sequence[int]) -> Layout:
-    """Lines where open incidents are estimated to have begun."""
+def _began(model: ModelView, version: str, ends: Sequence[int], end_ms: int | None) -> Layout:
+    """Lines where open incidents are estimated to have begun, and at the window looked at."""
     causes: dict[int, list[str]] = {}
     for each in model.incidents:
         if each.open and each.opened.version == version:
             causes.setdefault(began_ms(model, each), []).append(each.cause)
-    said = {moment: f"{', '.join(mine)}<br>began about here" for moment, mine in causes.items()}
-    return marked(said, ends, low=0.28)
+    said = {moment: Markup(f"{', '.join(mine)}<br>began about here") for moment, mine in causes.items()}
+    return marked(said, ends, low=0.28, at=end_ms)
 
 
 def _expected(model: ModelView, version: str) -> list[tuple[int, Reading]]:
@@ -91,11 +91,10 @@ def _table(model: ModelView, views: list[PerformanceView]) -> Markup:
     rows: list[Content] = []
     for view in reversed(views):
         reading, expected = figure(model, view), estimated(view.estimates).get(model.metric)
-        between = "–" if reading is None or reading.lower is None else f"{reading.lower:.3f} to {reading.upper:.3f}"
         evidence = "–" if view.evidence_ratio is None else f"{view.evidence_ratio:.0%}"
         cells = (
             number(None if reading is None else reading.value),
-            between,
+            "–" if reading is None else between(reading.lower, reading.upper),
             number(None if expected is None else expected.value),
             f"{view.labels:,}",
             f"{view.coverage:.0%}",

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from monitor import addresses
 from monitor.engine import Acknowledge, Approve
 from monitor.exports import report
 from monitor.exports.distribution import Compared
@@ -28,7 +29,7 @@ from monitor.exports.found import (
 from monitor.exports.orders import TEXT_MAX, answered, carried_out
 from monitor.exports.pages import feature as of_feature
 from monitor.exports.pages import incident as of_incident
-from monitor.exports.pages import incidents, overview, parts, reference, triggers
+from monitor.exports.pages import incidents, overview, reference, triggers
 from monitor.exports.pages import model as of_model
 from monitor.exports.pages import trigger as of_trigger
 from monitor.exports.pages.assets import asset
@@ -59,8 +60,8 @@ def _note(body: Annotated[bytes, Depends(_body)]) -> str:
 
 
 @router.get("/")
-def index(snapshot: Newest) -> str:
-    return overview.page(snapshot)
+def index(snapshot: Newest, offset: Offset = 0) -> str:
+    return overview.page(snapshot, offset)
 
 
 @router.get("/docs")
@@ -98,9 +99,10 @@ def model_page(
     model: FoundModel,
     version: OfVersion = None,
     segment: OfSegment = "",
+    window: OfWindow = None,
     features: Annotated[str | None, Query(max_length=200)] = None,
 ) -> str:
-    return of_model.page(snapshot, model, version, segment, features)
+    return of_model.page(snapshot, model, version, segment, None if window is None else epoch_ms(window), features)
 
 
 @router.get("/incidents")
@@ -119,7 +121,7 @@ def incident_page(found: FoundIncident, snapshot: Newest, behind: Back) -> str:
 @router.post("/incidents/{incident}/acknowledge")
 def acknowledge(found: FoundIncident, note: Annotated[str, Depends(_note)], behind: Back) -> Response:
     carried_out(behind.obey, Acknowledge(found[1].id, note))
-    return RedirectResponse(parts.incident_page(found[1].id), 303)
+    return RedirectResponse(addresses.incident_page(found[1].id), 303)
 
 
 @router.get("/triggers")
@@ -136,7 +138,7 @@ def trigger_page(found: FoundTrigger, snapshot: Newest, behind: Back) -> str:
 @router.post("/triggers/{trigger}/approve")
 def approve(found: FoundTrigger, behind: Back) -> Response:
     carried_out(behind.obey, Approve(found[1].trigger.id))
-    return RedirectResponse(parts.trigger_page(found[1].trigger.id), 303)
+    return RedirectResponse(addresses.trigger_page(found[1].trigger.id), 303)
 
 
 @router.get("/assets/{digest}/{name}")

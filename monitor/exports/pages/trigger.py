@@ -6,26 +6,23 @@ from collections.abc import Sequence
 
 import orjson
 
+from monitor.addresses import API, model_page, report_page, trigger_page, window_query
 from monitor.detection.life import Life
 from monitor.detection.records import Trigger
 from monitor.detection.sentences import sentence
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages import evidence
+from monitor.exports.pages.entries import incident
 from monitor.exports.pages.frame import card, document
 from monitor.exports.pages.parts import (
     as_of,
     badge,
     figure,
-    incident,
-    model_page,
-    report_page,
     span,
     table,
     time,
-    trigger_page,
     trouble,
     version_name,
-    window_query,
 )
 from monitor.exports.pages.triggers import headline, waits
 from monitor.snapshot import DeliveryView, ModelView, ServiceView
@@ -78,7 +75,7 @@ def _links(model: ModelView, trigger: Trigger) -> Content:
             " · ",
             tag("a", "Report of the window", href=report_page(window)),
             " · ",
-            tag("a", "For programs", href=f"/api/v1{trigger_page(trigger.id)}"),
+            tag("a", "For programs", href=f"{API}{trigger_page(trigger.id)}"),
         ),
     ]
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 
+from monitor.addresses import trigger_page, triggers_page
 from monitor.detection.life import Life, TriggerState
 from monitor.detection.records import Trigger
 from monitor.detection.sentences import sentence
 from monitor.detection.triggers import WAITS_FOR_APPROVAL
 from monitor.exports.found import triggers
 from monitor.exports.markup import Content, Markup, tag
+from monitor.exports.pages.choices import models_choice
 from monitor.exports.pages.frame import card, document
-from monitor.exports.pages.incidents import models_choice
 from monitor.exports.pages.parts import (
     PAGE,
     as_of,
@@ -19,8 +20,6 @@ from monitor.exports.pages.parts import (
     choice,
     pager,
     time,
-    trigger_page,
-    triggers_page,
     trouble,
     version_name,
 )

@@ -4,17 +4,34 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import plotly.graph_objects as go
 import pytest
 
+from monitor.detection.records import Cause, Incident, State
+from monitor.errors import NotFoundError
+from monitor.exports.distribution import Compared
 from monitor.exports.pages.assets import asset
 from monitor.exports.pages.charts import chart
+from monitor.exports.pages.feature import page as feature_page
+from monitor.exports.pages.incident import page as of_incident
+from monitor.exports.pages.marks import MARKS, meant
 from monitor.exports.pages.model import page
+from monitor.exports.pages.parts import badge
 from monitor.snapshot import ModelView, Target
 from tests.exports.pages.reader import Read
-from tests.exports.snapshots import HOSTILE, TEN_MS, drifting, model_view, snapshot, verdict, window, window_view
+from tests.exports.snapshots import (
+    HOSTILE,
+    TEN_MS,
+    drifting,
+    model_view,
+    reading,
+    snapshot,
+    verdict,
+    window,
+    window_view,
+)
 
 
 def figures(model: ModelView) -> dict[str, Any]:
@@ -45,6 +62,22 @@ def test_a_cell_of_the_heat_map_has_the_colour_of_its_change_in_tolerances() -> 
     assert grid["z"] == [[0.5, 0.5], [0.5, 4.5]]
     assert grid["meta"]["rows"] == [f"/models/fraud/features/{name}?version=3" for name in ("country", "amount")]
     assert grid["meta"]["windows"] == ["2026-11-23T11:00:00Z", "2026-11-23T12:00:00Z"]
+    assert grid["text"] == ["country", "amount"]
+    assert grid["customdata"] == [[0.0, 0.4], [0.033, 10.0]]
+    said = [[grid["meta"]["said"][letter] for letter in row] for row in grid["meta"]["states"]]
+    assert said == [["ok", "ok"], ["ok", "faulty data"]]
+    assert grid["meta"]["spans"][0] == "2026-11-23 10:00 to 11:00 UTC"
+
+
+def test_a_cell_of_a_segment_leads_to_its_feature_whatever_the_name() -> None:
+    place = window(0)
+    part = window(0, segment="country=PL in doubt")
+    moved = window_view(part, [verdict(part, "time in hospital", "drifting", 0.5)])
+    view = replace(window_view(place, [verdict(place, "amount", "ok", 0.0)]), segments=(moved,))
+    grid = figures(model_view(windows=[view, moved]))["heat-figure"]["data"][0]
+    address = "/models/fraud/features/time%20in%20hospital?version=3&segment=country%3DPL+in+doubt"
+    assert grid["meta"]["rows"][-1] == address
+    assert grid["text"][-1] == "time in hospital in country=PL in doubt"
 
 
 def test_what_a_cell_says_is_marked_apart_from_its_colour() -> None:
@@ -56,7 +89,26 @@ def test_what_a_cell_says_is_marked_apart_from_its_colour() -> None:
     ]
     figure = figures(model_view(windows=views))["heat-figure"]
     marks = {each["name"]: each["x"] for each in figure["data"][1:]}
-    assert marks == {"watch": [1], "drifting": [2], "data": [3]}
+    assert marks == {"watch": [1], "drifting": [2], "faulty data": [3]}
+
+
+@pytest.mark.parametrize("state", get_args(State))
+def test_a_state_has_one_mark_in_badges_charts_and_their_keys(state: State) -> None:
+    symbols = {"▲": "triangle-up", "△": "triangle-up-open", "●": "circle", "–": "line-ew-open", "×": "x-thin-open"}
+    place = window(0)
+    model = model_view(windows=[window_view(place, [verdict(place, "amount", state, 0.1)])])
+    marks = {badge(state), meant(MARKS[state], state)}
+    (text,) = {Read(mark).text.split()[0] for mark in marks}
+    drawn = Read(feature_page(snapshot(model), model, "amount", lambda *_: held_none()))
+    effect = trace(drawn.figures["history-figure"], "effect")
+    assert effect["marker"]["symbol"] == [symbols[text]]
+    assert f"{text} {state}" in drawn.text.partition("Effect and evidence")[2].partition("As a table")[0]
+    mapped = {each["name"]: each["marker"]["symbol"] for each in figures(model)["heat-figure"]["data"][1:]}
+    assert mapped.get(state, symbols[text]) == symbols[text]
+
+
+def held_none() -> Compared:
+    raise NotFoundError("there is none")
 
 
 def test_performance_is_drawn_with_interval_expectation_limits_and_coverage() -> None:
@@ -73,7 +125,7 @@ def test_performance_is_drawn_with_interval_expectation_limits_and_coverage() ->
 
 
 def test_a_version_without_windows_or_labels_has_no_empty_chart() -> None:
-    assert figures(model_view()).keys() == {""} - {""}
+    assert figures(model_view()).keys() - {""} == set()
 
 
 @pytest.mark.parametrize("name", [HOSTILE, "<b>x</b>", "\ud800", "a\u2028b", "</script>"])
@@ -81,14 +133,28 @@ def test_no_name_breaks_a_figure(name: str) -> None:
     place = window(0, version=name)
     view = window_view(place, [verdict(place, name, "drifting", 0.5, 0.1)])
     grid = figures(model_view(versions=(name,), windows=[view]))["heat-figure"]["data"][0]
-    assert "<img" not in grid["text"][0][0]
-    assert "<b>" not in grid["text"][0][0]
+    assert not re.search("<[a-z/]", "".join(grid["text"]))
+
+
+@pytest.mark.parametrize("cause", ["drift", "data"])
+def test_no_name_is_markup_to_the_chart_of_an_incident(cause: Cause) -> None:
+    name = '<a href="https://evil.example">&amp;</a>'
+    place = window(0)
+    found = verdict(place, name, "drifting", 0.5, 0.1, wrong=("missing",) if cause == "data" else ())
+    view = window_view(place, [found], [reading(place, name, "missing", 0.5)])
+    incident = Incident("inc_1", cause, "major", place, place, (name,))
+    model = model_view(windows=[view], incidents=[incident])
+    course = Read(of_incident(snapshot(model).service, model, incident)).figures["course-figure"]
+    shown = '&lt;a href="https://evil.example"&gt;&amp;amp;&lt;/a&gt;'
+    for text in (course["data"][0]["name"], course["layout"]["yaxis"]["title"]["text"]):
+        assert shown in text
+        assert "<" not in text
 
 
 def test_the_element_that_holds_a_figure_cannot_be_ended_from_within() -> None:
     drawn = chart("x", "t", "s", [{"type": "bar", "name": "</script><script>alert(1)"}], {}, 10, None)
     assert drawn.count("</script") == 1
-    assert "\\u003c/script\\u003e" in drawn
+    assert "\\u0026lt;/script\\u0026gt;" in drawn
 
 
 def test_what_pages_load_is_what_plotly_ships_and_has_its_digest_in_its_address() -> None:

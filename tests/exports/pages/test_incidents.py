@@ -15,8 +15,9 @@ from monitor.detection.records import Incident, IncidentChange, IncidentEvent, S
 from monitor.exports.course import began_ms, line
 from monitor.exports.pages import incident as of_incident
 from monitor.exports.pages import incidents
+from monitor.exports.pages.choices import CHOICES_MAX
 from monitor.exports.pages.incident import WINDOWS_MAX
-from monitor.exports.pages.parts import CHOICES_MAX, PAGE
+from monitor.exports.pages.parts import PAGE
 from monitor.exports.picture import svg
 from monitor.snapshot import ModelView, ServiceView, Snapshot
 from tests.exports.pages.reader import Read
@@ -75,7 +76,7 @@ def test_open_ones_come_first_then_the_newest() -> None:
 def test_an_entry_says_how_bad_since_when_and_what_became_of_it() -> None:
     read = listed(drifting())
     assert "2 incidents, 1 open" in read.text
-    assert "● open !! major drift fraud (version 3): amount drifted since 2026-11-23 12:00 UTC" in read.text
+    assert "◉ open !! major drift fraud (version 3): amount drifted since 2026-11-23 12:00 UTC" in read.text
     assert "2026-11-23 12:00 UTC · retraining sent , withheld" in read.text
     assert "✓ over · minor data fraud (version 3): faulty data, country 2026-11-23 11:00 UTC to" in read.text
     assert {"/incidents/inc_1", "/triggers/trg_1", "/triggers/trg_0"} <= {*read.links}
@@ -105,8 +106,8 @@ def test_a_long_list_is_read_in_parts() -> None:
         address = next((link for link in read.links if f"offset={offset + PAGE}" in link), None)
     assert seen == [f"inc_{at}" for at in reversed(range(number))]
     assert f"{PAGE + 1} to {2 * PAGE} of {number}" in listed(many(number), offset=PAGE).text
-    assert "Newer" in listed(many(number), offset=PAGE).text
-    assert "Newer" not in listed(many(PAGE)).text
+    assert "Previous" in listed(many(number), offset=PAGE).text
+    assert "Previous" not in listed(many(PAGE)).text
     beyond = listed(many(number), offset=10**9)
     assert "There is none here." in beyond.text
     assert f"/incidents?offset={number - PAGE}" in beyond.links
@@ -136,7 +137,7 @@ def test_an_incident_says_what_happened_how_bad_and_how_it_went() -> None:
     ]
     text = shown(model, incident, steps).text
     assert "fraud (version 3): amount drifted" in text
-    assert "● open !! major drift: a large change. amount drifted more." in text
+    assert "◉ open !! major drift: a large change. amount drifted more." in text
     assert "began about 2026-11-23 17:00 UTC opened 2026-11-23 19:00 UTC last seen 2026-11-23 22:00 UTC" in text
     timeline = text.partition("What happened ")[2]
     assert timeline.startswith(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 from monitor.detection.life import Life
 from monitor.detection.records import State
 from monitor.detection.sensitivity import Detectable
+from monitor.exports.pages.choices import CHOICES_MAX
 from monitor.exports.pages.model import FEATURES_MAX, page
-from monitor.snapshot import Snapshot
+from monitor.snapshot import Snapshot, WindowView
 from tests.exports.pages.reader import Read
 from tests.exports.snapshots import (
     HOSTILE,
@@ -30,7 +32,7 @@ from tests.exports.snapshots import (
 )
 
 
-def read(current: Snapshot, name: str | None = None, **query: str) -> Read:
+def read(current: Snapshot, name: str | None = None, **query: Any) -> Read:
     """The page of a model, of the only one where none is named."""
     model = current.models[name] if name else next(iter(current.models.values()))
     found = Read(page(current, model, **query))
@@ -44,7 +46,7 @@ def test_the_page_shows_what_drifts_performs_and_was_decided() -> None:
         "1,624 predictions · answers in 9 ms, 95 of 100 within 451 ms · last event",
         "Last window: 812 rows, 0.226 a second, 2026-11-23 11:00 to 12:00 UTC",
         "amount ▲ drifting out of range: 25.0% 100 to 250: 5% → 14% 0.310 chance 0.019 420% 0.085",
-        "country ✓ ok 0.012 chance 0.020 0.2% –",
+        "country ● ok 0.012 chance 0.020 0.2% –",
         "roc_auc 0.840 0.830 to 0.850",
         "expected of the last window 0.875 0.855 to 0.895",
         "roc_auc 0.840 0.830 to 0.850 0.900, gap -0.060 0.875 0.855 to 0.895",
@@ -62,9 +64,16 @@ def test_the_page_leads_to_what_it_names() -> None:
     assert "/models/fraud/report?version=3&window=2026-11-23T12%3A00%3A00Z" in links
 
 
+def test_the_table_of_the_heat_map_leads_to_the_window_that_it_names() -> None:
+    # Of the second hour, in which alone it was not as usual; the heat map's cells lead there by mouse alone.
+    table = page(drifting(), drifting().models["fraud"]).partition("Last of them")[2].partition("</table>")[0]
+    assert 'href="/models/fraud/features/amount?version=3&amp;window=2026-11-23T12%3A00%3A00Z"' in table
+
+
 def test_a_model_that_has_seen_nothing_says_so() -> None:
-    assert "churn learning" not in read(drifting(), "churn").text
-    assert "No window has closed yet." in read(drifting(), "churn").text
+    text = read(drifting(), "churn").text
+    assert "No window has closed yet." in text
+    assert "Features" not in text
 
 
 def test_only_the_most_drifted_features_are_shown_and_the_rest_counted() -> None:
@@ -77,12 +86,93 @@ def test_only_the_most_drifted_features_are_shown_and_the_rest_counted() -> None
     assert "and 5 more" in listed
 
 
+def test_a_page_of_ten_thousand_features_is_as_long_as_one_of_a_hundred() -> None:
+    def wide(features: int) -> str:
+        place = window(0)
+        names = [f"feature_{number:05}" for number in range(features)]
+        view = window_view(place, [verdict(place, name, "drifting", 0.5, 0.01) for name in names])
+        model = model_view(windows=[view] + [replace(view, window=window(hour)) for hour in range(1, 40)])
+        return page(snapshot(model), model)
+
+    assert len(wide(10_000)) == pytest.approx(len(wide(100)), abs=1_000)
+
+
+def test_the_model_then_is_shown_as_the_window_left_it() -> None:
+    end_ms = window(0).end_ms
+    found = read(drifting(), end_ms=end_ms)
+    assert "As it stood when the window closed that ended at 2026-11-23 11:00 UTC" in found.text
+    assert "amount ● ok 0.001 chance 0.019" in found.text
+    assert "0.310" not in found.text.partition(" Feature State ")[2]
+    assert "/models/fraud/features/amount?version=3&window=2026-11-23T11%3A00%3A00Z" in found.links
+    assert "/models/fraud" in found.links
+    (frame,) = found.figures["heat-figure"]["layout"]["shapes"]
+    assert (frame["x0"], frame["x1"]) == (-0.5, 0.5)
+    marks = [(each["x0"], each["line"]["dash"]) for each in found.figures["performance-figure"]["layout"]["shapes"]]
+    assert ("2026-11-23T11:00:00", "solid") in marks
+    assert "amount ▲ drifting" in read(drifting(), end_ms=window(1).end_ms).text
+
+
+def test_the_model_of_a_window_that_is_gone_is_said_to_be_of_now() -> None:
+    text = read(drifting(), end_ms=window(-5).end_ms).text
+    assert "No window up to 2026-11-23 06:00 UTC is held any more: this is how it stands now." in text
+    assert "amount ▲ drifting" in text
+
+
+def test_a_version_that_is_gone_is_shown_as_of_its_windows() -> None:
+    def views(version: str, *hours: int) -> list[WindowView]:
+        places = [window(hour, version=version) for hour in hours]
+        return [window_view(place, [verdict(place, "amount", "drifting", 0.5)]) for place in places]
+
+    current = snapshot(model_view(versions=("4",), windows=[*views("3", 0, 1), *views("4", 2)]))
+    then = read(current, version="3", end_ms=window(0).end_ms).text
+    assert "Version 3 ▲ drifting" in then
+    assert "any more" not in then
+    text = read(current, version="3").text
+    assert "There are no events of version 3 any more: this is how it last was." in text
+    assert "version 4 ▲ drifting version 3 ▲ drifting" in text
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"version": "9"}, "Nothing is held of version 9: this is version 3."),
+        ({"version": "3", "segment": "a=b"}, "Nothing is held of version 3, a=b: this is version 3."),
+        ({"segment": "a=b"}, "Nothing is held of version 3, a=b: this is version 3."),
+        ({"version": "3"}, ""),
+        ({}, ""),
+    ],
+)
+def test_what_is_not_there_is_said(query: dict[str, str], said: str) -> None:
+    text = read(drifting(), **query).text
+    assert ("Nothing is held" in text) == bool(said)
+    assert said in text
+
+
+def test_all_segments_can_be_reached_and_the_one_shown_is_among_them() -> None:
+    names = [f"n={number:02}" for number in range(3 * CHOICES_MAX)]
+    views = [window_view(window(0, segment=name), [verdict(window(0), "amount", "ok", 0.1)]) for name in ("", *names)]
+    found = read(snapshot(model_view(windows=views)), version="3", segment=names[-1])
+    addresses = [link for link in found.links if "segment=" in link and "/features/" not in link]
+    assert len(addresses) == CHOICES_MAX  # The whole is one of the choices, and the one shown is beyond them.
+    assert f"/models/fraud?version=3&segment=n%3D{len(names) - 1}" in addresses
+    options = [value for name, value in found.attributes if name == "value" and (value or "").startswith("n=")]
+    assert {*names} <= {*options}
+    assert f"One of {len(names) + 1} segments" in found.text
+
+
+def test_the_way_from_a_segment_to_all_traffic_is_not_the_segment() -> None:
+    place = window(0, segment="a=b")
+    view = window_view(place, [verdict(place, "amount", "ok", 0.1)])
+    links = read(snapshot(model_view(windows=[view])), version="3", segment="a=b").links
+    assert "/models/fraud?version=3" in links
+
+
 def test_features_are_found_by_part_of_their_names() -> None:
     place = window(0)
     names = ("amount", "amount_eur", "age")
     current = snapshot(model_view(windows=[window_view(place, [verdict(place, name, "ok", 0.0) for name in names])]))
     text = read(current, search="MOUNT").text.partition(" Feature State ")[2]
-    assert re.findall(r"(\w+) ✓ ok", text) == ["amount", "amount_eur"]
+    assert re.findall(r"(\w+) ● ok", text) == ["amount", "amount_eur"]
     assert "No feature has such a name." in read(current, search="nothing").text
 
 
@@ -139,8 +229,8 @@ def test_outputs_stand_apart_from_the_features() -> None:
     incident = replace(drifting().models["fraud"].incidents[1], features=("@score", "amount"))
     page = read(snapshot(model_view(windows=[window_view(place, verdicts)], incidents=[incident])))
     features, outputs = page.text.split(" Feature State ")[1].split(" Output State ")
-    assert re.findall(r"(\w+) ✓ ok (\S+) chance", features) == [("score", "0.030"), ("amount", "0.010")]
-    assert re.findall(r"(\w+) ✓ ok (\S+) chance", outputs) == [("prediction", "0.020"), ("score", "0.000")]
+    assert re.findall(r"(\w+) ● ok (\S+) chance", features) == [("score", "0.030"), ("amount", "0.010")]
+    assert re.findall(r"(\w+) ● ok (\S+) chance", outputs) == [("prediction", "0.020"), ("score", "0.000")]
     assert "major drift : score, amount" in page.text
 
 

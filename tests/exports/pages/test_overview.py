@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from monitor.exports.pages.overview import INCIDENTS_MAX, page
+from monitor.exports.pages.parts import PAGE
 from monitor.snapshot import Snapshot
 from tests.exports.pages.reader import Read
 from tests.exports.snapshots import drifting, model_view, snapshot, verdict, window, window_view
@@ -22,7 +23,7 @@ def test_the_page_shows_what_is_wrong_and_how_each_model_stands() -> None:
         "2 models, 1 open incident",
         "Open incidents major drift : amount · fraud, version 3, since 2026-11-23 12:00 UTC",
         "fraud version 3 ▲ drifting 1 of the last 2 windows not as usual 0.840 0.830 to 0.850 roc_auc amount",
-        "churn … learning – – – no event yet",
+        "churn – learning – – – no event yet",
     ):
         assert shown in text
 
@@ -62,3 +63,15 @@ def test_of_many_incidents_the_gravest_are_listed_and_the_others_counted() -> No
     assert found.text.count("minor drift") == INCIDENTS_MAX - 1
     assert found.text.index("major drift") < found.text.index("minor drift")
     assert "and 4 more" in found.text
+
+
+def test_models_beyond_the_first_page_can_be_reached() -> None:
+    current = snapshot(*(model_view(f"m{number:03}") for number in range(PAGE + 3)))
+    first = read(current)
+    assert sum(link.startswith("/models/") for link in first.links) == PAGE
+    assert f"/?offset={PAGE}" in first.links
+    rest = Read(page(current, PAGE))
+    assert [link for link in rest.links if link.startswith("/models/")] == [
+        f"/models/m{PAGE + at:03}" for at in range(3)
+    ]
+    assert f"{PAGE + 1} to {PAGE + 3} of {PAGE + 3}" in rest.text

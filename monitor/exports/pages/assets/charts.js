@@ -37,6 +37,18 @@
     layout.font.size = 11;
   }
 
+  // What each cell of a heat map says: the name of its row, the span of its column, its size and its state.
+  function told(data) {
+    const grid = data.find((trace) => trace.type === "heatmap");
+    if (!grid) return;
+    const { spans, states, said } = grid.meta;
+    grid.text = grid.text.map((name, row) => spans.map((span, column) => {
+      const size = grid.customdata[row][column], state = said[states[row][column]];
+      if (state === undefined) return "";
+      return `${name}<br>${span}<br>${size === null ? "not tested" : `${size} tolerances`}, ${state}`;
+    }));
+  }
+
   // Cells of a heat map are as wide as there is room for: in narrow ones, marks are smaller, and no gaps are left.
   function fitted(data, width) {
     const grid = data.find((trace) => trace.type === "heatmap");
@@ -61,6 +73,7 @@
     // A finger that scrolls the page is not to zoom the chart.
     if (coarse) figure.layout.dragmode = false;
     if (plot.clientWidth < 500) narrowed(figure.layout, figure.data);
+    told(figure.data);
     fitted(figure.data, plot.clientWidth);
     const config = { displaylogo: false, responsive: true, displayModeBar: coarse ? false : "hover",
       modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
