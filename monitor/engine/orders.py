@@ -141,9 +141,10 @@ def rebaseline(model: ModelMonitor, order: Rebaseline) -> tuple[Output, str]:
     model.tidy_references()
     what = listed(order.features) if order.features else "every feature"
     which = listed([called(standard.version) for standard in made])
+    ended = [f"; its {each.incident.cause} incident is over" for each in output.changes]
     return output, (
         f"{what} of version {which} of {model.spec.name} is compared with a reference of recent data from "
-        f"{iso(made[0].since_ms)} on" + "".join(f"; {error}" for error in refused)
+        f"{iso(made[0].since_ms)} on" + "".join([*ended, *(f"; {error}" for error in refused)])
     )
 
 

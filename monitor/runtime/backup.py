@@ -54,7 +54,10 @@ def restore(config: Path, file: Path) -> Iterator[str]:
         fresh = held.database.with_suffix(".restored")
         try:
             shutil.copyfile(file, fresh)
-            identity, read_on = _made_whole(fresh)
+            try:
+                identity, read_on = _made_whole(fresh)
+            except StateError as error:
+                raise ConfigError(f"{file} is no backup, or a damaged one: name another") from error
             rename(fresh, held.database)
         except OSError as error:
             raise StateError(f"{directory} cannot be written ({error.strerror}): see to the disk") from error

@@ -5,7 +5,8 @@ The library knows routes and payloads; what it sends by is ours (`monitor.runtim
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -82,11 +83,13 @@ class Grafana:
 
     def check(self) -> None:
         """Whether it answers and knows the token."""
-        self._ask(lambda: self._face.search.search_dashboards(limit=1), list[dict[str, Any]])
+        with self._being_grafana():
+            self._ask(lambda: self._face.search.search_dashboards(limit=1), list[dict[str, Any]])
 
     def folder(self, title: str, uid: str) -> str:
         """The uid of the folder of a title; where there is none, it is made under `uid`."""
-        folders = self._ask(self._face.folder.get_all_folders, list[_Folder])
+        with self._being_grafana():
+            folders = self._ask(self._face.folder.get_all_folders, list[_Folder])
         for each in folders:
             if each.title == title:
                 return each.uid
@@ -182,6 +185,16 @@ class Grafana:
             if error.status != 404:
                 raise
             return None
+
+    @contextmanager
+    def _being_grafana(self) -> Iterator[None]:
+        """Every Grafana has what is asked for here."""
+        try:
+            yield
+        except GrafanaRefusedError as error:
+            if error.status == 404:
+                raise UnavailableError(no_grafana(self.url, "HTTP 404")) from error
+            raise
 
     def _ask(self, call: Callable[[], Any], shape: type[_T]) -> _T:
         return self._read(call(), shape)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from monitor.config import load_server
-from monitor.errors import ConfigError, StateDamagedError, UnavailableError
+from monitor.errors import ConfigError, UnavailableError
 from monitor.exports.api import create_app
 from monitor.exports.behind import Behind
 from monitor.exports.server import HttpServer
@@ -252,7 +252,7 @@ def test_nothing_is_restored_over_a_store_nor_from_what_is_none(tmp_path: Path) 
     damaged = bytearray((tmp_path / "out.duckdb").read_bytes())
     damaged[: len(damaged) // 2] = bytes(len(damaged) // 2)
     (tmp_path / "damaged.duckdb").write_bytes(damaged)
-    with pytest.raises(StateDamagedError):
+    with pytest.raises(ConfigError, match=r"damaged\.duckdb is no backup, or a damaged one"):
         list(restore(file, tmp_path / "damaged.duckdb"))
     assert [each.name for each in (tmp_path / "state").iterdir()] == ["LOCK"]
     list(restore(file, tmp_path / "out.duckdb"))

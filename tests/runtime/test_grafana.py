@@ -54,7 +54,7 @@ def test_it_is_found_behind_a_path(prefix: str) -> None:
     [
         (401, ConfigError, "does not know this token: put one of a service account into grafana.token_file"),
         (403, ConfigError, "does not let this token do that: give its service account the role Viewer: no"),
-        (404, RefusedError, "refuses that (HTTP 404): no"),
+        (404, UnavailableError, "no Grafana answers at"),
         (412, RefusedError, "refuses that (HTTP 412): no"),
         (429, UnavailableError, "fails (HTTP 429)"),
         (500, UnavailableError, "fails (HTTP 500)"),

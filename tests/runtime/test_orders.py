@@ -83,6 +83,7 @@ def test_a_new_normal_from_the_command_line_is_committed_before_it_is_answered(l
         (said,) = rebaseline(config, "m", "a new product", ["amount"], None, None)
         assert (
             said == "amount of version 3 of m is compared with a reference of recent data from 1970-01-01T06:00:00Z on"
+            "; its drift incident is over"
         )
         assert [incident.open for incident in loop.snapshot.models["m"].incidents] == [False]
         with pytest.raises(RefusedError, match="has no feature nothing"):

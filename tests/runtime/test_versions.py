@@ -152,7 +152,7 @@ def test_what_cannot_be_done_is_said(error: Exception, status: int) -> None:
     def refuse(order: object) -> str:
         raise error
 
-    answer = post({"version": "4", "reference": "AAAA"}, refuse)
+    answer = post({"version": "4", "reference": "AAAA"}, Behind(obey=refuse))
     assert (answer.status_code, answer.json()["detail"]) == (status, "a")
 
 
