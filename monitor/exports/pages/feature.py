@@ -12,7 +12,7 @@ from monitor.errors import NotFoundError, UnavailableError
 from monitor.events.batch import PREDICTION, SCORE
 from monitor.events.timestamps import iso
 from monitor.exports.distribution import Compared
-from monitor.exports.latest import Slice
+from monitor.exports.latest import Finder, Slice
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages import distribution
 from monitor.exports.pages.choices import choices, chosen
@@ -100,7 +100,8 @@ def _slice(model: ModelView, feature: str, part: Slice, distributed: Distributed
     views = [
         view for view in model.windows if (view.window.version, view.window.segment) == (part.version, part.segment)
     ]
-    steps = [(view, verdict) for view in views for verdict in view.verdicts if verdict.feature == feature]
+    finder = Finder(feature)
+    steps = [(view, verdict) for view in views if (verdict := finder.verdict(view)) is not None]
     whole = [view for view in model.windows if view.window.version == part.version and not view.window.segment]
     at = _place(views, end_ms)
     view = None if at is None else views[at]
@@ -177,7 +178,7 @@ def _windows(
 
 def _verdict(feature: str, view: WindowView | None) -> Content:
     """What that window said."""
-    verdict = None if view is None else next((each for each in view.verdicts if each.feature == feature), None)
+    verdict = None if view is None else Finder(feature).verdict(view)
     if verdict is None:
         return None
     size = (

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from monitor.addresses import feature_page, window_query
 from monitor.detection.records import Cause, Incident, Verdict
 from monitor.exports.course import began_ms
+from monitor.exports.latest import Finder
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages.charts import Layout, Trace, across, began, chart, level, line, marked, times
 from monitor.exports.pages.marks import MARKS, key_of
@@ -105,7 +106,8 @@ def _table(model: ModelView, feature: str, steps: Sequence[Step]) -> Markup:
 
 def quality(feature: str, views: Sequence[WindowView]) -> Content:
     """Shares of rows without a value, of the wrong type, and never seen; None where they were not read."""
-    read = [(view, {each.statistic: each.value for each in view.readings if each.feature == feature}) for view in views]
+    finder = Finder(feature)
+    read = [(view, {each.statistic: each.value for each in finder.readings(view)}) for view in views]
     known = [(view, values) for view, values in read if values]
     drawn = [
         (statistic, statistic.replace("_", " "), dash)
