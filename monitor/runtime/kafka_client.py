@@ -3,6 +3,7 @@
 - After any exception inside a fetch its next poll never returns: a `Client` is thrown away after its first exception.
 - A constructor that fails leaves its network thread running, and `close` may wait for that thread without limit.
 - `allow_auto_create_topics` never reaches the metadata request: asking for a missing topic would create it.
+- An answer that was under way when the topics were set counts as the answer about them.
 - Asking for the partitions of an unknown topic fetches those of all topics, and waits without limit.
 - Nothing is raised when a broker goes away: `ends` is what notices.
 - A consumer of committed records can only be told the last stable offset: a second fetcher, which never fetches, asks
@@ -22,6 +23,7 @@ from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from kafka.consumer.fetcher import Fetcher
 from kafka.consumer.subscription_state import SubscriptionState
 from kafka.errors import BrokerResponseError, KafkaTimeoutError, OffsetOutOfRangeError
+from kafka.future import Future
 from kafka.net.compat import KafkaNetClient
 
 from monitor.errors import ConfigError
@@ -80,13 +82,19 @@ class Client:
 
     def await_metadata(self) -> None:
         """Wait for the broker to say what it knows of the topics; raises when it does not answer."""
+        cluster = self._network.cluster
+        self._await(cluster.set_topics(self._topics))
+        if len(self.topics()) < len(self._topics):
+            # What came may have been asked for before the topics were set: the next answer is certainly about them.
+            self._await(cluster.request_update())
+
+    def _await(self, metadata: Future) -> None:
         answered = threading.Event()
-        future = self._network.cluster.set_topics(self._topics)
-        future.add_both(lambda _: answered.set())
+        metadata.add_both(lambda _: answered.set())
         if not answered.wait(_ANSWER_MS / 1000):
             raise KafkaTimeoutError(f"no answer within {_ANSWER_MS} ms")
-        if future.exception is not None and not isinstance(future.exception, BrokerResponseError):
-            raise future.exception
+        if metadata.exception is not None and not isinstance(metadata.exception, BrokerResponseError):
+            raise metadata.exception
 
     def topics(self) -> dict[str, Topic]:
         """The topics that exist, as of the newest metadata; those that may not be read are absent too."""
