@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from monitor.detection.records import Incident, Severity
+from monitor.detection.records import Cause, Incident, Severity
 
 Level = Literal["minor", "moderate", "major", "critical"]
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -22,8 +22,10 @@ def severity(effect: float) -> Severity:
     return "major" if effect >= MAJOR else "moderate" if effect >= MODERATE else "minor"
 
 
+def level(cause: Cause, severity: Severity) -> Level:
+    """It rises with the severity, and so never falls while an incident lasts."""
+    return "critical" if severity == "major" and cause in ("performance", "data") else severity
+
+
 def level_of(incident: Incident) -> Level:
-    """It rises with the incident's severity, and so never falls."""
-    if incident.severity == "major" and incident.cause in ("performance", "data"):
-        return "critical"
-    return incident.severity
+    return level(incident.cause, incident.severity)

@@ -12,6 +12,7 @@ from pathlib import Path
 import resvg_py
 
 from monitor.detection.records import Incident
+from monitor.detection.severity import level_of
 from monitor.events.timestamps import utc
 from monitor.exports.course import Line, began_ms, headline, line
 from monitor.exports.markup import Markup, tag
@@ -61,7 +62,8 @@ def png(text: str) -> bytes:
 
 def svg(incident: Incident, found: Line) -> Markup:
     title = headline(incident)
-    state = incident.severity if incident.open else f"{incident.severity}, over"
+    grave = level_of(incident)
+    state = grave if incident.open else f"{grave}, over"
     below = f"{found.name}, {len(found.steps)} windows; {state}"
     few = thinned(found)
     return tag(

@@ -15,6 +15,7 @@ from monitor.config import load_grafana, load_server
 from monitor.config.network import own_url
 from monitor.config.units import duration_ms, duration_text
 from monitor.detection.sentences import called
+from monitor.detection.severity import level
 from monitor.errors import ConfigError, RefusedError, UnavailableError
 from monitor.events.timestamps import instant
 from monitor.exports.course import happened
@@ -130,7 +131,7 @@ def _of_incident(incident: _Item, base_url: str) -> Noted:
     end_ms = start_ms if incident["open"] else instant(incident["latest"]["window_end"])
     what = happened(incident["cause"], incident["features"])
     state = "over" if not incident["open"] else "acknowledged" if incident["acknowledged"] else "open"
-    text = f"{_who(incident)}: {what} ({incident['severity']}, {state})"
+    text = f"{_who(incident)}: {what} ({level(incident['cause'], incident['severity'])}, {state})"
     return _noted("incident", incident, start_ms, end_ms, text, public(base_url, incident_page(incident["id"])))
 
 

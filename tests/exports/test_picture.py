@@ -116,7 +116,8 @@ def test_the_drawing_says_what_when_and_how_bad(cause: str) -> None:
     texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
     assert texts[0] is not None
     assert texts[0].startswith("fraud (version 3): ")
-    assert f"{found.name}, 12 windows; major" in texts
+    grave = "major" if cause == "drift" else "critical"
+    assert f"{found.name}, 12 windows; {grave}" in texts
     assert f"now {found.values[-1]:.3g}" in texts
     hour = 17 if cause == "drift" else 18
     assert f"began about 23 Nov {hour}:00 UTC" in texts

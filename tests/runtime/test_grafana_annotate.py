@@ -116,6 +116,9 @@ def test_an_incident_that_ends_becomes_a_region_and_a_text_that_changes_is_chang
     start, end, text = held(fake)["inc_1"]
     assert (start, end) == (2, 5)
     assert "(major, over)" in text
+    service.show(incidents=(replace(closed, severity="major"), opened))
+    once(service.config)
+    assert "faulty data, country (critical, over)" in held(fake)["inc_0"][2]
     withheld, sent = service.shown.models["fraud"].triggers
     service.show(triggers=(withheld, sent.after("succeeded", TEN_MS, "done", version="4")))
     assert once(service.config) == Done(0, 1, 3, 0)
