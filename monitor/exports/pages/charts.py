@@ -42,6 +42,7 @@ def chart(
     says: str,
     traces: list[Trace],
     layout: Layout,
+    *,
     height: int,
     table: Content,
     key: Content = None,

@@ -49,7 +49,7 @@ def drawn(compared: Compared) -> Content:
     layout = _across(cells, places) if across else _down(cells, places)
     height = _HEIGHT if across else _AXES + _ROW * max(len(cells), 4)
     title = "Share of rows: the reference in wide bars, this window in narrow ones"
-    return chart("cells", title, _says(found), traces, layout, height, _table(found))
+    return chart("cells", title, _says(found), traces, layout, height=height, table=_table(found))
 
 
 def shares(found: Distribution) -> tuple[Any, Any]:

@@ -93,7 +93,7 @@ def heat_map(model: ModelView, version: str, end_ms: int | None = None) -> Conte
     says += f" Drifting, faulty or on watch: {', '.join(map(spoken, worst)) or 'nothing'}."
     height = _AXES + _ROW * max(len(rows), 3)
     return [
-        chart("heat", title, says, traces, layout, height, _table(seen, model, version), _key()),
+        chart("heat", title, says, traces, layout, height=height, table=_table(seen, model, version), key=_key()),
         tag(
             "p",
             said,

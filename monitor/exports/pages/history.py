@@ -58,8 +58,8 @@ def history(
                    "tickvals": [1e-3, 1e-2, 0.1, 1, 10], "range": [-3.3, 1.3],
                    "ticktext": ["0.1%", "1%", "10%", "100%", "1,000%"]},
     }  # fmt: skip
-    return chart("history", "Effect and evidence, window by window", _says(verdicts), traces, layout, 460,
-                 _table(model, feature, steps), key_of(each.state for each in verdicts))  # fmt: skip
+    return chart("history", "Effect and evidence, window by window", _says(verdicts), traces, layout, height=460,
+                 table=_table(model, feature, steps), key=key_of(each.state for each in verdicts))  # fmt: skip
 
 
 def _marked(model: ModelView, incidents: Sequence[Incident], verdicts: Sequence[Verdict], end_ms: int | None) -> Layout:
@@ -140,7 +140,8 @@ def quality(feature: str, views: Sequence[WindowView]) -> Content:
     }
     title = "Rows without a usable value, or with one that the reference never had"
     said = f"In the newest window: {says}."
-    return chart("quality", title, said, traces, layout, 260, table(heads, rows, "Shares of rows by window"))
+    shares = table(heads, rows, "Shares of rows by window")
+    return chart("quality", title, said, traces, layout, height=260, table=shares)
 
 
 def _share(value: float | None) -> str:

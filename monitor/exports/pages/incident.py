@@ -154,7 +154,7 @@ def _course(model: ModelView, incident: Incident, began: int) -> Content:
     first, last = found.values[0], found.values[-1]
     says = f"{found.name} of {counted(len(found.steps), 'window')}, from {first:.3g} to {last:.3g}."
     title = f"Window by window: {found.name}"
-    return card(chart("course", title, says, traces, layout, _HEIGHT, _table(found)))
+    return card(chart("course", title, says, traces, layout, height=_HEIGHT, table=_table(found)))
 
 
 def _table(found: Line) -> Markup:

@@ -57,7 +57,9 @@ def performance_chart(model: ModelView, version: str, end_ms: int | None = None)
         "yaxis2": {"domain": [0.0, 0.18], "range": [0, 1], "tickformat": ".0%", "nticks": 3},
     }
     title = f"Performance: {model.metric}, window by window"
-    return chart("performance", title, _says(model, settled), traces, layout, _HEIGHT, _table(model, views))
+    return chart(
+        "performance", title, _says(model, settled), traces, layout, height=_HEIGHT, table=_table(model, views)
+    )
 
 
 def _began(model: ModelView, version: str, ends: Sequence[int], end_ms: int | None) -> Layout:

@@ -153,7 +153,7 @@ def test_no_name_is_markup_to_the_chart_of_an_incident(cause: Cause) -> None:
 
 
 def test_the_element_that_holds_a_figure_cannot_be_ended_from_within() -> None:
-    drawn = chart("x", "t", "s", [{"type": "bar", "name": "</script><script>alert(1)"}], {}, 10, None)
+    drawn = chart("x", "t", "s", [{"type": "bar", "name": "</script><script>alert(1)"}], {}, height=10, table=None)
     assert drawn.count("</script") == 1
     assert "\\u0026lt;/script\\u0026gt;" in drawn
 
