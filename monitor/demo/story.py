@@ -15,6 +15,7 @@ from monitor.detection.life import Life
 from monitor.errors import UnavailableError
 from monitor.events.batch import OUTPUTS
 from monitor.exports.course import figure
+from monitor.exports.text import counted
 from monitor.snapshot import ModelView, PerformanceView, Snapshot
 from monitor.statistics.comparison import Comparison
 from monitor.windows.window import Window
@@ -119,7 +120,8 @@ def ending(summary: dict[str, Any]) -> str:
     """The same in one sentence."""
     drifting = ", ".join(summary["drifting"]) or "nothing"
     return (
-        f"{summary['events']} events in {summary['windows']} windows; drifting: {drifting}; "
-        f"{summary['incidents_open']} incidents open; {summary['triggers_received']} retrain requests received, "
+        f"{summary['events']:,} events in {counted(summary['windows'], 'window')}; features that drift: {drifting}; "
+        f"{counted(summary['incidents_open'], 'incident')} open; "
+        f"{counted(summary['triggers_received'], 'retrain request')} received, "
         f"signatures {'valid' if summary['signature_valid'] else 'not valid'}"
     )

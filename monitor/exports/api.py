@@ -120,10 +120,13 @@ async def livez() -> resources.Health:
 
 
 @_service.get("/readyz", response_model=resources.Health)
-async def readyz(snapshot: Newest) -> resources.Health | JSONResponse:
-    """Whether events are being read; 503 and the reason where they are not."""
-    if snapshot.service.not_ready is not None:
-        return problems.problem(503, snapshot.service.not_ready)
+async def readyz(request: Request, snapshot: Newest) -> resources.Health | JSONResponse:
+    """Whether events are being read; 503 where they are not, and to who brings the token the reason, which may name
+    brokers and topics.
+    """
+    reason = snapshot.service.not_ready
+    if reason is not None:
+        return problems.problem(503, reason if request.state.known else "no events are read; the token shows why")
     return resources.Health(status="ready")
 
 

@@ -57,7 +57,8 @@ def chart(kind: Kind, spec: ModelSpec, references: Mapping[str, Reference], outp
     picture = drawn.svg()
     if kind == "svg":
         return picture + "\n"
-    head = tag("head", tag("meta", charset="utf-8"), tag("title", drawn.title))
+    fits = tag("style", Markup("svg{max-width:100%;height:auto}"))
+    head = tag("head", tag("meta", charset="utf-8"), tag("title", drawn.title), fits)
     return "<!doctype html>\n" + tag("html", head, tag("body", picture), lang="en") + "\n"
 
 

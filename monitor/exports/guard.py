@@ -108,7 +108,9 @@ class Guard:
             return refusal(
                 scope, 403, "pages of other sites may only link to this; open it from a page of the service's own"
             )
-        if self._token is not None and path not in OPEN and not _knows(self._token, headers.get("authorization", "")):
+        known = self._token is None or _knows(self._token, headers.get("authorization", ""))
+        scope.setdefault("state", {})["known"] = known
+        if not known and path not in OPEN:
             return refusal(
                 scope,
                 401,

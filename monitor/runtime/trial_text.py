@@ -164,7 +164,9 @@ def _performance(shown: Sequence[Line], result: Backtest) -> Iterator[str]:
         elif line["status"] == "insufficient":
             yield f"{name}: too few labels in the last window and those before it"
         elif line["value"] is not None and "lower" in line:
-            figures = f"{line['value']:.4g} ({line['lower']:.4g} to {line['upper']:.4g}) in the last window"
+            # Of more than the last window, where that has too few labels.
+            figures = f"{line['value']:.4g} ({line['lower']:.4g} to {line['upper']:.4g}) by the last"
+            figures += f" {counted(line['rows'], 'label')}"
             yield f"{name}: {figures}; {_target(result, line['version'], name)}" + _gap(line, expected.get(name))
 
 

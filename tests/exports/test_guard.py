@@ -18,8 +18,9 @@ from monitor.exports.behind import Behind
 from monitor.exports.guard import SECURITY_HEADERS, Guard, own_names
 from monitor.exports.problems import add_handlers
 from monitor.exports.report import Report
+from monitor.snapshot import ServiceView
 from tests.exports.client import Client
-from tests.exports.snapshots import drifting
+from tests.exports.snapshots import drifting, snapshot
 
 
 def asked(host_header: str, *, bound: str = "127.0.0.1", origin: str | None = None) -> int:
@@ -191,6 +192,16 @@ def test_who_asks_has_to_know_the_token(authorization: str, status: int) -> None
 def test_whether_it_lives_may_be_asked_without_a_token() -> None:
     client = Client(create_app(drifting, host="0.0.0.0", token=TOKEN))
     assert [client.get(path).status_code for path in ("/livez", "/readyz")] == [200, 200]
+
+
+def test_why_it_is_not_ready_is_told_to_who_knows_the_token() -> None:
+    down = snapshot(service=ServiceView(not_ready="no broker answers at kafka.internal:9092"))
+    client = Client(create_app(lambda: down, host="0.0.0.0", token=TOKEN))
+    told = client.get("/readyz", headers={"authorization": f"Bearer {TOKEN}"})
+    assert (told.status_code, told.json()["detail"]) == (503, "no broker answers at kafka.internal:9092")
+    hidden = client.get("/readyz")
+    assert hidden.status_code == 503
+    assert "kafka.internal" not in hidden.text
 
 
 def test_a_page_of_another_server_gives_no_orders_with_the_token_that_a_browser_remembers() -> None:

@@ -106,7 +106,7 @@ def test_the_report_closes_with_the_same_in_words(project: Path) -> None:
         "with a budget of 0.1 a month, at most 0.0066 false alarms were to be expected in the 48 windows; 3 incidents "
         "were opened (1 of drift, 1 of data, 1 of performance)"
     ) in text
-    assert re.search(r"roc_auc: 0\.\d+ \(0\.\d+ to 0\.\d+\) in the last window; the reference had 0\.\d+", text)
+    assert re.search(r"roc_auc: 0\.\d+ \(0\.\d+ to 0\.\d+\) by the last [\d,]+ labels; the reference had 0\.\d+", text)
 
 
 def test_an_effect_is_told_of_what_was_found_alone(project: Path, tmp_path: Path) -> None:

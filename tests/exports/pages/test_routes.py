@@ -133,9 +133,11 @@ def test_a_form_needs_the_token_that_a_browser_remembers() -> None:
     [
         (b"note=" + b"x" * (TEXT_MAX + 1), "The note is longer than 1,000 characters: shorten it."),
         (b"a=1&" * 100, "send `note` alone"),
+        (b"by=Ann", "send `note` alone"),
+        (b"note=Ann&by=Ann", "send `note` alone"),
     ],
 )
-def test_a_form_that_is_too_long_is_refused(body: bytes, why: str) -> None:
+def test_a_form_that_is_too_long_or_another_is_refused(body: bytes, why: str) -> None:
     assert why in said(client().post("/incidents/inc_1/acknowledge", FORM, body), 422).text
 
 
