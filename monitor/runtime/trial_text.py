@@ -47,7 +47,10 @@ def _report(trial: Trial, result: Backtest) -> Iterator[str]:
 
 
 def _when(line: Line) -> str:
-    return str(line["window_start"]) if "window_start" in line else f"rows {line['first_row']} to {line['last_row']}"
+    """The window, at whose end it was decided."""
+    if "window_start" in line:
+        return f"{line['window_start']} to {line['window_end']}"
+    return f"rows {line['first_row']} to {line['last_row']}"
 
 
 def _absent(table: Path, absent: Mapping[str, str]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from monitor.detection.sentences import spoken
 from monitor.exports.distribution import Compared
 from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages.charts import Layout, Trace, chart
-from monitor.exports.pages.parts import table
+from monitor.exports.pages.parts import cells, table
 from monitor.exports.text import counted
 from monitor.profiles.distribution import Cell, Distribution, bound
 
@@ -69,21 +69,22 @@ def moved(compared: Compared) -> Content:
     order = [at for at in np.argsort(-parts, kind="stable").tolist() if parts[at] >= 0.005][:MOVED_MAX]
     if not order:
         return tag("p", "No cell has moved: both are distributed alike.")
+    heads = (spoken(found.feature), "Reference", "This window", "Points", "Of the difference")
     rows: list[Content] = [
         tag(
             "tr",
             tag("th", found.cells[at].name, scope="row"),
-            tag("td", f"{before[at]:.1%}", class_="number"),
-            tag("td", f"{now[at]:.1%}", class_="number"),
-            tag("td", _points(now[at] - before[at]), class_="number"),
-            tag("td", f"{parts[at]:.0%}", class_="number"),
+            cells(
+                heads,
+                (f"{before[at]:.1%}", f"{now[at]:.1%}", _points(now[at] - before[at]), f"{parts[at]:.0%}"),
+                heads[1:],
+            ),
         )
         for at in order
     ]
-    heads = (spoken(found.feature), "Reference", "This window", "Points", "Of the difference")
     return [
         tag("h3", "Cells that moved"),
-        table(heads, rows, "The furthest first, in shares of all rows"),
+        table(heads, rows, "The furthest first, in shares of all rows", cards=True),
         tag(
             "p",
             f"Chance moves cells too: {counted(found.rows, 'row')} are compared with {found.reference_rows:,}. "

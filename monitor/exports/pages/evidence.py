@@ -12,6 +12,7 @@ from monitor.exports.markup import Content, Markup, tag
 from monitor.exports.pages.parts import (
     badge,
     between,
+    cells,
     figure,
     interval,
     moved,
@@ -27,15 +28,16 @@ FEATURES_MAX = 30
 PLACES_MAX = 8
 """Partitions of which the offsets are shown."""
 
+_HEADS = ("Feature", "State, and what moved of rows", "Effect", "Evidence, of the alarm's limit")
+
 
 def features(verdicts: Sequence[Verdict], caption: str) -> Content:
     """Each with the cells that moved, and a link to its page as of then."""
     if not verdicts:
         return None
-    heads = ("Feature", "State, and what moved of rows", "Effect", "Evidence, of the alarm's limit")
     left = len(verdicts) - FEATURES_MAX
     return [
-        table(heads, [_feature(each) for each in verdicts[:FEATURES_MAX]], caption),
+        table(_HEADS, [_feature(each) for each in verdicts[:FEATURES_MAX]], caption, cards=True),
         tag("p", f"and {left:,} more", class_="quiet") if left > 0 else None,
     ]
 
@@ -43,14 +45,17 @@ def features(verdicts: Sequence[Verdict], caption: str) -> Content:
 def _feature(verdict: Verdict) -> Markup:
     address = feature_page(verdict.window.model, verdict.feature, **window_query(verdict.window))
     wrong = [tag("div", aspect) for aspect in verdict.wrong]
-    cells = [moved(verdict.feature, cell) for cell in verdict.moved]
+    state = None if wrong and verdict.state != "drifting" else badge(verdict.state)
     chance = None if verdict.noise_floor is None else tag("span", f" chance {verdict.noise_floor:.3f}", class_="quiet")
+    contents: list[Content] = [
+        [state, wrong, [moved(verdict.feature, cell) for cell in verdict.moved]],
+        [number(verdict.standing), chance],
+        percent(verdict.evidence_ratio),
+    ]
     return tag(
         "tr",
         tag("th", tag("a", spoken(verdict.name), href=address), scope="row"),
-        tag("td", None if wrong and verdict.state != "drifting" else badge(verdict.state), wrong, cells),
-        tag("td", number(verdict.standing), chance, class_="number"),
-        tag("td", percent(verdict.evidence_ratio), class_="number"),
+        cells(_HEADS, contents, _HEADS[2:]),
     )
 
 

@@ -18,6 +18,7 @@ from monitor.exports.pages.frame import card, document
 from monitor.exports.pages.parts import (
     as_of,
     badge,
+    cells,
     figure,
     span,
     table,
@@ -130,21 +131,18 @@ def _sent(life: Life, deliveries: Sequence[DeliveryView], request: bytes | None)
     mine = [each for each in deliveries if each.subject == life.trigger.id]
     if not mine and request is None:
         return None
+    heads = ("Receiver", "State", "Attempts", "Last error", "Its run")
     rows: list[Content] = [
         tag(
             "tr",
             tag("th", each.receiver, scope="row"),
-            tag("td", each.state),
-            tag("td", f"{each.attempts:,}", class_="number"),
-            tag("td", each.last_error or "–"),
-            tag("td", each.run or "–"),
+            cells(heads, (each.state, f"{each.attempts:,}", each.last_error or "–", each.run or "–"), ("Attempts",)),
         )
         for each in mine
     ]
-    heads = ("Receiver", "State", "Attempts", "Last error", "Its run")
     return card(
         tag("h2", "What was sent"),
-        table(heads, rows, "To whom") if rows else None,
+        table(heads, rows, "To whom", cards=True) if rows else None,
         None if request is None else _request(request),
     )
 
@@ -175,9 +173,9 @@ def _data(trigger: Trigger) -> Markup:
         ("Train on", span(*trigger.training_ms)),
         ("Decided on", span(window.start_ms, window.end_ms)),
         ("Rows of that window", f"{trigger.rows:,}"),
-        ("Labels that have come", f"{trigger.labels:,}"),
-        ("Predictions in Kafka", evidence.places(trigger.offsets)),
-        ("Labels in Kafka", evidence.places(trigger.label_offsets)),
+        ("Its predictions in Kafka", evidence.places(trigger.offsets)),
+        ("Its labels in Kafka", evidence.places(trigger.label_offsets) if trigger.label_offsets else "none by then"),
+        ("Labels joined by then, of all windows", f"{trigger.labels:,}"),
         ("Digest of what was counted", evidence.digest(trigger.profile)),
     ]
     rows: list[Content] = [tag("tr", tag("th", name, scope="row"), tag("td", value)) for name, value in facts]

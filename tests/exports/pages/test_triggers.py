@@ -95,8 +95,8 @@ def test_a_request_says_how_far_it_is_why_it_was_made_and_what_to_train_on() -> 
         "amount ▲ drifting 0.310 chance 0.019 420%",
         "Train on 2026-11-23 06:00 to 12:00 UTC",
         "Decided on 2026-11-23 11:00 to 12:00 UTC",
-        "Rows of that window 53,000 Labels that have come 37,800",
-        "Predictions in Kafka predictions/0 [1200, 54200) Labels in Kafka labels/0 [900, 38000)",
+        "Rows of that window 53,000 Its predictions in Kafka predictions/0 [1200, 54200)",
+        "Its labels in Kafka labels/0 [900, 38000) Labels joined by then, of all windows 37,800",
     ):
         assert said in text, said
     links = shown(drifting(), "trg_1").links
