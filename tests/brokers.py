@@ -103,6 +103,10 @@ class RealBroker:
 
     def add_partitions(self, name: str, total: int) -> None:
         self._admin.create_partitions([NewPartitions(name, total)])[name].result(_ANSWER_S)
+        # The controller has answered; the broker that clients ask hears of it a little later.
+        deadline = time.monotonic() + _READY_S
+        while len(self._admin.list_topics(name, timeout=_ANSWER_S).topics[name].partitions) < total:
+            assert time.monotonic() < deadline, f"{name} has no {total} partitions"
 
     def delete_records(self, topic: str, partition: int, before: int) -> None:
         for future in self._admin.delete_records([TopicPartition(topic, partition, before)]).values():
