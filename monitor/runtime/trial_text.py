@@ -162,15 +162,18 @@ def _performance(shown: Sequence[Line], result: Backtest) -> Iterator[str]:
         metric = name.removesuffix(ESTIMATE)
         if name != metric:
             if line["value"] is not None and newest.get(metric, {"value": None})["value"] is None:
-                figures = f"{line['value']:.4g} ({line['lower']:.4g} to {line['upper']:.4g}) in the last window"
-                yield f"{metric}, expected without labels: {figures}; {_target(result, line['version'], metric)}"
+                said = f"{_figure(line)} in the last window; {_target(result, line['version'], metric)}"
+                yield f"{metric}, expected without labels: {said}"
         elif line["status"] == "insufficient":
             yield f"{name}: too few labels in the last window and those before it"
         elif line["value"] is not None and "lower" in line:
             # Of more than the last window, where that has too few labels.
-            figures = f"{line['value']:.4g} ({line['lower']:.4g} to {line['upper']:.4g}) by the last"
-            figures += f" {counted(line['rows'], 'label')}"
-            yield f"{name}: {figures}; {_target(result, line['version'], name)}" + _gap(line, expected.get(name))
+            said = f"{_figure(line)} by the last {counted(line['rows'], 'label')}"
+            yield f"{name}: {said}; {_target(result, line['version'], name)}" + _gap(line, expected.get(name))
+
+
+def _figure(line: Line) -> str:
+    return f"{line['value']:.4g} ({line['lower']:.4g} to {line['upper']:.4g})"
 
 
 def _gap(line: Line, expected: Reading | None) -> str:

@@ -51,12 +51,13 @@ async def _body(request: Request) -> bytes:
 
 def _note(body: Annotated[bytes, Depends(_body)]) -> str:
     """What a form says of who looks after an incident."""
+    other = HTTPException(422, "the form has fields that it should not have: send `note` alone")
     try:
         fields = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=1))
     except ValueError:
-        fields = {"": ""}
+        raise other from None
     if not fields.keys() <= {"note"}:
-        raise HTTPException(422, "the form has fields that it should not have: send `note` alone")
+        raise other
     note = fields.get("note", "").strip()
     if len(note) > TEXT_MAX:
         raise HTTPException(422, f"the note is longer than {TEXT_MAX:,} characters: shorten it")
